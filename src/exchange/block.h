@@ -1,0 +1,34 @@
+// Batches as they travel: Arrow IPC bytes in shared memory (to Python) or on the heap (to the client).
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/status.h"
+#include "types/data_type.h"
+
+namespace deuteron::exchange {
+
+// A piece of a slab of shared memory (a memfd). The slab stays mapped and alive while any region of it lives.
+class Slab;
+struct Region {
+  std::shared_ptr<Slab> slab;
+  uint64_t offset = 0;  // bytes
+  uint64_t length = 0;  // bytes
+};
+
+// How a partition's Arrow stream is laid out for its reader.
+enum class Layout {
+  kFlat,          // the columns themselves (scalar functions, the client)
+  kStructColumn,  // one struct column that holds all columns (mapInArrow, mapInPandas)
+};
+
+// One Arrow IPC stream: schema, one record batch, end mark; what a client gets in one ExecutePlanResponse.
+struct EncodedBatch {
+  int64_t rows = 0;
+  std::string ipc_stream;
+};
+
+}  // namespace deuteron::exchange

@@ -1,0 +1,65 @@
+// Runs a resolved plan: cuts it into relational, task and gang stages, runs them in order, hands batches to a sink.
+// An Executor is shared by all sessions; run() may be called from many threads at once and blocks until the query is done.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "base/cancellation.h"
+#include "exchange/block.h"
+#include "plan/resolved.h"
+
+namespace deuteron::execution {
+
+// Who asks and under which settings; copied, never kept.
+struct Request {
+  std::string session_id;
+  std::string operation_id;
+  std::map<std::string, std::string> settings;  // the session's, lower-level modules read their own keys
+  std::string time_zone = "UTC";
+  std::map<std::string, std::string> local_properties;
+  std::vector<std::string> python_paths;  // session artifacts, put on sys.path
+};
+
+struct StageProgress {
+  int64_t stage_id = 0;
+  int64_t tasks = 0;
+  int64_t completed_tasks = 0;
+  int64_t input_bytes = 0;
+  bool done = false;
+};
+
+// Receives the answer, from one thread at a time. A call may block (back-pressure); an error ends the query with that error.
+class ResultSink {
+ public:
+  virtual ~ResultSink() = default;
+  virtual Status on_batch(exchange::EncodedBatch batch) = 0;
+  virtual void on_progress(const std::vector<StageProgress>& stages, int64_t running_tasks) = 0;
+};
+
+struct WriteTarget {
+  std::string format;
+  std::string path;
+  plan::SaveMode mode = plan::SaveMode::kErrorIfExists;
+  plan::Names partition_by;
+  plan::Options options;
+};
+
+class Executor {
+ public:
+  virtual ~Executor() = default;
+  // At least one batch is delivered, of 0 rows when the answer is empty. Batches follow the plan's order.
+  virtual Status run(const plan::resolved::RelationPtr& plan, const Request& request, ResultSink& sink,
+                     CancelToken& cancel) = 0;
+  // Atomic: a staging folder takes the place of the old one at the end.
+  virtual Status write(const plan::resolved::RelationPtr& plan, const WriteTarget& target, const Request& request,
+                       CancelToken& cancel) = 0;
+  // The stages and the DuckDB SQL of each, as text.
+  virtual Result<std::string> explain(const plan::resolved::RelationPtr& plan, const Request& request) = 0;
+  // Ends the workers and drops what is kept for a session.
+  virtual void close_session(const std::string& session_id) = 0;
+};
+
+}  // namespace deuteron::execution

@@ -1,0 +1,134 @@
+#include "types/value.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <cstdio>
+
+namespace deuteron::types {
+namespace {
+
+std::string two_digits(int64_t value) { return (value < 10 ? "0" : "") + std::to_string(value); }
+
+std::string date_text(int64_t days) {
+  const CivilDate date = civil_from_days(days);
+  char buffer[32];
+  std::snprintf(buffer, sizeof buffer, "%04lld-%02d-%02d", static_cast<long long>(date.year), date.month, date.day);
+  return buffer;
+}
+
+std::string timestamp_text(int64_t microseconds) {
+  constexpr int64_t kMicrosPerDay = 86'400'000'000;
+  int64_t days = microseconds / kMicrosPerDay;
+  int64_t rest = microseconds % kMicrosPerDay;
+  if (rest < 0) {
+    rest += kMicrosPerDay;
+    --days;
+  }
+  const int64_t seconds = rest / 1'000'000;
+  std::string text = date_text(days) + " " + two_digits(seconds / 3600) + ":" + two_digits(seconds / 60 % 60) + ":" +
+                     two_digits(seconds % 60);
+  if (int64_t fraction = rest % 1'000'000; fraction != 0) {
+    std::string digits = std::to_string(1'000'000 + fraction).substr(1);
+    digits.erase(digits.find_last_not_of('0') + 1);
+    text += "." + digits;
+  }
+  return text;
+}
+
+// Java's Double.toString / Float.toString: shortest digits, scientific outside 1e-3 … 1e7.
+template <typename T>
+std::string floating_text(T value) {
+  if (std::isnan(value)) return "NaN";
+  if (std::isinf(value)) return value > 0 ? "Infinity" : "-Infinity";
+  if (value == 0) return std::signbit(value) ? "-0.0" : "0.0";
+  const T magnitude = std::abs(value);
+  char buffer[64];
+  const bool plain = magnitude >= T(1e-3) && magnitude < T(1e7);
+  const auto end = std::to_chars(buffer, buffer + sizeof buffer, value,
+                                 plain ? std::chars_format::fixed : std::chars_format::scientific);
+  std::string text(buffer, end.ptr);
+  if (plain) return text.find('.') == std::string::npos ? text + ".0" : text;
+  const size_t exponent_at = text.find('e');
+  std::string digits = text.substr(0, exponent_at);
+  if (digits.find('.') == std::string::npos) digits += ".0";
+  return digits + "E" + std::to_string(std::stoi(text.substr(exponent_at + 1)));
+}
+
+std::string joined(const std::vector<Value>& values, const DataType& type, std::string_view open) {
+  std::string text(open);
+  for (size_t i = 0; i < values.size(); ++i) {
+    if (i > 0) text += ", ";
+    const DataType& element = type.is(TypeId::kStruct) ? type.fields()[i].type : type.element();
+    text += to_sql_text({element, values[i]});
+  }
+  return text + ")";
+}
+
+}  // namespace
+
+std::string decimal_to_string(Int128 unscaled, int scale) {
+  const bool negative = unscaled < 0;
+  unsigned __int128 rest = negative ? -static_cast<unsigned __int128>(unscaled) : unscaled;
+  std::string digits;
+  do {
+    digits.push_back(static_cast<char>('0' + static_cast<int>(rest % 10)));
+    rest /= 10;
+  } while (rest != 0);
+  while (static_cast<int>(digits.size()) <= scale) digits.push_back('0');
+  std::reverse(digits.begin(), digits.end());
+  if (scale > 0) digits.insert(digits.size() - static_cast<size_t>(scale), ".");
+  return (negative ? "-" : "") + digits;
+}
+
+std::string to_sql_text(const TypedValue& literal) {
+  const Value& value = literal.value;
+  if (value.is_null()) return "NULL";
+  switch (literal.type.id()) {
+    case TypeId::kBoolean: return std::get<bool>(value.data) ? "true" : "false";
+    case TypeId::kFloat: return floating_text(static_cast<float>(std::get<double>(value.data)));
+    case TypeId::kDouble: return floating_text(std::get<double>(value.data));
+    case TypeId::kDecimal: return decimal_to_string(std::get<Int128>(value.data), literal.type.scale());
+    case TypeId::kString: return std::get<std::string>(value.data);
+    case TypeId::kBinary: {
+      std::string text = "X'";
+      for (const char c : std::get<std::string>(value.data)) {
+        char buffer[3];
+        std::snprintf(buffer, sizeof buffer, "%02X", static_cast<unsigned char>(c));
+        text += buffer;
+      }
+      return text + "'";
+    }
+    case TypeId::kDate: return "DATE '" + date_text(std::get<int64_t>(value.data)) + "'";
+    case TypeId::kTimestamp: return "TIMESTAMP '" + timestamp_text(std::get<int64_t>(value.data)) + "'";
+    case TypeId::kTimestampNtz: return "TIMESTAMP_NTZ '" + timestamp_text(std::get<int64_t>(value.data)) + "'";
+    case TypeId::kArray: return joined(std::get<std::vector<Value>>(value.data), literal.type, "array(");
+    case TypeId::kStruct: return joined(std::get<std::vector<Value>>(value.data), literal.type, "struct(");
+    default:
+      if (const auto* number = std::get_if<int64_t>(&value.data)) return std::to_string(*number);
+      return literal.type.simple_string();
+  }
+}
+
+int64_t days_from_civil(int64_t year, int month, int day) {
+  year -= month <= 2;
+  const int64_t era = (year >= 0 ? year : year - 399) / 400;
+  const int64_t year_of_era = year - era * 400;
+  const int64_t day_of_year = (153 * (month > 2 ? month - 3 : month + 9) + 2) / 5 + day - 1;
+  const int64_t day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
+  return era * 146097 + day_of_era - 719468;
+}
+
+CivilDate civil_from_days(int64_t days) {
+  days += 719468;
+  const int64_t era = (days >= 0 ? days : days - 146096) / 146097;
+  const int64_t day_of_era = days - era * 146097;
+  const int64_t year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
+  const int64_t day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+  const int64_t shifted_month = (5 * day_of_year + 2) / 153;
+  const int day = static_cast<int>(day_of_year - (153 * shifted_month + 2) / 5 + 1);
+  const int month = static_cast<int>(shifted_month < 10 ? shifted_month + 3 : shifted_month - 9);
+  return {year_of_era + era * 400 + (month <= 2), month, day};
+}
+
+}  // namespace deuteron::types
