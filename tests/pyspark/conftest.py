@@ -1,0 +1,92 @@
+"""Fixtures of the tests that talk to a server through the stock PySpark client.
+
+    pytest tests/pyspark                        starts build/bin/deuteron (or $DEUTERON_BINARY), one server per test process
+    pytest tests/pyspark --target spark         starts Apache Spark instead: does the test tell the truth?
+    pytest tests/pyspark --target sc://H:P      uses a server that runs already
+"""
+
+import logging
+import os
+import sys
+import time
+from pathlib import Path
+
+os.environ["TZ"] = "UTC"
+time.tzset()
+sys.path[:0] = [str(Path(__file__).resolve().parents[1]), str(Path(__file__).resolve().parent)]
+
+import pytest  # noqa: E402
+from deuteron_server import DeuteronServer  # noqa: E402
+from pyspark.sql import SparkSession  # noqa: E402
+
+for noisy in ("SQLQueryContextLogger", "DataFrameQueryContextLogger", "pyspark.sql.connect.logging"):
+    logging.getLogger(noisy).setLevel(logging.CRITICAL)
+
+
+def pytest_addoption(parser):
+    parser.addoption("--target", default="deuteron", help="deuteron, spark, or the address of a server: sc://...")
+    parser.addoption("--nullability", action="store_true", help="compare the nullability of recorded columns too")
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "deuteron: says nothing about Apache Spark; skipped with another --target")
+    config.addinivalue_line("markers", "heavy: takes seconds, or much memory")
+
+
+def pytest_collection_modifyitems(config, items):
+    if config.getoption("--target") == "deuteron":
+        return
+    for item in items:
+        if item.get_closest_marker("deuteron"):
+            item.add_marker(pytest.mark.skip(reason="tests Deuteron only"))
+
+
+@pytest.fixture(scope="session")
+def server(request, tmp_path_factory):
+    """The server of this test process. Tests that harm a server start their own one with `DeuteronServer`."""
+    target = request.config.getoption("--target")
+    if target == "deuteron":
+        with DeuteronServer(tmp_path_factory.mktemp("server")) as running:
+            yield running
+    elif target == "spark":
+        from oracle.spark_server import SparkServer
+
+        with SparkServer(worker_python=sys.executable) as running:
+            yield running
+    else:
+        yield type("RunningServer", (), {"remote": target, "process": None})()
+
+
+@pytest.fixture(scope="session")
+def remote(server):
+    return server.remote
+
+
+@pytest.fixture
+def new_session(remote):
+    """Makes sessions of their own; they are closed at the end of the test."""
+    made = []
+
+    def make(address=None):
+        made.append(SparkSession.builder.remote(address or remote).create())
+        return made[-1]
+
+    yield make
+    for session in made:
+        close(session)
+
+
+@pytest.fixture(scope="module")
+def spark(remote):
+    session = SparkSession.builder.remote(remote).create()
+    yield session
+    close(session)
+
+
+def close(session):
+    """Ends a session without the client's minutes of retries when its server is gone."""
+    try:
+        session.client.release_session()
+    except Exception as error:  # a test may have ended the session or the server
+        logging.info("release_session: %s", error)
+    session.client.close()

@@ -1,0 +1,41 @@
+"""Asks the server every recorded question of tests/oracle and compares the answers with Apache Spark's."""
+
+import pytest
+from oracle import cases
+from pyspark.sql import SparkSession
+
+from conftest import close
+
+
+def recorded():
+    for path in sorted([*cases.FUNCTIONS.glob("*.cases"), *cases.QUERIES.glob("*.sql"), *cases.QUERIES.glob("*.py")]):
+        case_file = cases.read_case_file(path)
+        answers = cases.read_answers(case_file.expected_path) if case_file.expected_path.exists() else {}
+        for case in case_file.cases:
+            name = f"{path.stem}:{case.line}:{case.key}"
+            yield pytest.param(case_file, case, answers.get(case.key), id=name[:100])
+
+
+@pytest.fixture(scope="module")
+def session_of(remote):
+    """One session per case file, its setup run once."""
+    sessions = {}
+
+    def get(case_file):
+        if case_file.path not in sessions:
+            session = SparkSession.builder.remote(remote).create()
+            sessions[case_file.path] = session
+            cases.run_setup(session, case_file)
+        return sessions[case_file.path]
+
+    yield get
+    for session in sessions.values():
+        close(session)
+
+
+@pytest.mark.parametrize("case_file, case, expected", recorded())
+def test_answer(session_of, request, case_file, case, expected):
+    assert expected is not None, f"no recorded answer: run tests/oracle/record.py --missing {case_file.path.stem}"
+    answer = cases.run_case(session_of(case_file), case)
+    nullability = request.config.getoption("--nullability")
+    assert cases.comparable(answer, nullability) == cases.comparable(expected, nullability)
