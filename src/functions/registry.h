@@ -1,0 +1,77 @@
+// What each Spark function means: its signature, result type, null and overflow rule. Told as data, one family per file;
+// knows nothing of the engine that runs it. All functions here are pure and thread-safe; a Function lives for ever.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/status.h"
+#include "types/data_type.h"
+#include "types/value.h"
+
+namespace deuteron::functions {
+
+enum class Kind { kScalar, kAggregate, kWindow, kGenerator };
+
+// Describes one function; see family.h. Defined there so that callers cannot depend on how a signature is told.
+struct Function;
+
+struct Argument {
+  types::DataType type;
+  bool nullable = true;
+  const types::Value* literal = nullptr;  // null when not foldable
+  std::string sql;                        // pretty text, for errors
+  bool is_lambda = false;                 // `type` is then the type of the lambda's body
+};
+
+struct Call {
+  std::string function;                         // canonical name
+  std::vector<types::DataType> argument_types;  // each argument must be cast (implicitly) to this
+  types::DataType type;                         // of a generator: the struct of its output columns
+  bool nullable = true;
+};
+
+struct ResolveOptions {
+  bool ansi = true;
+  std::string time_zone = "UTC";
+  std::string sql;  // pretty text of the whole call, for errors
+};
+
+// Case-insensitive, aliases included, operators by their symbol. Null: the caller answers UNRESOLVED_ROUTINE.
+const Function* find(std::string_view name);
+
+std::string_view name_of(const Function& function);
+Kind kind_of(const Function& function);
+// False for rand, uuid …: such a call must not be folded, moved or repeated.
+bool is_deterministic(const Function& function);
+// An aggregate that may also stand in an OVER clause is kAggregate; these are only for windows (rank, lag …).
+inline bool is_window_only(const Function& function) { return kind_of(function) == Kind::kWindow; }
+// Window functions that need ORDER BY, and whose frame is fixed.
+bool needs_order(const Function& function);
+
+// WRONG_NUM_ARGS, DATATYPE_MISMATCH.* with Spark's parameters, without query context.
+Result<Call> resolve(const Function& function, const std::vector<Argument>& arguments, const ResolveOptions& options);
+
+// For higher-order functions: the parameters that the lambda standing at `index` takes, given the other arguments (those before
+// it are resolved; a lambda's own entry is ignored). Empty result: argument `index` is no lambda. The caller names as many
+// parameters as the lambda declares: at least the first `required`, the rest are optional (transform's index).
+struct LambdaParameter {
+  types::DataType type;
+  bool nullable = true;
+};
+struct LambdaSignature {
+  std::vector<LambdaParameter> parameters;
+  int required = 0;
+};
+bool takes_lambda(const Function& function);
+Result<LambdaSignature> lambda_signature(const Function& function, const std::vector<Argument>& arguments, int index);
+
+// The name Spark gives the column of this call: "(a + b)", "round(a, 0)", "a IS NULL". `called_as`: the name that the user wrote.
+std::string display_name(const Function& function, std::string_view called_as, const std::vector<std::string>& arguments,
+                         bool is_distinct = false);
+
+// Every registered name and alias, sorted; for tests and for SHOW FUNCTIONS.
+std::vector<std::string_view> registered_names();
+
+}  // namespace deuteron::functions

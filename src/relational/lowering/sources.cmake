@@ -1,0 +1,2 @@
+# Sources of lowering/ and kernels/, for the module's own list.
+set(LOWERING_SOURCES)
