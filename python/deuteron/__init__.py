@@ -1,0 +1,1 @@
+"""Deuteron's Python side: the worker host (`deuteron.worker`). Needs only what PySpark's client needs."""

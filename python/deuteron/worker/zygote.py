@@ -1,0 +1,231 @@
+"""The warm parent of workers: imports what they need once, then forks them on the server's command.
+
+    python -m deuteron.worker.zygote --control-descriptor 3
+
+It stays single-threaded in Python and never runs user code nor an operation of a deep learning library: what such a
+library starts does not survive a fork. It dies with the server (parent-death signal, and end of file on its socket),
+and its workers die with it.
+"""
+
+import argparse
+import ctypes
+import faulthandler
+import gc
+import importlib
+import os
+import resource
+import select
+import signal
+import socket
+import sys
+
+from deuteron.worker import protocol
+from deuteron.worker.worker_process import WorkerProcess
+
+# What PySpark's worker imports only when the first task runs.
+LAZY_IMPORTS = (
+    "numpy",
+    "pandas",
+    "pyarrow",
+    "pyarrow.pandas_compat",
+    "pyspark.cloudpickle",
+    "pyspark.sql.pandas.functions",
+    "pyspark.sql.pandas.types",
+    "pyspark.sql.pandas.utils",
+    "pyspark.sql.types",
+)
+
+PR_SET_PDEATHSIG = 1
+PR_SET_CHILD_SUBREAPER = 36
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def die_with_parent(parent):
+    """Asks the kernel to kill this process when its parent ends; `parent` is the id it is meant to have."""
+    _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != parent:
+        os._exit(1)
+
+
+class Zygote:
+    def __init__(self, control):
+        self._control = control
+        self._workers = {}  # process id -> worker number
+        self._child_ended, child_ended = socket.socketpair()
+        child_ended.setblocking(False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.set_wakeup_fd(child_ended.detach(), warn_on_full_buffer=False)
+
+    def run(self):
+        """Serves commands until the server closes the socket, then ends the workers. Forked children never return."""
+        try:
+            self._serve()
+        except BrokenPipeError:
+            pass
+        for pid in self._workers:
+            kill_group(pid)
+
+    def _serve(self):
+        protocol.send(
+            self._control,
+            {
+                "type": "hello",
+                "protocol": protocol.PROTOCOL_VERSION,
+                "pid": os.getpid(),
+                "python": "%d.%d" % sys.version_info[:2],
+            },
+        )
+        while True:
+            ready, _, _ = select.select([self._control, self._child_ended], [], [])
+            if self._child_ended in ready:
+                self._child_ended.recv(4096)
+                self._reap()
+            if self._control in ready and not self._serve_message():
+                return
+
+    def _serve_message(self):
+        message, descriptors = protocol.receive(self._control)
+        if message is None or message["type"] == "exit":
+            return False
+        if message["type"] == "fork":
+            self._fork(message, descriptors)
+        elif message["type"] == "preload":
+            self._preload(message["modules"])
+        else:
+            raise protocol.ProtocolError(f"unknown message {message['type']!r}")
+        return True
+
+    def _preload(self, modules):
+        loaded = []
+        for module in modules:
+            if module in protocol.PRELOADABLE_MODULES:
+                try:
+                    importlib.import_module(module)
+                    loaded.append(module)
+                except Exception as error:  # a broken module of the user must not end the zygote
+                    print(f"cannot preload {module}: {error!r}", file=sys.stderr, flush=True)
+        freeze_heap()
+        protocol.send(self._control, {"type": "preloaded", "modules": loaded})
+
+    def _fork(self, message, descriptors):
+        parent = os.getpid()
+        try:
+            pid = os.fork()
+        except OSError as error:
+            for descriptor in descriptors:
+                os.close(descriptor)
+            protocol.send(self._control, {"type": "fork_failed", "worker": message["worker"], "error": str(error)})
+            return
+        if pid == 0:
+            status = 1
+            try:
+                self._become_worker(message, descriptors, parent)
+                status = 0
+            except BaseException:
+                sys.excepthook(*sys.exc_info())
+            finally:
+                flush_and_exit(status)
+        for descriptor in descriptors:
+            os.close(descriptor)
+        self._workers[pid] = message["worker"]
+        pidfd = os.pidfd_open(pid)
+        protocol.send(self._control, {"type": "forked", "worker": message["worker"], "pid": pid}, (pidfd,))
+        os.close(pidfd)
+
+    def _become_worker(self, message, descriptors, parent):
+        die_with_parent(parent)
+        os.setpgid(0, 0)  # so that what the user's function starts can be ended with it
+        control, header, output = descriptors
+        os.dup2(output, 1)
+        os.dup2(output, 2)
+        os.close(output)
+        os.close(signal.set_wakeup_fd(-1))
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        self._child_ended.close()
+        self._control.close()
+        prepare_worker(message)
+        WorkerProcess(socket.socket(fileno=control), header).serve()
+
+    def _reap(self):
+        """Collects ended workers, and processes that lost their parent and fell to the zygote."""
+        while True:
+            try:
+                ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+            except ChildProcessError:
+                return
+            if ended is None:
+                return
+            worker = self._workers.pop(ended.si_pid, None)
+            if worker is not None:
+                kill_group(ended.si_pid)  # what the worker left running; its number is taken until it is collected
+                self._report_end(worker, ended)
+            os.waitpid(ended.si_pid, 0)
+
+    def _report_end(self, worker, ended):
+        exited = ended.si_code == os.CLD_EXITED
+        protocol.send(
+            self._control,
+            {
+                "type": "exited",
+                "worker": worker,
+                "status": ended.si_status if exited else -1,
+                "signal": 0 if exited else ended.si_status,
+            },
+        )
+
+
+def kill_group(pid):
+    try:
+        os.killpg(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+
+
+def prepare_worker(message):
+    """Settings of a fresh fork: limits, who is killed first when memory is short, random numbers of its own."""
+    with open("/proc/self/oom_score_adj", "w", encoding="ascii") as file:
+        file.write("800")
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    if message.get("data_limit"):
+        resource.setrlimit(resource.RLIMIT_DATA, (message["data_limit"], message["data_limit"]))
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    faulthandler.enable()
+    if "numpy" in sys.modules:
+        sys.modules["numpy"].random.seed()
+    if "torch" in sys.modules:
+        sys.modules["torch"].seed()
+
+
+def freeze_heap():
+    """Moves what was imported out of the garbage collector's sight, so that a fork's pages stay shared."""
+    gc.collect()
+    gc.freeze()
+
+
+def flush_and_exit(status):
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError):
+            pass
+    os._exit(status)
+
+
+def main():
+    arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    arguments.add_argument("--control-descriptor", type=int, required=True)
+    arguments.add_argument("--parent", type=int, required=True, help="process id of the server")
+    options = arguments.parse_args()
+    die_with_parent(options.parent)
+    _libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    sys.stdout.reconfigure(line_buffering=True)
+    for module in LAZY_IMPORTS:
+        importlib.import_module(module)
+    freeze_heap()
+    Zygote(socket.socket(fileno=options.control_descriptor)).run()
+
+
+if __name__ == "__main__":
+    main()
