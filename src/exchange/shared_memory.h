@@ -1,0 +1,85 @@
+// Slabs: files in memory (memfd, private to the server and to the workers it sends them to), mapped once and used again, because page
+// faults cost most. Over the budget a slab is an unlinked file in the spill directory instead. A slab may grow and never shrinks.
+// SharedMemory is thread-safe and must outlive its slabs; a slab has one writer at a time and any number of readers.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "base/status.h"
+#include "exchange/block.h"
+
+namespace deuteron::exchange {
+
+class SharedMemory;
+
+class Slab {
+ public:
+  ~Slab();
+  Slab(const Slab&) = delete;
+  Slab& operator=(const Slab&) = delete;
+
+  // Never names another file, also after this one is gone.
+  int64_t id() const { return id_; }
+  int descriptor() const { return descriptor_; }
+  // Start of the mapping; stays the same while the slab grows. Only the first size() bytes may be touched.
+  uint8_t* data() const { return data_; }
+  // Length of the file now. A worker that writes its output here may have made it larger.
+  uint64_t size() const;
+  // Makes the file at least `bytes` long. SPILL_FAILED when there is no room.
+  Status grow(uint64_t bytes);
+  bool is_spilled() const { return is_spilled_; }
+
+ private:
+  friend class SharedMemory;
+  Slab() = default;
+  int64_t id_ = 0;
+  int descriptor_ = -1;
+  uint8_t* data_ = nullptr;
+  uint64_t reserved_ = 0;  // bytes of address space
+  bool is_spilled_ = false;
+};
+using SlabPtr = std::shared_ptr<Slab>;
+
+struct SharedMemoryOptions {
+  uint64_t budget_bytes = 0;       // of slabs in memory, pooled ones included; 0: a third of the machine's memory
+  uint64_t pooled_bytes = 0;       // of warm slabs kept for the next user; 0: a quarter of the budget
+  std::string spill_directory;     // exists; "": /tmp
+};
+
+class SharedMemory : public std::enable_shared_from_this<SharedMemory> {
+ public:
+  static std::shared_ptr<SharedMemory> create(const SharedMemoryOptions& options);
+  ~SharedMemory();
+
+  // A slab for one writer; `expected_bytes` chooses among the warm ones. When the last reference goes it returns to the pool.
+  Result<SlabPtr> acquire(uint64_t expected_bytes);
+  // Never use this slab again: someone (user code) may still look at it. Workers are to forget it.
+  void retire(int64_t slab_id);
+
+  struct Usage {
+    uint64_t bytes_in_use = 0;  // file lengths of slabs that are referenced
+    uint64_t bytes_pooled = 0;
+    uint64_t bytes_spilled = 0;
+    int64_t slabs = 0;
+  };
+  Usage usage() const;
+
+ private:
+  explicit SharedMemory(const SharedMemoryOptions& options);
+  void give_back(Slab* slab);
+  Result<Slab*> make_slab(bool spilled);
+
+  const SharedMemoryOptions options_;
+  mutable std::mutex mutex_;
+  std::vector<Slab*> pool_;       // warm, largest last
+  std::map<int64_t, Slab*> live_;
+  std::vector<int64_t> retired_;
+};
+
+}  // namespace deuteron::exchange
