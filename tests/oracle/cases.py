@@ -17,7 +17,7 @@ ORACLE = Path(__file__).resolve().parent
 FUNCTIONS = ORACLE / "functions"
 QUERIES = ORACLE / "queries"
 DATA = ORACLE / "data"
-QUERY_WORDS = ("select", "with", "values", "show", "describe", "explain", "set", "(")
+QUERY_WORDS = ("select", "with", "values", "from")
 
 
 @dataclass
@@ -73,14 +73,46 @@ def _read_function_cases(path: Path) -> CaseFile:
         elif line.startswith("@"):
             raise ValueError(f"{path.name}:{number}: unknown directive {line.split()[0]}")
         else:
-            cases.append(function_case(line, number, names, settings))
-    return CaseFile(path, [], cases)
+            cases += [function_case(part, number, names, settings) for part in split_line(line)]
+    return CaseFile(path, [], list({case.key: case for case in cases}.values()))
+
+
+def split_line(line: str) -> list:
+    """`f(1), g(2) from $T` -> [`f(1) from $T`, `g(2) from $T`]: an error in one must not hide the others."""
+    commas, tail, depth, quote, index = [], len(line), 0, "", 0
+    while index < len(line):
+        char = line[index]
+        if quote:
+            index += char == "\\"
+            quote = "" if char == quote else quote
+        elif char in "'\"`":
+            quote = char
+        elif char in "([":
+            depth += 1
+        elif char in ")]":
+            depth -= 1
+        elif char == "," and depth == 0:
+            commas.append(index)
+        elif depth == 0 and line[index:index + 6].lower() == " from ":
+            tail = index
+            break
+        index += 1
+    is_query = _first_word(line) in QUERY_WORDS
+    if not commas or is_query or re.search(r" (where|group|order|having|limit) ", line[tail:], re.I):
+        return [line]
+    bounds = [-1, *commas, tail]
+    parts = [line[start + 1:end].strip() for start, end in zip(bounds, bounds[1:])]
+    return [part + line[tail:] for part in parts]
+
+
+def _first_word(text):
+    return re.split(r"\W", text.lower(), maxsplit=1)[0]
 
 
 def function_case(line, number=0, names=None, settings=None):
     names, settings = names or {}, settings or {}
     text = re.sub(r"\$(\w+)", lambda match: names.get(match[1], match[0]), line)
-    if text.lower().split(None, 1)[0].split("(")[0] not in QUERY_WORDS:
+    if _first_word(text) not in QUERY_WORDS:
         text = "SELECT " + text
     key = "".join(f"[{name}={value}] " for name, value in settings.items()) + line
     return Case(key, text, number, settings=settings)
@@ -237,6 +269,8 @@ def _raw(scalar):
         return [_raw(element) for element in scalar.values]
     if pyarrow.types.is_temporal(kind) and not pyarrow.types.is_interval(kind):
         return scalar.value
+    if pyarrow.types.is_string(kind) or pyarrow.types.is_large_string(kind):
+        return scalar.as_buffer().to_pybytes().decode("utf-8", "backslashreplace")
     return scalar.as_py()
 
 
