@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy
 from pyspark.errors import PySparkException
+from pyspark.sql import DataFrame
 from pyspark.sql import types as T
 
 ORACLE = Path(__file__).resolve().parent
@@ -181,6 +182,9 @@ def run_case(spark, case: Case) -> list:
         return _describe(_evaluate_python(spark, case.text), case.ordered)
     except PySparkException as error:
         return describe_error(error)
+    except Exception as error:
+        error.add_note(f"in the case {case.key!r}")
+        raise
     finally:
         for key in case.settings:
             spark.conf.unset(key)
@@ -201,7 +205,7 @@ def _evaluate_python(spark, text):
 
 
 def _describe(value, ordered) -> list:
-    if not hasattr(value, "_plan") or not hasattr(value, "collect"):
+    if not isinstance(value, DataFrame):
         return ["= " + describe_object(value)]
     table, schema = value._to_table()
     if any(isinstance(column.dataType, NOT_IN_PYARROW) for column in schema.fields):

@@ -24,7 +24,8 @@ from pyspark.sql import SparkSession  # noqa: E402
 
 from oracle import cases, spark_server  # noqa: E402
 
-logging.getLogger("SQLQueryContextLogger").setLevel(logging.CRITICAL)
+for noisy in ("SQLQueryContextLogger", "DataFrameQueryContextLogger"):
+    logging.getLogger(noisy).setLevel(logging.CRITICAL)
 HEADER = f"Recorded from Apache Spark {spark_server.SPARK_VERSION} by tests/oracle/record.py; not edited by hand."
 
 

@@ -29,7 +29,10 @@ df.dtypes
 # case: schema
 df.schema.simpleString()
 # case: print-schema
-df._tree_string() if hasattr(df, "_tree_string") else df.schema.treeString()
+import contextlib, io
+with contextlib.redirect_stdout(io.StringIO()) as printed:
+    df.printSchema()
+printed.getvalue()
 # case: count
 df.count()
 # case: first
@@ -247,7 +250,7 @@ df.filter("false")._show_string(20, True, False)
 # case: unknown-column
 df.select("nope")
 # case: unknown-column-attribute
-df.nope
+df.select(df.nope)
 # case: unknown-column-suggestion
 df.select("ii")
 # case: column-of-other-frame
