@@ -1,0 +1,31 @@
+#include "scheduler/core/slots.h"
+
+namespace deuteron::scheduler::core {
+
+bool fits(const tasks::Slots& demand, int32_t count, const tasks::Slots& available) {
+  if (int64_t{demand.cpus} * count > available.cpus) return false;
+  for (const auto& [name, amount] : demand.resources) {
+    const auto found = available.resources.find(name);
+    if (int64_t{amount} * count > (found == available.resources.end() ? 0 : found->second)) return false;
+  }
+  return true;
+}
+
+void take(const tasks::Slots& demand, tasks::Slots& available) {
+  available.cpus -= demand.cpus;
+  for (const auto& [name, amount] : demand.resources) available.resources[name] -= amount;
+}
+
+void give_back(const tasks::Slots& demand, tasks::Slots& available) {
+  available.cpus += demand.cpus;
+  for (const auto& [name, amount] : demand.resources) available.resources[name] += amount;
+}
+
+std::string describe(const tasks::Slots& slots, int32_t count) {
+  const int64_t cpus = int64_t{slots.cpus} * count;
+  std::string text = std::to_string(cpus) + (cpus == 1 ? " CPU" : " CPUs");
+  for (const auto& [name, amount] : slots.resources) text += " and " + std::to_string(int64_t{amount} * count) + " " + name;
+  return text;
+}
+
+}  // namespace deuteron::scheduler::core

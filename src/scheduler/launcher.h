@@ -1,0 +1,35 @@
+// What the scheduler asks of whoever runs tasks, and what it must be told. execution/ joins it with the worker pool.
+#pragma once
+
+#include <memory>
+
+#include "tasks/task.h"
+
+namespace deuteron::scheduler {
+
+struct LaunchRequest {
+  tasks::TaskContext context;
+  std::shared_ptr<const tasks::TaskWork> work;
+};
+
+// Called on the scheduler's thread; no call may block or call back into LaunchObserver on the same stack.
+class Launcher {
+ public:
+  virtual ~Launcher() = default;
+  virtual void start(LaunchRequest request) = 0;
+  // At once and by force. The task's end is told as any other's; a task that has ended already is no error.
+  virtual void kill(tasks::TaskId task) = 0;
+  // To a rank whose barrier request was told; it may have died since.
+  virtual void answer_barrier(tasks::TaskId task, tasks::BarrierReply reply) = 0;
+};
+
+// Told by the launcher, from any thread. Each started task ends exactly once, whatever happens, and nothing about it comes later.
+class LaunchObserver {
+ public:
+  virtual ~LaunchObserver() = default;
+  virtual void task_running(tasks::TaskId task, int64_t process_id) = 0;  // for the event log only
+  virtual void barrier_requested(tasks::TaskId task, tasks::BarrierRequest request) = 0;
+  virtual void task_ended(tasks::TaskId task, tasks::TaskOutcome outcome) = 0;
+};
+
+}  // namespace deuteron::scheduler

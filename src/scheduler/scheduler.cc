@@ -1,0 +1,186 @@
+#include "scheduler/scheduler.h"
+
+namespace deuteron::scheduler {
+namespace {
+
+std::string error_text(const Status& status) { return status.ok() ? "" : status.to_string(); }
+
+}  // namespace
+
+Scheduler::Scheduler(tasks::Slots slots, Launcher& launcher, events::Bus& bus)
+    : slots_(slots), launcher_(launcher), bus_(bus), state_(std::move(slots)) {
+  thread_ = std::thread(&Scheduler::run, this);
+}
+
+Scheduler::~Scheduler() {
+  {
+    std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  arrived_.notify_one();
+  thread_.join();
+  for (const auto& [task, record] : tasks_) launcher_.kill(task);
+}
+
+tasks::JobId Scheduler::new_job(const std::string& session_id, const std::string& operation_id) {
+  tasks::JobId job = 0;
+  {
+    std::lock_guard lock(mutex_);
+    job = next_job_++;
+  }
+  bus_.publish(events::JobStarted{job, session_id, operation_id});
+  return job;
+}
+
+void Scheduler::cancel_job(tasks::JobId job) {
+  bus_.publish(events::JobCancelled{job});
+  send({core::CancelJob{job}, 0, nullptr, {}, nullptr});
+}
+
+tasks::StageId Scheduler::submit_tasks(const TaskStageRequest& request, std::shared_ptr<StageListener> listener) {
+  std::unique_lock lock(mutex_);
+  const tasks::StageId stage = next_stage_++;
+  core::SubmitTaskStage event{request.job, stage, request.slots_per_task, request.max_task_errors,
+                              request.max_lost_workers};
+  bus_.publish(events::StageSubmitted{request.job, stage, "tasks", request.name, 0, request.slots_per_task.cpus});
+  inbox_.push_back({std::move(event), stage, std::move(listener), {}, nullptr});  // in the order of the ids
+  lock.unlock();
+  arrived_.notify_one();
+  return stage;
+}
+
+void Scheduler::add_task(tasks::StageId stage, int32_t partition, std::shared_ptr<const tasks::TaskWork> work) {
+  send({core::AddTask{stage, partition}, stage, nullptr, {{partition, std::move(work)}}, nullptr});
+}
+
+void Scheduler::no_more_tasks(tasks::StageId stage) { send({core::NoMoreTasks{stage}, stage, nullptr, {}, nullptr}); }
+
+tasks::StageId Scheduler::submit_gang(GangRequest request, std::shared_ptr<StageListener> listener) {
+  const auto ranks = static_cast<int32_t>(request.ranks.size());
+  std::map<int32_t, std::shared_ptr<const tasks::TaskWork>> works;
+  for (int32_t rank = 0; rank < ranks; ++rank) works[rank] = std::move(request.ranks[rank]);
+  std::unique_lock lock(mutex_);
+  const tasks::StageId stage = next_stage_++;
+  core::SubmitGang event{request.job, stage, request.slots_per_task, ranks, request.max_attempts, request.barrier_timeout};
+  bus_.publish(events::StageSubmitted{request.job, stage, "gang", request.name, ranks, request.slots_per_task.cpus});
+  inbox_.push_back({std::move(event), stage, std::move(listener), std::move(works), nullptr});
+  lock.unlock();
+  arrived_.notify_one();
+  return stage;
+}
+
+void Scheduler::task_running(tasks::TaskId task, int64_t process_id) { bus_.publish(events::TaskRunning{task, process_id}); }
+
+void Scheduler::barrier_requested(tasks::TaskId task, tasks::BarrierRequest request) {
+  send({core::BarrierArrived{task, std::move(request)}, 0, nullptr, {}, nullptr});
+}
+
+void Scheduler::task_ended(tasks::TaskId task, tasks::TaskOutcome outcome) {
+  send({core::TaskEnded{task, outcome.failure, std::move(outcome.status)}, 0, nullptr, {}, std::move(outcome.output)});
+}
+
+void Scheduler::send(Message message) {
+  {
+    std::lock_guard lock(mutex_);
+    inbox_.push_back(std::move(message));
+  }
+  arrived_.notify_one();
+}
+
+void Scheduler::run() {
+  std::unique_lock lock(mutex_);
+  while (true) {
+    const auto ready = [this] { return !inbox_.empty() || stopping_; };
+    if (const auto deadline = core::next_deadline(state_)) {
+      arrived_.wait_until(lock, *deadline, ready);
+    } else {
+      arrived_.wait(lock, ready);
+    }
+    if (stopping_) return;
+    std::vector<Message> batch;
+    batch.swap(inbox_);
+    lock.unlock();
+    for (Message& message : batch) handle(std::move(message));
+    if (batch.empty()) handle({core::Tick{}, 0, nullptr, {}, nullptr});
+    lock.lock();
+  }
+}
+
+void Scheduler::handle(Message message) {
+  if (message.listener != nullptr) {
+    const bool is_gang = std::holds_alternative<core::SubmitGang>(message.event);
+    stages_[message.stage] = {std::move(message.listener), {}, is_gang};
+  }
+  if (const auto record = stages_.find(message.stage); record != stages_.end()) record->second.works.merge(message.works);
+  if (const auto* ended = std::get_if<core::TaskEnded>(&message.event)) report_end(*ended);
+  current_output_ = std::move(message.output);
+  for (const core::Action& action : core::step(state_, message.event, steady_now())) perform(action);
+  current_output_.reset();
+}
+
+void Scheduler::perform(const core::Action& action) {
+  std::visit([this](const auto& what) { act(what); }, action);
+}
+
+void Scheduler::report_end(const core::TaskEnded& ended) {
+  const auto found = tasks_.find(ended.task);
+  if (found == tasks_.end()) return;
+  const tasks::TaskContext& context = found->second.context;
+  bus_.publish(events::TaskFinished{context.stage, ended.task, context.partition, context.attempt, error_text(ended.status), 0, 0, 0});
+  tasks_.erase(found);
+}
+
+void Scheduler::act(const core::LaunchTask& action) {
+  const tasks::TaskContext& context = action.context;
+  tasks_[context.task] = {context};
+  bus_.publish(events::TaskStarted{context.stage, context.task, context.partition, context.attempt});
+  StageRecord& stage = stages_.at(context.stage);
+  stage.listener->task_started(context.partition, context.attempt);
+  launcher_.start({context, stage.works.at(context.partition)});
+}
+
+void Scheduler::act(const core::KillTask& action) {
+  const tasks::TaskContext& context = tasks_.at(action.task).context;
+  bus_.publish(events::TaskKilled{context.stage, action.task, context.partition, context.attempt});
+  launcher_.kill(action.task);
+}
+
+void Scheduler::act(const core::ReleaseBarrier& action) {
+  const auto messages = std::make_shared<const std::vector<std::string>>(action.messages);
+  for (const tasks::TaskId task : action.tasks) launcher_.answer_barrier(task, {Status(), messages});
+  int64_t bytes = 0;
+  for (const std::string& message : action.messages) bytes += static_cast<int64_t>(message.size());
+  bus_.publish(events::BarrierReleased{action.stage, action.attempt, action.epoch,
+                                       action.kind == tasks::BarrierKind::kAllGather, bytes});
+}
+
+void Scheduler::act(const core::FailBarrier& action) {
+  for (const tasks::TaskId task : action.tasks) launcher_.answer_barrier(task, {action.status, nullptr});
+  bus_.publish(events::BarrierFailed{action.stage, action.attempt, action.epoch, error_text(action.status)});
+}
+
+void Scheduler::act(const core::TaskSucceeded& action) {
+  StageRecord& stage = stages_.at(action.stage);
+  if (!stage.is_gang) stage.works.erase(action.partition);
+  stage.listener->task_succeeded(action.partition, action.attempt, std::move(current_output_));
+}
+
+void Scheduler::act(const core::GangAttemptStarted& action) {
+  bus_.publish(events::GangAttemptStarted{action.stage, action.attempt, action.ranks});
+}
+
+void Scheduler::act(const core::GangAttemptFailed& action) {
+  bus_.publish(events::GangAttemptFailed{action.stage, action.attempt, action.rank, error_text(action.status)});
+  stages_.at(action.stage).listener->gang_attempt_failed(action.attempt, action.status);
+}
+
+void Scheduler::act(const core::StageEnded& action) {
+  const auto found = stages_.find(action.stage);
+  if (found == stages_.end()) return;
+  const auto listener = std::move(found->second.listener);
+  stages_.erase(found);
+  bus_.publish(events::StageFinished{action.job, action.stage, error_text(action.status)});
+  listener->stage_ended(action.status);
+}
+
+}  // namespace deuteron::scheduler

@@ -1,0 +1,127 @@
+// The loop around the core: one thread that owns the core's state, a queue in front of it, timers by the steady clock. It tells the
+// launcher what to do, the listeners what became of their stages, and the event bus everything.
+// Thread-safe; calls put a message into the queue and return. One per process.
+#pragma once
+
+#include <condition_variable>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "events/bus.h"
+#include "scheduler/core/state.h"
+#include "scheduler/launcher.h"
+
+namespace deuteron::scheduler {
+
+// Called on the scheduler's thread; must not block.
+class StageListener {
+ public:
+  virtual ~StageListener() = default;
+  virtual void task_started(int32_t /*partition*/, int32_t /*attempt*/) {}
+  // Of a gang: counts only when the stage ends well; a later attempt replaces it.
+  virtual void task_succeeded(int32_t partition, int32_t attempt, std::shared_ptr<tasks::TaskOutput> output) = 0;
+  // Whatever the ranks of this attempt left must be dropped.
+  virtual void gang_attempt_failed(int32_t /*attempt*/, const Status& /*status*/) {}
+  // The last call about the stage: none of its tasks runs any more.
+  virtual void stage_ended(const Status& status) = 0;
+};
+
+struct TaskStageRequest {
+  tasks::JobId job = 0;
+  std::string name;
+  tasks::Slots slots_per_task;
+  int32_t max_task_errors = 1;
+  int32_t max_lost_workers = 4;
+};
+
+struct GangRequest {
+  tasks::JobId job = 0;
+  std::string name;
+  tasks::Slots slots_per_task;
+  std::vector<std::shared_ptr<const tasks::TaskWork>> ranks;
+  int32_t max_attempts = 4;
+  Duration barrier_timeout = std::chrono::hours(24 * 365);
+};
+
+class Scheduler : public LaunchObserver {
+ public:
+  // The launcher and the bus must outlive the scheduler.
+  Scheduler(tasks::Slots slots, Launcher& launcher, events::Bus& bus);
+  // All jobs must have ended; what still runs is killed, and its end is not waited for.
+  ~Scheduler() override;
+  Scheduler(const Scheduler&) = delete;
+  Scheduler& operator=(const Scheduler&) = delete;
+
+  const tasks::Slots& slots() const { return slots_; }
+
+  tasks::JobId new_job(const std::string& session_id, const std::string& operation_id);
+  // Stops everything of the job: its stages end as cancelled.
+  void cancel_job(tasks::JobId job);
+
+  tasks::StageId submit_tasks(const TaskStageRequest& request, std::shared_ptr<StageListener> listener);
+  void add_task(tasks::StageId stage, int32_t partition, std::shared_ptr<const tasks::TaskWork> work);
+  void no_more_tasks(tasks::StageId stage);
+  tasks::StageId submit_gang(GangRequest request, std::shared_ptr<StageListener> listener);
+
+  void task_running(tasks::TaskId task, int64_t process_id) override;
+  void barrier_requested(tasks::TaskId task, tasks::BarrierRequest request) override;
+  void task_ended(tasks::TaskId task, tasks::TaskOutcome outcome) override;
+
+ private:
+  struct StageRecord {
+    std::shared_ptr<StageListener> listener;
+    std::map<int32_t, std::shared_ptr<const tasks::TaskWork>> works;  // by partition; of a gang kept for the next attempt
+    bool is_gang = false;
+  };
+  struct Message {
+    core::Event event;
+    tasks::StageId stage = 0;                          // of the next three
+    std::shared_ptr<StageListener> listener;           // with a submission
+    std::map<int32_t, std::shared_ptr<const tasks::TaskWork>> works;
+    std::shared_ptr<tasks::TaskOutput> output;         // with TaskEnded
+  };
+  struct RunningTask {
+    tasks::TaskContext context;
+  };
+
+  void send(Message message);
+  void run();
+  void handle(Message message);
+  void perform(const core::Action& action);
+  void report_end(const core::TaskEnded& ended);
+
+  void act(const core::LaunchTask& action);
+  void act(const core::KillTask& action);
+  void act(const core::ReleaseBarrier& action);
+  void act(const core::FailBarrier& action);
+  void act(const core::TaskSucceeded& action);
+  void act(const core::GangAttemptStarted& action);
+  void act(const core::GangAttemptFailed& action);
+  void act(const core::StageEnded& action);
+
+  const tasks::Slots slots_;
+  Launcher& launcher_;
+  events::Bus& bus_;
+
+  // Guarded by mutex_:
+  std::mutex mutex_;
+  std::condition_variable arrived_;
+  std::vector<Message> inbox_;
+  bool stopping_ = false;
+  tasks::StageId next_stage_ = 1;
+  tasks::JobId next_job_ = 1;
+
+  // The thread's own:
+  core::State state_;
+  std::map<tasks::StageId, StageRecord> stages_;
+  std::map<tasks::TaskId, RunningTask> tasks_;
+  std::shared_ptr<tasks::TaskOutput> current_output_;  // of the TaskEnded that is being handled
+  std::thread thread_;
+};
+
+}  // namespace deuteron::scheduler

@@ -1,0 +1,110 @@
+#include "scheduler/scheduler.h"
+
+#include <gtest/gtest.h>
+
+#include <future>
+
+namespace deuteron::scheduler {
+namespace {
+
+// Runs tasks as threads would: a function per task, called when the task starts, on the scheduler's thread.
+class FakeLauncher : public Launcher {
+ public:
+  void start(LaunchRequest request) override { on_start(request.context); }
+  void kill(tasks::TaskId task) override { on_kill(task); }
+  void answer_barrier(tasks::TaskId task, tasks::BarrierReply reply) override { on_answer(task, std::move(reply)); }
+
+  std::function<void(const tasks::TaskContext&)> on_start = [](const auto&) {};
+  std::function<void(tasks::TaskId)> on_kill = [](auto) {};
+  std::function<void(tasks::TaskId, tasks::BarrierReply)> on_answer = [](auto, const auto&) {};
+};
+
+struct Ended : StageListener {
+  void task_succeeded(int32_t partition, int32_t attempt, std::shared_ptr<tasks::TaskOutput>) override {
+    succeeded.emplace_back(partition, attempt);
+  }
+  void gang_attempt_failed(int32_t, const Status&) override { ++failed_attempts; }
+  void stage_ended(const Status& status) override { end.set_value(status); }
+  Status wait() {
+    auto future = end.get_future();
+    if (future.wait_for(std::chrono::seconds(20)) != std::future_status::ready) return internal_error("did not end");
+    return future.get();
+  }
+  std::vector<std::pair<int32_t, int32_t>> succeeded;
+  int failed_attempts = 0;
+  std::promise<Status> end;
+};
+
+TEST(Scheduler, RunsAGangWithABarrierAndRestartsIt) {
+  FakeLauncher launcher;
+  events::Bus bus;
+  std::mutex mutex;
+  std::vector<std::string> seen;
+  bus.subscribe([&](const events::Event& event) {
+    std::lock_guard lock(mutex);
+    seen.push_back(events::to_json(event));
+  });
+  Scheduler scheduler(tasks::Slots{2, {}}, launcher, bus);
+  launcher.on_start = [&](const tasks::TaskContext& context) {
+    if (context.attempt == 0 && context.partition == 1) {
+      scheduler.task_ended(context.task, {tasks::FailureKind::kWorkerLost, internal_error("killed"), nullptr});
+    } else {
+      scheduler.barrier_requested(context.task, {tasks::BarrierKind::kAllGather, "x"});
+    }
+  };
+  launcher.on_kill = [&](tasks::TaskId task) {
+    scheduler.task_ended(task, {tasks::FailureKind::kWorkerLost, internal_error("killed"), nullptr});
+  };
+  launcher.on_answer = [&](tasks::TaskId task, const tasks::BarrierReply& reply) {
+    if (!reply.status.ok()) return;
+    EXPECT_EQ(reply.messages->size(), 2u);
+    scheduler.task_ended(task, {});
+  };
+  auto listener = std::make_shared<Ended>();
+  const auto job = scheduler.new_job("session", "operation");
+  scheduler.submit_gang({job, "train", {}, {nullptr, nullptr}, 4, std::chrono::hours(1)}, listener);
+  const Status status = listener->wait();
+  EXPECT_TRUE(status.ok()) << status.to_string();
+  EXPECT_EQ(listener->failed_attempts, 1);
+  EXPECT_EQ(listener->succeeded.size(), 2u);
+  bus.flush();
+  std::string all;
+  for (const auto& line : seen) all += line + "\n";
+  for (const char* name : {"JobStarted", "StageSubmitted", "GangAttemptStarted", "TaskStarted", "GangAttemptFailed", "TaskKilled",
+                           "TaskFinished", "BarrierReleased", "StageFinished"}) {
+    EXPECT_NE(all.find(name), std::string::npos) << name << "\n" << all;
+  }
+}
+
+TEST(Scheduler, ABarrierTimeoutComesByItself) {
+  FakeLauncher launcher;
+  events::Bus bus;
+  Scheduler scheduler(tasks::Slots{2, {}}, launcher, bus);
+  launcher.on_start = [&](const tasks::TaskContext& context) {
+    if (context.partition == 0) scheduler.barrier_requested(context.task, {});
+  };
+  launcher.on_kill = [&](tasks::TaskId task) {
+    scheduler.task_ended(task, {tasks::FailureKind::kWorkerLost, internal_error("killed"), nullptr});
+  };
+  auto listener = std::make_shared<Ended>();
+  scheduler.submit_gang({scheduler.new_job("s", "o"), "train", {}, {nullptr, nullptr}, 1, std::chrono::milliseconds(20)}, listener);
+  EXPECT_EQ(listener->wait().condition(), "BARRIER_STAGE_FAILED");
+}
+
+TEST(Scheduler, CancelEndsAStage) {
+  FakeLauncher launcher;
+  events::Bus bus;
+  Scheduler scheduler(tasks::Slots{2, {}}, launcher, bus);
+  launcher.on_kill = [&](tasks::TaskId task) {
+    scheduler.task_ended(task, {tasks::FailureKind::kWorkerLost, internal_error("killed"), nullptr});
+  };
+  auto listener = std::make_shared<Ended>();
+  const auto job = scheduler.new_job("s", "o");
+  const auto stage = scheduler.submit_tasks({job, "map", {}, 1, 4}, listener);
+  scheduler.add_task(stage, 0, nullptr);
+  scheduler.cancel_job(job);
+  EXPECT_EQ(listener->wait().condition(), "OPERATION_CANCELED");
+}
+
+}  // namespace
+}  // namespace deuteron::scheduler

@@ -1,0 +1,75 @@
+// The contract of a task: what it is told, what it may ask for while it runs, and what it leaves. The scheduler carries the two
+// abstract ends (TaskWork, TaskOutput) without looking inside; who launches tasks knows what they are.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/status.h"
+
+namespace deuteron::tasks {
+
+using TaskId = int64_t;  // of one task attempt; never used again within a process
+using StageId = int64_t;
+using JobId = int64_t;
+
+// What a task needs, and what a machine has: CPUs, and named resources ("gpu") by count.
+struct Slots {
+  int32_t cpus = 1;
+  std::map<std::string, int32_t> resources;
+  bool operator==(const Slots&) const = default;
+};
+
+// The work of one task, the same for each of its attempts. Immutable once submitted.
+class TaskWork {
+ public:
+  virtual ~TaskWork() = default;
+};
+
+// What an attempt leaves; dropped unless the attempt counts.
+class TaskOutput {
+ public:
+  virtual ~TaskOutput() = default;
+};
+
+// What a task knows of itself; of a gang `ranks` > 0 and `partition` is the rank.
+struct TaskContext {
+  JobId job = 0;
+  StageId stage = 0;
+  TaskId task = 0;
+  int32_t partition = 0;
+  int32_t attempt = 0;  // counted from 0
+  int32_t ranks = 0;
+  Slots slots;
+};
+
+enum class BarrierKind { kBarrier, kAllGather };
+
+// A rank waits for the others. `message` travels only with kAllGather.
+struct BarrierRequest {
+  BarrierKind kind = BarrierKind::kBarrier;
+  std::string message;
+};
+
+// All ranks have arrived: messages[rank] (empty of kBarrier); or the status says why they never will.
+struct BarrierReply {
+  Status status;
+  std::shared_ptr<const std::vector<std::string>> messages;
+};
+
+enum class FailureKind {
+  kNone,
+  kTaskError,   // the task's own code raised; another attempt probably raises again
+  kWorkerLost,  // the process ended or went silent
+};
+
+struct TaskOutcome {
+  FailureKind failure = FailureKind::kNone;
+  Status status;                       // why it failed
+  std::shared_ptr<TaskOutput> output;  // of success
+};
+
+}  // namespace deuteron::tasks
