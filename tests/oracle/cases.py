@@ -206,7 +206,8 @@ def _evaluate_python(spark, text):
 
 def _describe(value, ordered) -> list:
     if not isinstance(value, DataFrame):
-        return ["= " + describe_object(value)]
+        lines = value.splitlines() if isinstance(value, str) else [value]
+        return ["= " + describe_object(line) for line in lines]
     table, schema = value._to_table()
     if any(isinstance(column.dataType, NOT_IN_PYARROW) for column in schema.fields):
         table, readable = _with_intervals_as_text(value, schema)._to_table()
