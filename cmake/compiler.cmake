@@ -25,7 +25,5 @@ endif()
 # Warnings for our own code only; engine_module() links this.
 add_library(deuteron_warnings INTERFACE)
 target_compile_options(deuteron_warnings INTERFACE
-  -Wall -Wextra -Wpedantic -Wnon-virtual-dtor -Woverloaded-virtual -Wno-missing-field-initializers)
+  -Wall -Wextra -Wnon-virtual-dtor -Woverloaded-virtual -Wno-missing-field-initializers)
 
-# Compilers send Google Test's own headers through here as system headers, hence no warnings from them.
-find_package(Threads REQUIRED)

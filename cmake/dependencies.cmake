@@ -20,6 +20,7 @@ find_package(CLI11 CONFIG REQUIRED)
 find_package(nlohmann_json CONFIG REQUIRED)
 find_library(RE2_LIBRARY re2 REQUIRED)
 find_package(OpenSSL REQUIRED)
+find_package(ZLIB REQUIRED)
 
 add_library(deuteron::cli11 INTERFACE IMPORTED)
 target_link_libraries(deuteron::cli11 INTERFACE CLI11::CLI11)
