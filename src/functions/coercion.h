@@ -16,6 +16,9 @@ namespace deuteron::functions {
 std::optional<types::DataType> widest_common_type(const types::DataType& left, const types::DataType& right, bool ansi = true);
 std::optional<types::DataType> widest_common_type(std::span<const types::DataType> all, bool ansi = true);
 
+// The same where strings are not promoted to numbers (greatest, array functions).
+std::optional<types::DataType> widest_without_strings(std::span<const types::DataType> all);
+
 // Whether a value of `from` is taken where a function wants `to`, with a cast written by the analyzer. A literal string is also
 // taken for numbers, dates and times (Spark folds it).
 bool can_cast_implicitly(const types::DataType& from, const types::DataType& to, bool ansi = true);

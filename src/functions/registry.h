@@ -23,19 +23,24 @@ struct Argument {
   const types::Value* literal = nullptr;  // null when not foldable
   std::string sql;                        // pretty text, for errors
   bool is_lambda = false;                 // `type` is then the type of the lambda's body
+  std::string name;                       // of a named argument or column, for struct(a, b AS c); empty when it has none
 };
 
 struct Call {
   std::string function;                         // canonical name
   std::vector<types::DataType> argument_types;  // each argument must be cast (implicitly) to this
+  std::vector<int> argument_order;              // resolved argument i is argument argument_order[i]; empty: as given
   types::DataType type;                         // of a generator: the struct of its output columns
   bool nullable = true;
+  std::string display;                          // Spark's name for the column: "(a + b)", "round(a, 0)", "a IS NULL"
 };
 
 struct ResolveOptions {
   bool ansi = true;
   std::string time_zone = "UTC";
-  std::string sql;  // pretty text of the whole call, for errors
+  std::string called_as;     // the name that the user wrote; empty: the canonical one
+  bool is_distinct = false;  // count(DISTINCT a); for the display name
+  std::string sql;           // pretty text of the whole call for errors; empty: the display name
 };
 
 // Case-insensitive, aliases included, operators by their symbol. Null: the caller answers UNRESOLVED_ROUTINE.
@@ -50,7 +55,8 @@ inline bool is_window_only(const Function& function) { return kind_of(function) 
 // Window functions that need ORDER BY, and whose frame is fixed.
 bool needs_order(const Function& function);
 
-// WRONG_NUM_ARGS, DATATYPE_MISMATCH.* with Spark's parameters, without query context.
+// WRONG_NUM_ARGS, DATATYPE_MISMATCH.* with Spark's parameters, without query context. Implicit casts that the caller writes
+// carry the origin of the call. Call::function may be another one: date + 1 is date_add.
 Result<Call> resolve(const Function& function, const std::vector<Argument>& arguments, const ResolveOptions& options);
 
 // For higher-order functions: the parameters that the lambda standing at `index` takes, given the other arguments (those before
@@ -67,7 +73,7 @@ struct LambdaSignature {
 bool takes_lambda(const Function& function);
 Result<LambdaSignature> lambda_signature(const Function& function, const std::vector<Argument>& arguments, int index);
 
-// The name Spark gives the column of this call: "(a + b)", "round(a, 0)", "a IS NULL". `called_as`: the name that the user wrote.
+// The name that Spark gives the column of this call, as in Call::display, without resolving it.
 std::string display_name(const Function& function, std::string_view called_as, const std::vector<std::string>& arguments,
                          bool is_distinct = false);
 

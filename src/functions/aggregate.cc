@@ -1,0 +1,154 @@
+// Aggregate functions; each may also stand in an OVER clause.
+#include <algorithm>
+#include <iterator>
+
+#include "functions/family.h"
+
+namespace deuteron::functions {
+namespace {
+
+using types::DataType;
+using types::TypeId;
+
+const DataType kLong(TypeId::kLong), kDouble(TypeId::kDouble), kBoolean(TypeId::kBoolean);
+
+bool is_interval(const DataType& type) {
+  return type.is(TypeId::kDayTimeInterval) || type.is(TypeId::kYearMonthInterval);
+}
+
+Result<Call> resolve_count(const Context& context) {
+  if (context.size() == 0) return context.wrong_number("> 0");
+  return context.call(kLong, false);
+}
+
+Result<Call> resolve_sum(const Context& context) {
+  if (context.size() != 1) return context.wrong_number("1");
+  ASSIGN_OR_RETURN(DataType type, context.coerce(0, "numeric|daytime|yearmonth"));
+  DataType result = kDouble;
+  if (type.is(TypeId::kDecimal)) result = bounded_decimal(type.precision() + 10, type.scale());
+  else if (type.is_integral()) result = kLong;
+  else if (is_interval(type)) result = type;
+  return context.call(context.function.name, {type}, result, true);
+}
+
+Result<Call> resolve_average(const Context& context) {
+  if (context.size() != 1) return context.wrong_number("1");
+  ASSIGN_OR_RETURN(DataType type, context.coerce(0, "numeric|daytime|yearmonth"));
+  DataType result = kDouble;
+  if (type.is(TypeId::kDecimal)) result = bounded_decimal(type.precision() + 4, type.scale() + 4);
+  else if (type.is(TypeId::kDayTimeInterval)) result = DataType::day_time_interval();
+  else if (type.is(TypeId::kYearMonthInterval)) result = DataType::year_month_interval();
+  return context.call("avg", {type}, result, true);
+}
+
+Result<Call> resolve_extremum(const Context& context) {
+  if (context.size() != 1) return context.wrong_number("1");
+  if (!is_orderable(context.type(0))) {
+    return context.mismatch("INVALID_ORDERING_TYPE", {{"functionName", "`" + std::string(context.function.name) + "`"},
+                                                      {"dataType", quoted_type(context.type(0))}});
+  }
+  return context.call(context.type(0), true);
+}
+
+// first(x, ignore nulls): the flag is a literal and becomes the call's ignore_nulls.
+Result<Call> resolve_first(const Context& context) {
+  if (context.size() != 1 && context.size() != 2) return context.wrong_number("[1, 2]");
+  std::vector<DataType> types = {context.type(0)};
+  if (context.size() == 2) {
+    if (context.arguments[1].literal == nullptr) return context.not_foldable(1, "ignoreNullsExpr");
+    types.push_back(kBoolean);
+  }
+  Call call = context.call(context.function.name, std::move(types), context.type(0), true);
+  if (context.options.sql.empty() && context.size() == 2) {
+    const std::string called = context.options.called_as.empty() ? std::string(context.function.name) : context.options.called_as;
+    call.display = called + "(" + context.arguments[0].sql + ")";
+  }
+  return call;
+}
+
+Result<Call> resolve_collect(const Context& context) {
+  if (context.size() != 1) return context.wrong_number("1");
+  const DataType& type = context.type(0);
+  if (context.function.name == "collect_set" && !is_comparable(type)) {
+    return context.mismatch("UNSUPPORTED_INPUT_TYPE", {{"functionName", "`collect_set`"}, {"dataType", "\"MAP\""}});
+  }
+  return context.call(context.function.name, {type}, DataType::array(type, false), false);
+}
+
+Result<Call> resolve_by(const Context& context) {
+  if (context.size() != 2) return context.wrong_number("2");
+  if (!is_orderable(context.type(1))) {
+    return context.mismatch("INVALID_ORDERING_TYPE", {{"functionName", "`" + std::string(context.function.name) + "`"},
+                                                      {"dataType", quoted_type(context.type(1))}});
+  }
+  return context.call(context.type(0), true);
+}
+
+// percentile(x, p or array of p)
+Result<Call> resolve_percentile(const Context& context) {
+  if (context.size() != 2 && context.size() != 3) return context.wrong_number("[2, 3]");
+  if (context.size() == 3) return unsupported("percentile with a frequency");
+  ASSIGN_OR_RETURN(DataType type, context.coerce(0, "numeric|daytime|yearmonth"));
+  if (context.type(1).is(TypeId::kArray)) {
+    const DataType many = DataType::array(kDouble, false);
+    return context.call("percentile", {type, many}, many, true);
+  }
+  if (const Argument& percentage = context.arguments[1]; percentage.literal == nullptr) {
+    return context.not_foldable(1, "percentage");
+  }
+  return context.call("percentile", {type, kDouble}, kDouble, true);
+}
+
+Result<Call> resolve_median(const Context& context) {
+  if (context.size() != 1) return context.wrong_number("1");
+  ASSIGN_OR_RETURN(DataType type, context.coerce(0, "numeric"));
+  return context.call("median", {type}, kDouble, true);
+}
+
+#define MOMENT(lower, others) \
+  { .name = lower, .signature = "(double) -> double", .nulls = Nulls::kAlways, .kind = Kind::kAggregate, .aliases = others }
+#define PAIR(lower) \
+  { .name = lower, .signature = "(double, double) -> double", .nulls = Nulls::kAlways, .kind = Kind::kAggregate }
+
+const Function kAggregates[] = {
+    {.name = "count", .kind = Kind::kAggregate, .resolver = resolve_count},
+    {.name = "sum", .kind = Kind::kAggregate, .resolver = resolve_sum},
+    {.name = "try_sum", .kind = Kind::kAggregate, .resolver = resolve_sum},
+    {.name = "avg", .kind = Kind::kAggregate, .aliases = "mean", .resolver = resolve_average},
+    {.name = "min", .kind = Kind::kAggregate, .resolver = resolve_extremum},
+    {.name = "max", .kind = Kind::kAggregate, .resolver = resolve_extremum},
+    {.name = "first", .kind = Kind::kAggregate, .aliases = "first_value", .resolver = resolve_first},
+    {.name = "last", .kind = Kind::kAggregate, .aliases = "last_value", .resolver = resolve_first},
+    {.name = "any_value", .kind = Kind::kAggregate, .resolver = resolve_first},
+    {.name = "collect_list", .kind = Kind::kAggregate, .aliases = ":array_agg", .resolver = resolve_collect},
+    {.name = "collect_set", .kind = Kind::kAggregate, .resolver = resolve_collect},
+    MOMENT("stddev_samp", "stddev std"),
+    MOMENT("stddev_pop", ""),
+    MOMENT("var_samp", "variance"),
+    MOMENT("var_pop", ""),
+    PAIR("corr"),
+    PAIR("covar_pop"),
+    PAIR("covar_samp"),
+    {.name = "bool_and", .signature = "(boolean) -> boolean", .nulls = Nulls::kAlways, .kind = Kind::kAggregate,
+     .aliases = "every"},
+    {.name = "bool_or", .signature = "(boolean) -> boolean", .nulls = Nulls::kAlways, .kind = Kind::kAggregate,
+     .aliases = "some any"},
+    {.name = "count_if", .signature = "(boolean) -> bigint", .nulls = Nulls::kNever, .kind = Kind::kAggregate},
+    {.name = "bit_and", .signature = "(integral) -> 0", .nulls = Nulls::kAlways, .kind = Kind::kAggregate},
+    {.name = "bit_or", .signature = "(integral) -> 0", .nulls = Nulls::kAlways, .kind = Kind::kAggregate},
+    {.name = "bit_xor", .signature = "(integral) -> 0", .nulls = Nulls::kAlways, .kind = Kind::kAggregate},
+    {.name = "max_by", .kind = Kind::kAggregate, .resolver = resolve_by},
+    {.name = "min_by", .kind = Kind::kAggregate, .resolver = resolve_by},
+    {.name = "approx_count_distinct", .signature = "(any, double?) -> bigint", .nulls = Nulls::kNever, .kind = Kind::kAggregate},
+    {.name = "percentile", .kind = Kind::kAggregate, .defaults = "3:1", .resolver = resolve_percentile},
+    {.name = "median", .kind = Kind::kAggregate, .resolver = resolve_median},
+};
+
+#undef MOMENT
+#undef PAIR
+
+}  // namespace
+
+DEUTERON_FAMILY(aggregate, kAggregates)
+
+}  // namespace deuteron::functions

@@ -1,0 +1,91 @@
+// == <=> != < <= > >= in, isnull isnotnull isnan, greatest and least.
+#include <algorithm>
+#include <iterator>
+
+#include "functions/family.h"
+
+namespace deuteron::functions {
+namespace {
+
+using types::DataType;
+using types::TypeId;
+
+std::optional<DataType> comparison_type(const DataType& left, const DataType& right) {
+  const bool nested = left.is_nested() || right.is_nested();
+  const DataType both[] = {left, right};
+  return nested ? widest_without_strings(both) : widest_common_type(left, right);
+}
+
+std::string_view shown_symbol(std::string_view name) { return name == "==" || name == "!=" ? "=" : name; }
+
+Result<Call> resolve_comparison(const Context& context) {
+  if (context.size() != 2) return context.wrong_number("2");
+  const DataType& left = context.type(0);
+  const DataType& right = context.type(1);
+  const auto common = comparison_type(left, right);
+  if (!common) return context.binary_differing(left, right);
+  const std::string_view name = context.function.name;
+  const bool equality = name == "==" || name == "<=>" || name == "!=";
+  if (equality ? !is_comparable(*common) : !is_orderable(*common)) {
+    return context.mismatch("INVALID_ORDERING_TYPE", {{"functionName", "`" + std::string(shown_symbol(name)) + "`"},
+                                                      {"dataType", quoted_type(*common)}});
+  }
+  bool nullable = context.any_nullable();
+  for (const DataType* side : {&left, &right}) {
+    nullable |= !side->same_type(*common) && cast_may_give_null(*side, *common, plan::CastMode::kDefault);
+  }
+  return context.call(name, {*common, *common}, DataType(TypeId::kBoolean), nullable && name != "<=>");
+}
+
+Result<Call> resolve_in(const Context& context) {
+  if (context.size() < 2) return context.wrong_number("> 1");
+  std::vector<DataType> all;
+  for (const Argument& argument : context.arguments) all.push_back(argument.type);
+  const auto common = widest_common_type(all);
+  if (!common) return context.differing_types("in", all, true);
+  if (!is_comparable(*common)) {
+    return context.mismatch("INVALID_ORDERING_TYPE", {{"functionName", "`in`"}, {"dataType", quoted_type(*common)}});
+  }
+  bool nullable = context.any_nullable();
+  for (const DataType& type : all) {
+    nullable |= !type.same_type(*common) && cast_may_give_null(type, *common, plan::CastMode::kDefault);
+  }
+  return context.call("in", std::vector<DataType>(all.size(), *common), DataType(TypeId::kBoolean), nullable);
+}
+
+Result<Call> resolve_extremum(const Context& context) {
+  if (context.size() < 2) return context.wrong_number("> 1");
+  ASSIGN_OR_RETURN(Call call, resolve_by_signature(context));
+  if (!is_orderable(call.type)) {
+    return context.mismatch("INVALID_ORDERING_TYPE", {{"functionName", "`" + std::string(context.function.name) + "`"},
+                                                      {"dataType", quoted_type(call.type)}});
+  }
+  return call;
+}
+
+const Function kComparison[] = {
+    {.name = "==", .aliases = ":=", .display = "({0} = {1})", .resolver = resolve_comparison},
+    {.name = "!=", .aliases = ":<>", .display = "(NOT ({0} = {1}))", .resolver = resolve_comparison},
+    {.name = "<=>", .display = "({0} <=> {1})", .resolver = resolve_comparison},
+    {.name = "equal_null", .resolver = [](const Context& context) -> Result<Call> {
+       ResolveOptions options = context.options;
+       options.sql = context.display();
+       return resolve(*find("<=>"), context.arguments, options);
+     }},
+    {.name = "<", .display = "({0} < {1})", .resolver = resolve_comparison},
+    {.name = "<=", .display = "({0} <= {1})", .resolver = resolve_comparison},
+    {.name = ">", .display = "({0} > {1})", .resolver = resolve_comparison},
+    {.name = ">=", .display = "({0} >= {1})", .resolver = resolve_comparison},
+    {.name = "in", .display = "({0} IN ({+}))", .resolver = resolve_in},
+    {.name = "isnull", .signature = "(any) -> boolean", .nulls = Nulls::kNever, .display = "({0} IS NULL)"},
+    {.name = "isnotnull", .signature = "(any) -> boolean", .nulls = Nulls::kNever, .display = "({0} IS NOT NULL)"},
+    {.name = "isnan", .signature = "(double|float) -> boolean", .nulls = Nulls::kNever},
+    {.name = "greatest", .signature = "(U, U, U*) -> U", .nulls = Nulls::kAll, .resolver = resolve_extremum},
+    {.name = "least", .signature = "(U, U, U*) -> U", .nulls = Nulls::kAll, .resolver = resolve_extremum},
+};
+
+}  // namespace
+
+DEUTERON_FAMILY(comparison, kComparison)
+
+}  // namespace deuteron::functions

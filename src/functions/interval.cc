@@ -1,0 +1,45 @@
+// Making intervals. Their arithmetic is in arithmetic.cc, their parts in date_time.cc.
+#include <iterator>
+
+#include "functions/family.h"
+
+namespace deuteron::functions {
+namespace {
+
+using types::DataType;
+using types::TypeId;
+
+Result<Call> resolve_day_time(const Context& context) {
+  if (context.size() > 4) return context.wrong_number("[0, 1, 2, 3, 4]");
+  std::vector<DataType> types;
+  for (size_t i = 0; i < context.size(); ++i) {
+    if (i < 3) {
+      ASSIGN_OR_RETURN(DataType type, context.coerce(i, "int"));
+      types.push_back(type);
+    } else {
+      types.push_back(DataType::decimal(18, 6));
+    }
+  }
+  return context.call("make_dt_interval", std::move(types), DataType::day_time_interval(), context.any_nullable());
+}
+
+Result<Call> resolve_year_month(const Context& context) {
+  if (context.size() > 2) return context.wrong_number("[0, 1, 2]");
+  std::vector<DataType> types;
+  for (size_t i = 0; i < context.size(); ++i) {
+    ASSIGN_OR_RETURN(DataType type, context.coerce(i, "int"));
+    types.push_back(type);
+  }
+  return context.call("make_ym_interval", std::move(types), DataType::year_month_interval(), context.any_nullable());
+}
+
+const Function kIntervals[] = {
+    {.name = "make_dt_interval", .defaults = "4:0|0|0|0.000000", .resolver = resolve_day_time},
+    {.name = "make_ym_interval", .defaults = "2:0|0", .resolver = resolve_year_month},
+};
+
+}  // namespace
+
+DEUTERON_FAMILY(interval, kIntervals)
+
+}  // namespace deuteron::functions

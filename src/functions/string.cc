@@ -1,0 +1,136 @@
+// Functions of text.
+#include <algorithm>
+#include <iterator>
+
+#include "functions/family.h"
+
+namespace deuteron::functions {
+namespace {
+
+using types::DataType;
+using types::TypeId;
+
+// Arrays, binaries, or anything else as text.
+Result<Call> resolve_concat(const Context& context) {
+  const DataType text(TypeId::kString);
+  if (context.size() == 0) return context.call("concat", {}, text, false);
+  std::vector<DataType> all;
+  bool all_binary = true, any_array = false;
+  for (const Argument& argument : context.arguments) {
+    all.push_back(argument.type);
+    all_binary &= argument.type.is(TypeId::kBinary) || argument.type.is(TypeId::kNull);
+    any_array |= argument.type.is(TypeId::kArray);
+    if (argument.type.is(TypeId::kMap) || argument.type.is(TypeId::kStruct)) {
+      return context.unexpected_type(static_cast<size_t>(&argument - context.arguments.data()), "string|binary|array");
+    }
+  }
+  if (any_array) {
+    const auto common = widest_without_strings(all);
+    if (!common || !common->is(TypeId::kArray)) return context.differing_types("concat", all, false);
+    return context.call("concat", std::vector<DataType>(all.size(), *common), *common, context.any_nullable());
+  }
+  const bool only_nulls = std::all_of(all.begin(), all.end(), [](const DataType& type) { return type.is(TypeId::kNull); });
+  const DataType type = all_binary && !only_nulls ? DataType(TypeId::kBinary) : text;
+  return context.call("concat", std::vector<DataType>(all.size(), type), type, context.any_nullable());
+}
+
+// Texts and arrays of texts; only a null separator makes it null.
+Result<Call> resolve_concat_ws(const Context& context) {
+  if (context.size() == 0) return context.wrong_number("> 0");
+  std::vector<DataType> types;
+  for (size_t i = 0; i < context.size(); ++i) {
+    const DataType& type = context.type(i);
+    if (i > 0 && type.is(TypeId::kArray)) {
+      types.push_back(DataType::array(DataType(TypeId::kString), type.contains_null()));
+      continue;
+    }
+    ASSIGN_OR_RETURN(DataType accepted, context.coerce(i, "string"));
+    types.push_back(std::move(accepted));
+  }
+  return context.call("concat_ws", std::move(types), DataType(TypeId::kString), context.arguments[0].nullable);
+}
+
+// LIKE with its escape character as third argument.
+Result<Call> resolve_like(const Context& context) {
+  ASSIGN_OR_RETURN(Call call, resolve_by_signature(context));
+  if (context.size() == 3 && context.options.sql.empty()) {
+    const std::string escape = literal_text(context.arguments[2]).value_or("\\");
+    const auto text = [&](size_t i) { return context.arguments[i].sql; };
+    call.display = context.function.name == "ilike" ? "ilike(" + text(0) + ", " + text(1) + ")" : text(0) + " LIKE " + text(1);
+    if (escape != "\\") call.display += " ESCAPE '" + escape + "'";
+  }
+  return call;
+}
+
+// trim(a), trim(characters, a) as SQL's TRIM(characters FROM a) sends it.
+Result<Call> resolve_trim(const Context& context) {
+  ASSIGN_OR_RETURN(Call call, resolve_by_signature(context));
+  if (context.size() == 2 && context.options.sql.empty()) {
+    const std::string_view name = context.function.name;
+    const std::string_view side = name == "trim" ? "BOTH" : name == "ltrim" ? "LEADING" : "TRAILING";
+    call.display = "TRIM(" + std::string(side) + " " + context.arguments[0].sql + " FROM " + context.arguments[1].sql + ")";
+  }
+  return call;
+}
+
+Result<Call> resolve_reverse(const Context& context) {
+  if (context.size() != 1) return context.wrong_number("1");
+  ASSIGN_OR_RETURN(DataType type, context.coerce(0, "string|array"));
+  return context.call("reverse", {type}, type, context.any_nullable());
+}
+
+const Function kStrings[] = {
+    {.name = "concat", .aliases = "", .resolver = resolve_concat},
+    {.name = "concat_ws", .resolver = resolve_concat_ws},
+    {.name = "substring", .signature = "(string|binary, int, int?) -> 0", .aliases = "substr mid", .defaults = "3:2147483647"},
+    {.name = "left", .signature = "(string|binary, int) -> 0"},
+    {.name = "right", .signature = "(string, int) -> 0", .nulls = Nulls::kAlways},
+    {.name = "length", .signature = "(string|binary) -> int", .aliases = "char_length character_length len"},
+    {.name = "octet_length", .signature = "(string|binary) -> int"},
+    {.name = "bit_length", .signature = "(string|binary) -> int"},
+    {.name = "upper", .signature = "(string) -> string", .aliases = "ucase"},
+    {.name = "lower", .signature = "(string) -> string", .aliases = "lcase"},
+    {.name = "initcap", .signature = "(string) -> string"},
+    {.name = "trim", .signature = "(string, string?) -> string", .resolver = resolve_trim},
+    {.name = "ltrim", .signature = "(string, string?) -> string", .resolver = resolve_trim},
+    {.name = "rtrim", .signature = "(string, string?) -> string", .resolver = resolve_trim},
+    {.name = "btrim", .signature = "(string, string?) -> string"},
+    {.name = "like", .signature = "(string, string, string?) -> boolean", .display = "{0} LIKE {1}", .resolver = resolve_like},
+    {.name = "ilike", .signature = "(string, string, string?) -> boolean", .resolver = resolve_like},
+    {.name = "rlike", .signature = "(string, string) -> boolean", .aliases = "regexp regexp_like", .display = "RLIKE({*})"},
+    {.name = "startswith", .signature = "(string|binary, string|binary) -> boolean"},
+    {.name = "endswith", .signature = "(string|binary, string|binary) -> boolean"},
+    {.name = "contains", .signature = "(string|binary, string|binary) -> boolean"},
+    {.name = "replace", .signature = "(string, string, string?) -> string", .defaults = "3:"},
+    {.name = "translate", .signature = "(string, string, string) -> string"},
+    {.name = "split", .signature = "(string, string, int?) -> array<string>", .defaults = "3:-1"},
+    {.name = "split_part", .signature = "(string, string, int) -> string", .nulls = Nulls::kAlways},
+    {.name = "substring_index", .signature = "(string, string, int) -> string"},
+    {.name = "lpad", .signature = "(string, int, string?) -> string", .defaults = "3: "},
+    {.name = "rpad", .signature = "(string, int, string?) -> string", .defaults = "3: "},
+    {.name = "instr", .signature = "(string, string) -> int"},
+    {.name = "locate", .signature = "(string, string, int?) -> int", .aliases = "position", .defaults = "3:1"},
+    {.name = "charindex", .signature = "(string, string, int?) -> int"},
+    {.name = "reverse", .resolver = resolve_reverse},
+    {.name = "repeat", .signature = "(string, int) -> string"},
+    {.name = "ascii", .signature = "(string) -> int"},
+    {.name = "chr", .signature = "(bigint) -> string", .aliases = "char"},
+    {.name = "space", .signature = "(int) -> string"},
+    {.name = "levenshtein", .signature = "(string, string) -> int"},
+    {.name = "md5", .signature = "(binary) -> string"},
+    {.name = "sha1", .signature = "(binary) -> string", .aliases = "sha"},
+    {.name = "sha2", .signature = "(binary, int) -> string", .nulls = Nulls::kAlways},
+    {.name = "hex", .signature = "(bigint|binary|string) -> string"},
+    {.name = "unhex", .signature = "(string) -> binary", .nulls = Nulls::kAlways},
+    {.name = "bin", .signature = "(bigint) -> string"},
+    {.name = "base64", .signature = "(binary) -> string"},
+    {.name = "unbase64", .signature = "(string) -> binary"},
+    {.name = "regexp_replace", .signature = "(string, string, string) -> string", .defaults = "4:1"},
+    {.name = "regexp_extract", .signature = "(string, string, int?) -> string", .defaults = "3:1"},
+};
+
+}  // namespace
+
+DEUTERON_FAMILY(string, kStrings)
+
+}  // namespace deuteron::functions
