@@ -1,0 +1,69 @@
+// The verbs analyze, run and explain.
+#include <algorithm>
+
+#include "session/catalog_view.h"
+#include "session/session.h"
+
+namespace deuteron::session {
+namespace {
+
+std::string lower_case(std::string text) {
+  std::transform(text.begin(), text.end(), text.begin(),
+                 [](unsigned char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : static_cast<char>(c); });
+  return text;
+}
+
+}  // namespace
+
+std::optional<catalog::View> Session::Catalog::find_view(const plan::Names& name) const {
+  if (name.size() == 1) return Views::find(views_, name[0]);
+  if (name.size() == 2 && lower_case(name[0]) == "global_temp") return Views::find(global_views_, name[1]);
+  return std::nullopt;
+}
+
+plan::unresolved::ExpressionPtr Session::Catalog::find_function(const std::string& name) const {
+  const auto found = functions_.find(lower_case(name));
+  return found == functions_.end() ? nullptr : found->second;
+}
+
+Session::Catalog Session::catalog() const {
+  std::lock_guard lock(functions_mutex_);
+  return Catalog(views_.snapshot(), environment_.global_views.snapshot(), functions_, artifacts_, *environment_.files);
+}
+
+execution::Request Session::request(const std::string& operation_id) const {
+  execution::Request request;
+  request.session_id = server_side_id_;
+  request.operation_id = operation_id;
+  request.settings = settings_.all();
+  request.time_zone = *settings_.find("spark.sql.session.timeZone");
+  request.python_paths = artifacts_->python_paths();
+  return request;
+}
+
+Result<plan::unresolved::Statement> Session::parse(const plan::unresolved::RelationPtr& relation) const {
+  if (const auto* sql = plan::unresolved::as<plan::unresolved::Sql>(relation)) return analyzer::parse_sql(*sql);
+  return plan::unresolved::Statement(relation);
+}
+
+Result<plan::resolved::RelationPtr> Session::analyze(const plan::unresolved::RelationPtr& relation) const {
+  analyzer::Settings settings = settings_.analyzer_settings();
+  settings.user = identity_.user_id;
+  settings.session_id = identity_.session_id;
+  return analyzer::analyze(relation, settings, catalog());
+}
+
+Status Session::run(const plan::resolved::RelationPtr& plan, const std::string& operation_id,
+                    execution::ResultSink& sink, CancelToken& cancel) {
+  return environment_.executor->run(plan, request(operation_id), sink, cancel);
+}
+
+Result<std::string> Session::explain(const plan::unresolved::RelationPtr& relation, const std::string& mode) const {
+  ASSIGN_OR_RETURN(const auto resolved, analyze(relation));
+  ASSIGN_OR_RETURN(const std::string physical, environment_.executor->explain(resolved, request("")));
+  if (lower_case(mode) == "simple") return "== Physical Plan ==\n" + physical + "\n";
+  return "== Parsed Logical Plan ==\n" + plan::unresolved::to_string(relation) + "\n== Analyzed Logical Plan ==\n" +
+         plan::resolved::to_string(resolved) + "\n== Physical Plan ==\n" + physical + "\n";
+}
+
+}  // namespace deuteron::session

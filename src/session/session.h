@@ -1,0 +1,96 @@
+// One user's session: settings, temporary views, SQL functions, artifacts, and the verbs on them (query.cc, command.cc).
+// Shared by the RPCs of one client; thread-safe. Knows nothing of the protocol.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "analyzer/analyzer.h"
+#include "base/cancellation.h"
+#include "execution/executor.h"
+#include "session/artifacts.h"
+#include "session/settings.h"
+#include "session/views.h"
+
+namespace deuteron::session {
+
+// What all sessions share; outlives every session.
+struct Environment {
+  execution::Executor* executor = nullptr;
+  catalog::FileSchemaReader* files = nullptr;
+  std::map<std::string, std::string> server_defaults;  // settings that the server's options decide
+  std::string artifact_directory;                      // each session has a folder below
+  uint64_t artifact_limit_bytes = uint64_t{4} << 30;
+  Views global_views;  // global_temp
+};
+
+struct Identity {
+  std::string user_id;
+  std::string session_id;  // chosen by the client
+  auto operator<=>(const Identity&) const = default;
+};
+
+// The rows that a command answers with (SET, SHOW …).
+struct Rows {
+  types::Schema schema;
+  std::vector<std::vector<types::Value>> rows;
+};
+
+class Session {
+ public:
+  Session(Identity identity, Environment& environment);
+  // A copy of `other`'s state under a new identity.
+  Session(Identity identity, const Session& other);
+  ~Session();
+
+  const Identity& identity() const { return identity_; }
+  // The server's own id of this session; a client that sees it change knows that its state is lost.
+  const std::string& server_side_id() const { return server_side_id_; }
+  SessionSettings& settings() { return settings_; }
+  Artifacts& artifacts() { return *artifacts_; }
+
+  // query.cc
+  // What a relation of SQL text says: a query, or a command. Any other relation is the query itself.
+  Result<plan::unresolved::Statement> parse(const plan::unresolved::RelationPtr& relation) const;
+  Result<plan::resolved::RelationPtr> analyze(const plan::unresolved::RelationPtr& relation) const;
+  // Runs a resolved plan; batches and progress go to `sink`.
+  Status run(const plan::resolved::RelationPtr& plan, const std::string& operation_id, execution::ResultSink& sink,
+             CancelToken& cancel);
+  // mode: simple, extended, codegen, cost, formatted.
+  Result<std::string> explain(const plan::unresolved::RelationPtr& relation, const std::string& mode) const;
+
+  // command.cc
+  Result<Rows> run(const plan::unresolved::Command& command, const std::string& operation_id, CancelToken& cancel);
+  // Rows as one Arrow stream, by way of the executor.
+  Result<exchange::EncodedBatch> encode(const Rows& rows);
+
+ private:
+  class Catalog;
+  execution::Request request(const std::string& operation_id) const;
+  Catalog catalog() const;
+
+  Result<Rows> run_command(const plan::unresolved::CreateView& command);
+  Result<Rows> run_command(const plan::unresolved::DropView& command);
+  Result<Rows> run_command(const plan::unresolved::RegisterFunction& command);
+  Result<Rows> run_command(const plan::unresolved::SetSetting& command);
+  Result<Rows> run_command(const plan::unresolved::Explain& command);
+  Result<Rows> run_command(const plan::unresolved::ShowTables& command);
+  Result<Rows> run_command(const plan::unresolved::DescribeTable& command);
+  Result<Rows> write_files(const plan::unresolved::WriteFiles& command, const std::string& operation_id,
+                           CancelToken& cancel);
+
+  const Identity identity_;
+  const std::string server_side_id_;
+  Environment& environment_;
+  SessionSettings settings_;
+  Views views_;
+  std::shared_ptr<Artifacts> artifacts_;  // shared with clones: uploads are immutable
+  mutable std::mutex functions_mutex_;
+  std::map<std::string, plan::unresolved::ExpressionPtr> functions_;  // by lower-case name
+};
+
+}  // namespace deuteron::session
