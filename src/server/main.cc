@@ -1,0 +1,90 @@
+// The program: reads its options, puts the parts together, and waits for a signal.
+#include <signal.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdlib>
+#include <iostream>
+
+#include "base/log.h"
+#include "server/options.h"
+#include "server/server.h"
+
+namespace {
+
+using deuteron::server::Options;
+
+void add_options(CLI::App& command, Options& options) {
+  command.add_option("--host", options.host, "Address to listen on; others than loopback need a token and TLS")
+      ->capture_default_str();
+  command.add_option("--port", options.port, "Port; 0 takes a free one and prints it")->capture_default_str();
+  command.add_option("--token", options.token, "Clients must send this token (sc://HOST:PORT/;token=…)")
+      ->envname("DEUTERON_TOKEN");
+  command.add_option("--tls-certificate", options.tls_certificate, "Certificate chain, a PEM file");
+  command.add_option("--tls-key", options.tls_key, "Private key, a PEM file");
+  command.add_flag("--insecure", options.insecure, "Listen on any address without token and TLS");
+  command.add_option("--slots", options.slots, "Tasks at a time, and the largest gang; 0: one per core")
+      ->check(CLI::NonNegativeNumber)->capture_default_str();
+  command.add_option("--memory", options.memory, "For engine and exchange, for example 8GB; more spills to disk");
+  command.add_option("--worker-memory", options.worker_memory, "For one Python worker; above it, it is ended");
+  command.add_option("--spill-directory", options.spill_directory, "For what does not fit into memory");
+  command.add_option("--python", options.python, "Interpreter of the Python workers (default: $PYSPARK_PYTHON, python3)");
+  command.add_option("--event-log", options.event_log, "Folder for the event log (a JSON line for each event)");
+  command.add_option("--log-level", options.log_level, "debug, info, warning or error")
+      ->check(CLI::IsMember({"debug", "info", "warning", "error"}))->capture_default_str();
+  command.add_option("--detach-seconds", options.detach_seconds,
+                     "How long a query outlives a lost client; 0: 5 s on this machine, 300 s elsewhere")
+      ->check(CLI::NonNegativeNumber)->capture_default_str();
+  command.add_option("--idle-session-minutes", options.idle_session_minutes, "An unused session is closed after this")
+      ->check(CLI::PositiveNumber)->capture_default_str();
+  command.add_option("--drain-seconds", options.drain_seconds, "On SIGTERM, how long running queries may go on")
+      ->check(CLI::NonNegativeNumber)->capture_default_str();
+}
+
+void apply_log_level(const std::string& level) {
+  using deuteron::LogLevel;
+  deuteron::set_log_level(level == "debug" ? LogLevel::kDebug : level == "warning" ? LogLevel::kWarning
+                          : level == "error" ? LogLevel::kError : LogLevel::kInfo);
+}
+
+int serve(const Options& options) {
+  // Blocked before any thread exists, so that every thread inherits it and only sigwait below sees them.
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGINT);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  signal(SIGPIPE, SIG_IGN);
+
+  apply_log_level(options.log_level);
+  auto server = deuteron::server::Server::start(options);
+  if (!server.ok()) {
+    std::cerr << "deuteron: " << server.status().detail().message << std::endl;
+    return 1;
+  }
+  std::cout << "Deuteron listens on sc://" << options.host << ":" << (*server)->port() << std::endl;
+  int received = 0;
+  sigwait(&signals, &received);
+  deuteron::log_info("stopping: running queries may go on for " + std::to_string(options.drain_seconds) +
+                     " s; a second signal ends them now");
+  pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
+  signal(SIGTERM, [](int) { _exit(1); });
+  signal(SIGINT, [](int) { _exit(1); });
+  (*server)->stop();
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App program("Deuteron runs Spark programs and the deep learning inside them.");
+  program.require_subcommand(1);
+  program.footer("Start a server with `deuteron server`, then connect PySpark:\n"
+                 "  SparkSession.builder.remote(\"sc://localhost:15002\").getOrCreate()");
+  program.set_version_flag("--version", DEUTERON_VERSION);
+  Options options;
+  CLI::App* server = program.add_subcommand("server", "Listen for Spark Connect clients");
+  add_options(*server, options);
+  CLI11_PARSE(program, argc, argv);
+  return serve(options);
+}

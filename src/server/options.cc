@@ -1,0 +1,59 @@
+#include "server/options.h"
+
+#include <cctype>
+#include <charconv>
+
+namespace deuteron::server {
+namespace {
+
+Status invalid_option(std::string reason) { return error("INVALID_OPTION", {{"reason", std::move(reason)}}); }
+
+}  // namespace
+
+bool is_loopback(const std::string& host) {
+  return host == "localhost" || host == "::1" || host == "[::1]" || host.starts_with("127.");
+}
+
+Result<uint64_t> parse_memory_size(const std::string& text) {
+  double number = 0;
+  const auto [rest, code] = std::from_chars(text.data(), text.data() + text.size(), number);
+  std::string unit;
+  for (const char* c = rest; code == std::errc() && c != text.data() + text.size(); ++c) {
+    unit += static_cast<char>(std::tolower(static_cast<unsigned char>(*c)));
+  }
+  if (code == std::errc() && number > 0) {
+    static constexpr std::string_view kUnits[] = {"b", "k", "m", "g", "t"};
+    uint64_t factor = 1;
+    for (const std::string_view letter : kUnits) {
+      const std::string base(letter);
+      if (unit == base || unit == base + "b" || unit == base + "ib" || (factor == 1 && unit.empty())) {
+        return static_cast<uint64_t>(number * static_cast<double>(factor));
+      }
+      factor *= 1024;
+    }
+  }
+  return invalid_option("\"" + text + "\" is no size of memory: write it as 512MB or 4GB");
+}
+
+Status check(const Options& options) {
+  if (options.port < 0 || options.port > 65535) return invalid_option("--port takes a number from 0 to 65535");
+  if (options.tls_certificate.empty() != options.tls_key.empty()) {
+    return invalid_option("--tls-certificate and --tls-key go together");
+  }
+  const bool protected_channel = !options.token.empty() && !options.tls_certificate.empty();
+  if (!is_loopback(options.host) && !protected_channel && !options.insecure) {
+    return invalid_option("listening on " + options.host +
+                          " lets others in: give --token with --tls-certificate and --tls-key, or say --insecure");
+  }
+  for (const std::string& size : {options.memory, options.worker_memory}) {
+    if (!size.empty()) RETURN_IF_ERROR(parse_memory_size(size).status());
+  }
+  return {};
+}
+
+std::string listen_address(const Options& options) {
+  const bool bare_ipv6 = options.host.find(':') != std::string::npos && options.host.front() != '[';
+  return (bare_ipv6 ? "[" + options.host + "]" : options.host) + ":" + std::to_string(options.port);
+}
+
+}  // namespace deuteron::server

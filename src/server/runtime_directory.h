@@ -1,0 +1,26 @@
+// A private folder (0700) for this process' sockets, artifacts and spill files; removed with the object. What servers that were
+// killed left behind is removed at the next start of a server of the same user.
+#pragma once
+
+#include <string>
+
+#include "base/status.h"
+
+namespace deuteron::server {
+
+class RuntimeDirectory {
+ public:
+  // Below `parent`; "" stands for $TMPDIR or /tmp.
+  static Result<RuntimeDirectory> make(const std::string& parent);
+  RuntimeDirectory(RuntimeDirectory&& other) noexcept : path_(std::move(other.path_)) { other.path_.clear(); }
+  RuntimeDirectory& operator=(RuntimeDirectory&&) = delete;
+  ~RuntimeDirectory();
+
+  const std::string& path() const { return path_; }
+
+ private:
+  explicit RuntimeDirectory(std::string path) : path_(std::move(path)) {}
+  std::string path_;
+};
+
+}  // namespace deuteron::server
