@@ -4,7 +4,7 @@
 SQL checks and scales the images, a gang of ranks trains a small network with PyTorch DistributedDataParallel, the network is
 applied in parallel, and SQL says how good it is. No line here is special to one server: any Spark Connect 4.2 server will do.
 
-    demo.py --remote sc://localhost:15002 --out out/digits
+    demo.py --remote sc://localhost:15002 --out build/digits
     demo.py --kill-rank=1        a rank is killed in mid-training, from outside; the gang starts again from its checkpoint
 
 The folder of --out must be one that both this program and the server's workers see.
@@ -271,7 +271,7 @@ def print_result(result: dict):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--remote", default=os.environ.get("SPARK_REMOTE", "sc://localhost:15002"))
-    parser.add_argument("--out", default="out/digits", help="where images, checkpoints, predictions and results go")
+    parser.add_argument("--out", default="build/digits", help="where images, checkpoints, predictions and results go")
     parser.add_argument("--seed", type=int, action="append", help="again for more runs; the accuracy is their mean")
     parser.add_argument("--ranks", type=int, default=2)
     parser.add_argument("--epochs", type=int, default=14)

@@ -65,11 +65,11 @@ def free_port() -> int:
 class SparkServer:
     """One Spark Connect server. `worker_python` is the interpreter its Python workers use."""
 
-    def __init__(self, port=0, master="local[2]", worker_python=None, settings=None, memory="2g"):
+    def __init__(self, port=0, master="local[2]", worker_python=sys.executable, settings=None, memory="2g"):
         self.port = port or free_port()
         self.master = master
         self.memory = memory
-        self.worker_python = str(worker_python or find_spark_python())
+        self.worker_python = str(worker_python)
         self.settings = dict(SETTINGS, **(settings or {}))
         self.process = None
         self.work = None
@@ -144,7 +144,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--port", type=int, default=15003)
     parser.add_argument("--master", default="local[2]")
-    parser.add_argument("--worker-python", default=None)
+    parser.add_argument("--worker-python", default=sys.executable)
     options = parser.parse_args()
     with SparkServer(options.port, options.master, options.worker_python) as server:
         print(f"Apache Spark {SPARK_VERSION} listens on {server.remote}", flush=True)

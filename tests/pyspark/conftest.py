@@ -69,6 +69,7 @@ def new_session(remote):
 
     def make(address=None):
         made.append(SparkSession.builder.remote(address or remote).create())
+        make_active(made[-1])
         return made[-1]
 
     yield make
@@ -77,10 +78,22 @@ def new_session(remote):
 
 
 @pytest.fixture(scope="module")
-def spark(remote):
+def module_session(remote):
     session = SparkSession.builder.remote(remote).create()
     yield session
     close(session)
+
+
+@pytest.fixture
+def spark(module_session):
+    """One session per test file."""
+    make_active(module_session)
+    return module_session
+
+
+def make_active(session):
+    """The client parses the result types of functions with its active session."""
+    type(session)._active_session.session = session
 
 
 def close(session):
