@@ -10,6 +10,13 @@
 // DuckDB's message to Fragment::status_of. Native overflow errors of DuckDB carry no id; when several operations could have
 // raised one, status_of answers needs_diagnosis: write the fragment again with WriterOptions::diagnosing and run it once more
 // (slow, but each operation then names itself).
+//
+// Narrow decimals. DuckDB keeps decimal arithmetic in 18 digits (and raises when they do not suffice), which is several times
+// faster than the 38 that Spark's types ask for. With WriterOptions::narrow_decimals the text may do so too, and a run that needs
+// more digits fails with needs_wide_decimals: write the fragment again without, and run it again. Only for fragments that hand
+// out no row before their input is read (an aggregate or a sort above every scan), or whose rows are held back until the end.
+// write_loose leaves such a value in its narrow DuckDB type; the columns of an inner projection may stay so when
+// RelationSide::actual_type tells it to those who read them.
 #pragma once
 
 #include <cstdint>
@@ -54,6 +61,7 @@ class Fragment {
 
   int add_failure(Failure failure);
   void add_native_check(NativeCheck check) { native_checks_.push_back(std::move(check)); }
+  void set_uses_narrow_decimals() { uses_narrow_decimals_ = true; }
   void add_kernel(std::string name) { kernels_.insert(std::move(name)); }
   // Names for KernelRegistry::ensure, each one exact signature.
   const std::set<std::string>& kernels() const { return kernels_; }
@@ -61,6 +69,7 @@ class Fragment {
   struct Diagnosis {
     Status status;                 // Spark's error; not OK
     bool needs_diagnosis = false;  // the status lacks its query context: run again in diagnosing mode
+    bool needs_wide_decimals = false;  // no error yet: run again without narrow decimals
   };
   // nullopt: the message is none of ours (a file that cannot be read, out of memory, an internal error …).
   std::optional<Diagnosis> status_of(std::string_view duckdb_message) const;
@@ -69,12 +78,20 @@ class Fragment {
   std::vector<Failure> failures_;
   std::vector<NativeCheck> native_checks_;
   std::set<std::string> kernels_;
+  bool uses_narrow_decimals_ = false;
 };
 
 struct WriterOptions {
   std::string time_zone = "UTC";  // spark.sql.session.timeZone
   int64_t now_micros = 0;         // current_timestamp() of this query, when it was not folded before
   bool diagnosing = false;
+  bool narrow_decimals = false;
+};
+
+// SQL text whose DuckDB type carries `type`; for decimals `type` may have another precision than the expression's Spark type.
+struct Written {
+  std::string sql;
+  types::DataType type;
 };
 
 // What the writer asks of whoever writes relations. Each answer is SQL text.
@@ -83,6 +100,11 @@ class RelationSide {
   virtual ~RelationSide() = default;
   // How a column is written where the expression stands, e.g. t3."c12".
   virtual Result<std::string> name_of(plan::resolved::ColumnId id) = 0;
+  // The type in which the column is really held: `declared`, or for a decimal another precision (see "Narrow decimals").
+  virtual types::DataType actual_type(plan::resolved::ColumnId id, const types::DataType& declared) {
+    static_cast<void>(id);
+    return declared;
+  }
   // A whole query without parentheses; its columns in the order of the relation's output.
   virtual Result<std::string> write_subquery(const plan::resolved::RelationPtr& relation) = 0;
 };
@@ -95,6 +117,8 @@ class ExpressionWriter {
 
   // Any expression but PythonCall and generators.
   Result<std::string> write(const plan::resolved::ExpressionPtr& expression);
+  // The same without the last cast of a decimal to its carrier.
+  Result<Written> write_loose(const plan::resolved::ExpressionPtr& expression);
   // For conditions of WHERE, ON and HAVING: null means false.
   Result<std::string> write_condition(const plan::resolved::ExpressionPtr& expression) { return write(expression); }
   // A sort key with Spark's order of nulls and NaN: `x DESC NULLS LAST`.
@@ -105,7 +129,14 @@ class ExpressionWriter {
   Result<std::string> write_generator(const plan::resolved::ExpressionPtr& generator);
 
  private:
-  friend class Lowering;
+  friend class CallWriter;
+  Result<Written> write_node(const plan::resolved::ExpressionPtr& expression);
+  Result<Written> write_call(const plan::resolved::ExpressionPtr& expression, const plan::resolved::Call& call);
+  Result<Written> write_aggregate(const plan::resolved::ExpressionPtr& expression, const plan::resolved::AggregateCall& call,
+                                  const std::string& over);
+  Result<Written> write_window(const plan::resolved::ExpressionPtr& expression, const plan::resolved::Window& window);
+  Result<Written> write_lambda(const plan::resolved::Lambda& lambda);
+
   RelationSide& relations_;
   Fragment& fragment_;
   const WriterOptions& options_;
