@@ -188,13 +188,20 @@ def prepare_worker(message):
         file.write("800")
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     if message.get("data_limit"):
-        resource.setrlimit(resource.RLIMIT_DATA, (message["data_limit"], message["data_limit"]))
+        limit = message["data_limit"] + private_data_bytes()
+        resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     faulthandler.enable()
     if "numpy" in sys.modules:
         sys.modules["numpy"].random.seed()
     if "torch" in sys.modules:
         sys.modules["torch"].seed()
+
+
+def private_data_bytes():
+    """What RLIMIT_DATA counts of this process already: inherited from the zygote and shared with it, so not its own."""
+    with open("/proc/self/statm", encoding="ascii") as file:
+        return int(file.read().split()[5]) * resource.getpagesize()
 
 
 def freeze_heap():

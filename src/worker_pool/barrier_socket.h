@@ -1,0 +1,58 @@
+// The unix socket at which one rank's BarrierTaskContext asks for barrier() and allGather(). One per task attempt, because the
+// protocol does not say who calls. A call is one connection; it is answered in order of arrival. Lives on the event loop's thread.
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/status.h"
+#include "tasks/task.h"
+#include "worker_pool/event_loop.h"
+#include "worker_pool/file_descriptor.h"
+
+namespace deuteron::worker_pool {
+
+class BarrierSocket {
+ public:
+  using CallHandler = std::function<void(tasks::BarrierRequest request)>;
+
+  // Listens at `path` (inside a directory that only we may enter; below 108 bytes) and removes it at the end.
+  static Result<std::unique_ptr<BarrierSocket>> listen(EventLoop& loop, std::string path, CallHandler on_call);
+  ~BarrierSocket();
+  BarrierSocket(const BarrierSocket&) = delete;
+  BarrierSocket& operator=(const BarrierSocket&) = delete;
+
+  // Answers the oldest call that waits; ignored when there is none. The messages are in order of ranks.
+  void answer(const std::vector<std::string>& messages);
+  // Closes the oldest call that waits: user code sees an EOFError.
+  void refuse();
+
+ private:
+  struct Connection {
+    FileDescriptor socket;
+    std::string received;
+    std::string to_send;
+    bool called = false;
+  };
+
+  BarrierSocket(EventLoop& loop, std::string path, FileDescriptor listener, CallHandler on_call);
+  void accept_connections();
+  void on_events(int descriptor, uint32_t epoll_events);
+  bool receive(Connection& connection);
+  void send(Connection& connection);
+  void drop(int descriptor);
+  Connection* oldest_call();
+
+  EventLoop& loop_;
+  std::string path_;
+  FileDescriptor listener_;
+  CallHandler on_call_;
+  std::map<int, Connection> connections_;
+  std::deque<int> calls_;  // descriptors of connections that wait for an answer, in order
+};
+
+}  // namespace deuteron::worker_pool

@@ -1,0 +1,88 @@
+#include "worker_pool/barrier_socket.h"
+
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include <filesystem>
+#include <thread>
+
+namespace deuteron::worker_pool {
+namespace {
+
+using std::chrono::milliseconds;
+
+class BarrierSocketTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    char folder[] = "/tmp/deuteron-test-XXXXXX";
+    ASSERT_NE(mkdtemp(folder), nullptr);
+    folder_ = folder;
+    auto socket = BarrierSocket::listen(loop_, path(), [this](tasks::BarrierRequest request) {
+      requests_.push_back(request);
+      if (requests_.size() == answer_after_) socket_->answer({"zero", "one"});
+    });
+    ASSERT_TRUE(socket.ok()) << socket.status().to_string();
+    socket_ = *std::move(socket);
+  }
+  void TearDown() override {
+    socket_.reset();
+    EXPECT_TRUE(std::filesystem::is_empty(folder_));
+    std::filesystem::remove_all(folder_);
+  }
+
+  std::string path() const { return folder_ + "/barrier"; }
+
+  int connect_client() const {
+    const int client = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    path().copy(address.sun_path, sizeof address.sun_path - 1);
+    EXPECT_EQ(connect(client, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+    return client;
+  }
+
+  void run_for(milliseconds time) {
+    loop_.call_after(time, [this] { loop_.stop(); });
+    loop_.run();
+  }
+
+  EventLoop loop_;
+  std::string folder_;
+  std::unique_ptr<BarrierSocket> socket_;
+  std::vector<tasks::BarrierRequest> requests_;
+  size_t answer_after_ = 1;
+};
+
+TEST_F(BarrierSocketTest, AllGatherArrivesInPiecesAndIsAnswered) {
+  const int client = connect_client();
+  const std::string request("\0\0\0\2\0\0\0\5hello", 13);
+  for (const char byte : request) {
+    loop_.call_after(milliseconds(1), [client, byte] { ASSERT_EQ(send(client, &byte, 1, 0), 1); });
+  }
+  run_for(milliseconds(50));
+  ASSERT_EQ(requests_.size(), 1u);
+  EXPECT_EQ(requests_[0].kind, tasks::BarrierKind::kAllGather);
+  EXPECT_EQ(requests_[0].message, "hello");
+  char answer[64];
+  const ssize_t length = recv(client, answer, sizeof answer, MSG_WAITALL);
+  EXPECT_EQ(std::string(answer, length), std::string("\0\0\0\2\0\0\0\4zero\0\0\0\3one", 19));
+  close(client);
+}
+
+TEST_F(BarrierSocketTest, GarbageAndDisappearingClientsAreDropped) {
+  answer_after_ = 100;
+  const int garbage = connect_client();
+  ASSERT_EQ(send(garbage, "GET / HTTP/1.1", 14, 0), 14);
+  const int gone = connect_client();
+  ASSERT_EQ(send(gone, "\0\0\0\1", 4, 0), 4);
+  close(gone);
+  run_for(milliseconds(30));
+  char byte;
+  EXPECT_EQ(recv(garbage, &byte, 1, 0), 0);
+  socket_->answer({});  // nobody waits
+  close(garbage);
+}
+
+}  // namespace
+}  // namespace deuteron::worker_pool

@@ -1,0 +1,62 @@
+// One zygote process: started, greeted, told to fork and to preload, and noticed when it ends. Used by the pool only, on its thread.
+#pragma once
+
+#include <sys/types.h>
+
+#include <functional>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "worker_pool/control_channel.h"
+#include "worker_pool/event_loop.h"
+#include "worker_pool/file_descriptor.h"
+#include "worker_pool/worker_output.h"
+#include "worker_pool/worker_pool.h"
+
+namespace deuteron::worker_pool {
+
+class ZygoteProcess {
+ public:
+  struct Events {
+    std::function<void()> on_ready;
+    std::function<void(WorkerId worker, pid_t process, FileDescriptor pidfd)> on_forked;
+    std::function<void(WorkerId worker, std::string error)> on_fork_failed;
+    std::function<void(WorkerId worker, int exit_status, int signal)> on_worker_ended;
+    std::function<void()> on_preloaded;
+    // Once, when the process has ended or has missed its deadline (and was killed). It may destroy the object.
+    std::function<void(std::string reason)> on_ended;
+  };
+
+  // Must be called on the thread whose end shall end the zygote.
+  static Result<std::unique_ptr<ZygoteProcess>> start(EventLoop& loop, const ZygoteOptions& options, WorkerLog& log,
+                                                      Events events);
+  // Kills the process and waits for it; a SIGKILLed process ends within milliseconds.
+  ~ZygoteProcess();
+  ZygoteProcess(const ZygoteProcess&) = delete;
+  ZygoteProcess& operator=(const ZygoteProcess&) = delete;
+
+  bool ready() const { return ready_; }
+  pid_t process() const { return process_; }
+  // The three descriptors are the worker's ends of its sockets and files.
+  void fork(WorkerId worker, uint64_t data_limit_bytes, std::vector<FileDescriptor> descriptors);
+  void preload(const std::vector<std::string>& modules);
+
+ private:
+  ZygoteProcess(EventLoop& loop, pid_t process, Events events);
+  void on_message(const nlohmann::json& message, std::vector<FileDescriptor> descriptors);
+  void end(std::string reason);
+
+  EventLoop& loop_;
+  pid_t process_;
+  Events events_;
+  FileDescriptor pidfd_;
+  std::unique_ptr<ControlChannel> channel_;
+  std::unique_ptr<WorkerOutput> output_;
+  EventLoop::TimerId deadline_ = 0;
+  bool ready_ = false;
+  bool ended_ = false;
+};
+
+}  // namespace deuteron::worker_pool
