@@ -8,8 +8,11 @@
 #include <string>
 
 #include "base/cancellation.h"
+#include "events/bus.h"
 #include "exchange/block.h"
+#include "exchange/shared_memory.h"
 #include "plan/resolved.h"
+#include "relational/engine.h"
 
 namespace deuteron::execution {
 
@@ -61,5 +64,19 @@ class Executor {
   // Ends the workers and drops what is kept for a session.
   virtual void close_session(const std::string& session_id) = 0;
 };
+
+struct ExecutorOptions {
+  int32_t cpus = 0;                         // slots; 0: all cores
+  std::string python_interpreter = "python3";  // a path, or a name on PATH
+  std::string python_folder;                // holds the package deuteron
+  int32_t spare_workers = 2;                // kept ready per session once it has run Python
+  uint64_t worker_memory_bytes = 0;         // per worker; 0: 60 % of the machine
+  int worker_log_descriptor = 2;            // where workers' output goes, a line each; -1: nowhere
+  std::string runtime_directory;            // parent of the workers' sockets; "": the system's
+};
+
+// Starts the scheduler and the worker pool; no Python process before the first Python function. The engine and the bus must outlive it.
+Result<std::unique_ptr<Executor>> make_executor(const ExecutorOptions& options, relational::Engine& engine,
+                                                std::shared_ptr<exchange::SharedMemory> memory, events::Bus& bus);
 
 }  // namespace deuteron::execution

@@ -21,6 +21,13 @@ void give_back(const tasks::Slots& demand, tasks::Slots& available) {
   for (const auto& [name, amount] : demand.resources) available.resources[name] += amount;
 }
 
+Status check_gang(const tasks::Slots& demand, int32_t ranks, const tasks::Slots& total) {
+  if (fits(demand, ranks, total)) return Status();
+  return error("BARRIER_STAGE_TOO_LARGE", {{"ranks", std::to_string(ranks)},
+                                           {"required", describe(demand, ranks)},
+                                           {"available", describe(total)}});
+}
+
 std::string describe(const tasks::Slots& slots, int32_t count) {
   const int64_t cpus = int64_t{slots.cpus} * count;
   std::string text = std::to_string(cpus) + (cpus == 1 ? " CPU" : " CPUs");

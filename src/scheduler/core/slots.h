@@ -11,6 +11,8 @@ namespace deuteron::scheduler::core {
 bool fits(const tasks::Slots& demand, int32_t count, const tasks::Slots& available);
 void take(const tasks::Slots& demand, tasks::Slots& available);
 void give_back(const tasks::Slots& demand, tasks::Slots& available);
+// BARRIER_STAGE_TOO_LARGE when `total` can never hold all ranks at once.
+Status check_gang(const tasks::Slots& demand, int32_t ranks, const tasks::Slots& total);
 // "4 CPUs and 2 gpu"
 std::string describe(const tasks::Slots& slots, int32_t count = 1);
 

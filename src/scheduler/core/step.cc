@@ -48,11 +48,9 @@ class Step {
   }
 
   void handle(const SubmitGang& event) {
-    if (!fits(event.slots_per_task, event.ranks, state_.total)) {
-      refuse(event.job, event.stage,
-             error("BARRIER_STAGE_TOO_LARGE", {{"ranks", std::to_string(event.ranks)},
-                                               {"required", describe(event.slots_per_task, event.ranks)},
-                                               {"available", describe(state_.total)}}));
+    const Status possible = check_gang(event.slots_per_task, event.ranks, state_.total);
+    if (!possible.ok()) {
+      refuse(event.job, event.stage, possible);
       return;
     }
     Stage stage;

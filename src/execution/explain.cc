@@ -1,0 +1,72 @@
+#include "execution/explain.h"
+
+#include "execution/stage_planner.h"
+
+namespace deuteron::execution {
+namespace {
+
+using namespace plan::resolved;  // NOLINT: nearly every name here is a node's
+
+// What a stage would leave, without partitions: enough for the fragment above it to be written as SQL.
+exchange::StageOutputPtr describe_output(const PythonStage& stage) {
+  auto output = std::make_shared<exchange::StageOutput>();
+  if (stage.keeps_input) {
+    for (const relational::ColumnGroupRequest& group : stage.request.groups) {
+      types::Schema schema;
+      for (const int32_t column : group.columns) {
+        const Column& from = stage.input->output[static_cast<size_t>(column)];
+        schema.push_back({from.name, from.type, from.nullable, ""});
+      }
+      output->groups.push_back({std::move(schema), group.layout});
+    }
+  }
+  output->groups.push_back(stage.output);
+  return output;
+}
+
+class Explanation {
+ public:
+  Explanation(relational::Engine& engine, const Request& request, int32_t slots) : engine_(engine) {
+    context_.settings = request.settings;
+    context_.time_zone = request.time_zone;
+    context_.default_parallelism = slots;
+  }
+
+  Result<std::string> explain(const RelationPtr& plan) {
+    StagePlanner planner([this](const PythonStage& stage) { return add_python(stage); });
+    ASSIGN_OR_RETURN(RelationPtr fragment, planner.cut(plan));
+    if (const ShowString* show = as<ShowString>(fragment)) fragment = show->input;
+    RETURN_IF_ERROR(add_relational(fragment));
+    return std::move(text_);
+  }
+
+ private:
+  Result<Exchange> add_python(const PythonStage& stage) {
+    RETURN_IF_ERROR(add_relational(stage.input));
+    const auto id = static_cast<int64_t>(context_.inputs.size()) + 1;
+    context_.inputs[id] = describe_output(stage);
+    text_ += heading(stage.is_gang ? "Gang" : "Tasks") + stage.name + " -> exchange " + std::to_string(id) + "\n";
+    return Exchange{id, stage.input->partitions};
+  }
+
+  Status add_relational(const RelationPtr& fragment) {
+    ASSIGN_OR_RETURN(const std::string sql, engine_.explain(fragment, context_));
+    text_ += heading("Relational") + "\n" + sql + "\n";
+    return Status();
+  }
+
+  std::string heading(const std::string& kind) { return "== Stage " + std::to_string(++stages_) + ": " + kind + " == "; }
+
+  relational::Engine& engine_;
+  relational::RunContext context_;
+  int stages_ = 0;
+  std::string text_;
+};
+
+}  // namespace
+
+Result<std::string> explain_stages(const RelationPtr& plan, relational::Engine& engine, const Request& request, int32_t slots) {
+  return Explanation(engine, request, slots).explain(plan);
+}
+
+}  // namespace deuteron::execution

@@ -1,0 +1,137 @@
+#include <unistd.h>
+
+#include <map>
+#include <mutex>
+#include <thread>
+
+#include "base/clock.h"
+#include "execution/executor.h"
+#include "execution/explain.h"
+#include "execution/plan_rewrite.h"
+#include "execution/python_launcher.h"
+#include "execution/query_run.h"
+#include "execution/show_string.h"
+
+namespace deuteron::execution {
+namespace {
+
+using plan::resolved::RelationPtr;
+
+int32_t number_of_cores() { return static_cast<int32_t>(std::max(1U, std::thread::hardware_concurrency())); }
+
+// Everything runs on this machine: relational stages in the embedded engine, tasks in the worker pool.
+class LocalExecutor : public Executor {
+ public:
+  LocalExecutor(const ExecutorOptions& options, relational::Engine& engine, std::shared_ptr<exchange::SharedMemory> memory,
+                events::Bus& bus)
+      : options_(options),
+        memory_(std::move(memory)),
+        bus_(bus),
+        launcher_(memory_, bus),
+        scheduler_(tasks::Slots{options.cpus > 0 ? options.cpus : number_of_cores(), {}}, launcher_, bus),
+        services_{engine, scheduler_, *memory_, bus, [this](const Request& request) { return zygote_for(request); },
+                  options.python_folder} {}
+
+  Status start_pool() {
+    worker_pool::WorkerPoolOptions pool_options;
+    pool_options.runtime_directory = options_.runtime_directory;
+    pool_options.log_descriptor = options_.worker_log_descriptor;
+    ASSIGN_OR_RETURN(pool_, worker_pool::WorkerPool::make(pool_options, launcher_));
+    launcher_.connect(*pool_, scheduler_);
+    return Status();
+  }
+
+  // The pool goes first: it tells the scheduler of the end of every task.
+  ~LocalExecutor() override { pool_.reset(); }
+
+  Status run(const RelationPtr& plan, const Request& request, ResultSink& sink, CancelToken& cancel) override {
+    return observed(request, [&]() -> Status {
+      QueryRun run(services_, request, &sink, cancel);
+      return run.final_status(run_query(plan, run, sink));
+    });
+  }
+
+  Status write(const RelationPtr& plan, const WriteTarget& target, const Request& request, CancelToken& cancel) override {
+    return observed(request, [&]() -> Status {
+      QueryRun run(services_, request, nullptr, cancel);
+      return run.final_status(run_write(plan, target, run));
+    });
+  }
+
+  Result<std::string> explain(const RelationPtr& plan, const Request& request) override {
+    return explain_stages(plan, services_.engine, request, scheduler_.slots().cpus);
+  }
+
+  void close_session(const std::string& session_id) override {
+    std::vector<worker_pool::ZygoteId> ended;
+    {
+      std::lock_guard lock(mutex_);
+      for (auto found = zygotes_.lower_bound({session_id, {}}); found != zygotes_.end() && found->first.first == session_id;) {
+        ended.push_back(found->second);
+        found = zygotes_.erase(found);
+      }
+    }
+    for (const worker_pool::ZygoteId zygote : ended) pool_->stop_zygote(zygote);
+    memory_->drop_owner(session_id);
+  }
+
+ private:
+  template <typename Work>
+  Status observed(const Request& request, const Work& work) {
+    bus_.publish(events::OperationStarted{request.session_id, request.operation_id});
+    Status status = work();
+    bus_.publish(events::OperationFinished{request.session_id, request.operation_id, status.ok() ? "" : status.to_string()});
+    return status;
+  }
+
+  Status run_query(const RelationPtr& plan, QueryRun& run, ResultSink& sink) {
+    ASSIGN_OR_RETURN(RelationPtr fragment, run.run_stages(plan));
+    const auto deliver = [&sink](exchange::EncodedBatch batch) { return sink.on_batch(std::move(batch)); };
+    if (const auto* show = plan::resolved::as<plan::resolved::ShowString>(fragment)) {
+      ASSIGN_OR_RETURN(fragment, show_as_row(*show, fragment->output, services_.engine, run.context(), run.stop()));
+    }
+    return services_.engine.query(fragment, run.context(), deliver, run.stop());
+  }
+
+  Status run_write(const RelationPtr& plan, const WriteTarget& target, QueryRun& run) {
+    ASSIGN_OR_RETURN(const RelationPtr fragment, run.run_stages(plan));
+    const relational::WriteRequest request{target.format, target.path, target.mode, target.partition_by, target.options};
+    return services_.engine.write(fragment, run.context(), request, run.stop());
+  }
+
+  // Workers cannot forget a path they have had on sys.path, nor a module they imported: one zygote per session and set of artifacts.
+  worker_pool::ZygoteId zygote_for(const Request& request) {
+    std::lock_guard lock(mutex_);
+    const auto key = std::make_pair(request.session_id, request.python_paths);
+    const auto found = zygotes_.find(key);
+    if (found != zygotes_.end()) return found->second;
+    worker_pool::ZygoteOptions zygote;
+    zygote.name = "python-" + request.session_id.substr(0, 8);
+    zygote.interpreter = options_.python_interpreter;
+    zygote.package_folder = options_.python_folder;
+    zygote.spares = options_.spare_workers;
+    zygote.memory_limit_bytes = options_.worker_memory_bytes;
+    return zygotes_[key] = pool_->start_zygote(std::move(zygote));
+  }
+
+  const ExecutorOptions options_;
+  const std::shared_ptr<exchange::SharedMemory> memory_;
+  events::Bus& bus_;
+  PythonLauncher launcher_;
+  scheduler::Scheduler scheduler_;
+  const Services services_;
+  std::unique_ptr<worker_pool::WorkerPool> pool_;
+  std::mutex mutex_;
+  std::map<std::pair<std::string, std::vector<std::string>>, worker_pool::ZygoteId> zygotes_;  // guarded by mutex_
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Executor>> make_executor(const ExecutorOptions& options, relational::Engine& engine,
+                                                std::shared_ptr<exchange::SharedMemory> memory, events::Bus& bus) {
+  auto executor = std::make_unique<LocalExecutor>(options, engine, std::move(memory), bus);
+  RETURN_IF_ERROR(executor->start_pool());
+  return std::unique_ptr<Executor>(std::move(executor));
+}
+
+}  // namespace deuteron::execution

@@ -1,0 +1,141 @@
+#include "execution/python_launcher.h"
+
+#include <algorithm>
+
+namespace deuteron::execution {
+namespace {
+
+using worker_pool::FailureKind;
+
+constexpr uint64_t kSmallestOutput = uint64_t{1} << 20;
+
+worker_pool::SharedMemoryRegion to_pool_region(const exchange::Region& region) {
+  if (region.slab == nullptr) return {};
+  return {region.slab->descriptor(), static_cast<uint64_t>(region.slab->id()), region.offset, region.length};
+}
+
+// What another attempt would meet again is the task's own error.
+tasks::FailureKind to_task_failure(FailureKind kind) {
+  switch (kind) {
+    case FailureKind::kPythonError:
+    case FailureKind::kMemoryLimit:
+    case FailureKind::kNotStarted:
+      return tasks::FailureKind::kTaskError;
+    case FailureKind::kWorkerExited:
+    case FailureKind::kKilled:
+      break;
+  }
+  return tasks::FailureKind::kWorkerLost;
+}
+
+}  // namespace
+
+void PythonLauncher::connect(worker_pool::WorkerPool& pool, scheduler::LaunchObserver& observer) {
+  pool_ = &pool;
+  observer_ = &observer;
+}
+
+void PythonLauncher::start(scheduler::LaunchRequest request) {
+  const tasks::TaskId task = request.context.task;
+  const auto& work = static_cast<const PythonWork&>(*request.work);
+  auto output = memory_->acquire(work.program->session_id, std::max(kSmallestOutput, work.input_bytes()));
+  if (!output.ok()) {
+    observer_->task_ended(task, {tasks::FailureKind::kTaskError, output.status(), nullptr});
+    return;
+  }
+  worker_pool::WorkerTask pool_task = make_task(request.context, work, **output);
+  {
+    std::lock_guard lock(mutex_);
+    running_[task] = std::make_shared<RunningTask>(RunningTask{request.work, *output});
+  }
+  pool_->submit(std::move(pool_task));
+}
+
+worker_pool::WorkerTask PythonLauncher::make_task(const tasks::TaskContext& context, const PythonWork& work,
+                                                  const exchange::Slab& output) const {
+  const PythonProgram& program = *work.program;
+  worker_pool::PySparkTask header;
+  header.evaluation_type = program.evaluation_type;
+  header.python_version = program.python_version;
+  header.context = context;
+  header.local_properties = program.local_properties;
+  header.files_directory = program.files_directory;
+  header.includes = program.python_paths;
+  header.runner_conf = program.runner_conf;
+  header.evaluation_conf = program.evaluation_conf;
+  header.functions = program.functions;
+  if (context.ranks > 0) {
+    header.barrier_path = pool_->barrier_path(context.task);
+    header.addresses.assign(static_cast<size_t>(context.ranks), "127.0.0.1:0");
+  }
+  worker_pool::WorkerTask task;
+  task.task = context.task;
+  task.zygote = program.zygote;
+  task.label = program.name + "[" + std::to_string(context.partition) + "]";
+  task.header = worker_pool::build_task_header(header);
+  for (const InputPart& part : work.input) {
+    if (const auto* region = std::get_if<exchange::Region>(&part)) {
+      task.input.emplace_back(to_pool_region(*region));
+    } else {
+      task.input.emplace_back(std::get<int32_t>(part));
+    }
+  }
+  task.output = {output.descriptor(), static_cast<uint64_t>(output.id()), 0, 0};
+  task.environment = program.environment;
+  task.barrier = context.ranks > 0;
+  return task;
+}
+
+void PythonLauncher::kill(tasks::TaskId task) { pool_->kill(task); }
+
+void PythonLauncher::answer_barrier(tasks::TaskId task, tasks::BarrierReply reply) {
+  if (reply.status.ok()) {
+    pool_->answer_barrier(task, std::move(reply.messages));
+  } else {
+    pool_->refuse_barrier(task);
+  }
+}
+
+std::shared_ptr<PythonLauncher::RunningTask> PythonLauncher::remove(tasks::TaskId task) {
+  std::lock_guard lock(mutex_);
+  const auto found = running_.find(task);
+  if (found == running_.end()) return nullptr;
+  auto running = std::move(found->second);
+  running_.erase(found);
+  return running;
+}
+
+void PythonLauncher::on_task_started(tasks::TaskId task, worker_pool::WorkerId /*worker*/, pid_t process) {
+  observer_->task_running(task, process);
+}
+
+void PythonLauncher::on_task_finished(tasks::TaskId task, worker_pool::TaskResult result) {
+  const auto running = remove(task);
+  if (running == nullptr) return;
+  for (const uint64_t slab : result.retained_slabs) memory_->retire(static_cast<int64_t>(slab));
+  auto output = std::make_shared<PythonOutput>();
+  output->kind = result.kind;
+  if (result.kind != worker_pool::TaskResult::Kind::kNone) {
+    output->data = {running->output, result.data.offset, result.data.length};
+  }
+  observer_->task_ended(task, {tasks::FailureKind::kNone, Status(), std::move(output)});
+}
+
+void PythonLauncher::on_task_failed(tasks::TaskId task, worker_pool::TaskFailure failure) {
+  if (remove(task) == nullptr) return;
+  observer_->task_ended(task, {to_task_failure(failure.kind), std::move(failure.status), nullptr});
+}
+
+void PythonLauncher::on_barrier_call(tasks::TaskId task, tasks::BarrierRequest request) {
+  observer_->barrier_requested(task, std::move(request));
+}
+
+void PythonLauncher::on_worker_started(worker_pool::WorkerId worker, worker_pool::ZygoteId /*zygote*/, pid_t process) {
+  bus_.publish(events::WorkerStarted{worker, process, ""});
+}
+
+void PythonLauncher::on_worker_exited(worker_pool::WorkerId worker, pid_t process, const std::string& reason) {
+  bus_.publish(events::WorkerExited{worker, process, reason});
+}
+
+}  // namespace deuteron::execution

@@ -1,0 +1,52 @@
+// Between the scheduler and the worker pool: turns a launch into a task of PySpark's worker, gives it shared memory to write to, and
+// tells the scheduler what became of it. Thread-safe; holds no lock while it calls either side.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <mutex>
+
+#include "events/bus.h"
+#include "exchange/shared_memory.h"
+#include "execution/python_task.h"
+#include "scheduler/launcher.h"
+#include "worker_pool/worker_pool.h"
+
+namespace deuteron::execution {
+
+class PythonLauncher : public scheduler::Launcher, public worker_pool::WorkerPoolListener {
+ public:
+  PythonLauncher(std::shared_ptr<exchange::SharedMemory> memory, events::Bus& bus) : memory_(std::move(memory)), bus_(bus) {}
+  // Before the first task; both must outlive every task. (The three know each other, so they are joined after they are made.)
+  void connect(worker_pool::WorkerPool& pool, scheduler::LaunchObserver& observer);
+
+  void start(scheduler::LaunchRequest request) override;
+  void kill(tasks::TaskId task) override;
+  void answer_barrier(tasks::TaskId task, tasks::BarrierReply reply) override;
+
+  void on_task_started(tasks::TaskId task, worker_pool::WorkerId worker, pid_t process) override;
+  void on_task_finished(tasks::TaskId task, worker_pool::TaskResult result) override;
+  void on_task_failed(tasks::TaskId task, worker_pool::TaskFailure failure) override;
+  void on_barrier_call(tasks::TaskId task, tasks::BarrierRequest request) override;
+  void on_worker_started(worker_pool::WorkerId worker, worker_pool::ZygoteId zygote, pid_t process) override;
+  void on_worker_exited(worker_pool::WorkerId worker, pid_t process, const std::string& reason) override;
+
+ private:
+  // Keeps the shared memory of a task alive while a worker may touch it.
+  struct RunningTask {
+    std::shared_ptr<const tasks::TaskWork> work;
+    exchange::SlabPtr output;
+  };
+
+  worker_pool::WorkerTask make_task(const tasks::TaskContext& context, const PythonWork& work, const exchange::Slab& output) const;
+  std::shared_ptr<RunningTask> remove(tasks::TaskId task);
+
+  const std::shared_ptr<exchange::SharedMemory> memory_;
+  events::Bus& bus_;
+  worker_pool::WorkerPool* pool_ = nullptr;
+  scheduler::LaunchObserver* observer_ = nullptr;
+  std::mutex mutex_;
+  std::map<tasks::TaskId, std::shared_ptr<RunningTask>> running_;  // guarded by mutex_
+};
+
+}  // namespace deuteron::execution

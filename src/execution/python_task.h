@@ -1,0 +1,59 @@
+// What a task of a Python stage is made of: the parts of PySpark's task header that all tasks of the stage share, and each task's input.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "exchange/block.h"
+#include "tasks/task.h"
+#include "worker_pool/pyspark_task.h"
+#include "worker_pool/worker_pool.h"
+
+namespace deuteron::execution {
+
+// Shared by the tasks of a stage; immutable.
+struct PythonProgram {
+  worker_pool::EvaluationType evaluation_type = worker_pool::EvaluationType::kMapArrowIterator;
+  std::vector<worker_pool::PythonFunction> functions;
+  std::string python_version;  // of the client
+  std::map<std::string, std::string> runner_conf;
+  std::map<std::string, std::string> evaluation_conf;
+  std::map<std::string, std::string> local_properties;
+  std::map<std::string, std::string> environment;
+  std::string name;        // of the function, for people
+  std::string session_id;  // owner of the shared memory
+  std::string files_directory;
+  std::vector<std::string> python_paths;
+  worker_pool::ZygoteId zygote = 0;
+};
+
+// A region of shared memory, or a mark (pyspark_task.h).
+using InputPart = std::variant<exchange::Region, int32_t>;
+
+class PythonWork : public tasks::TaskWork {
+ public:
+  PythonWork(std::shared_ptr<const PythonProgram> its_program, std::vector<InputPart> its_input)
+      : program(std::move(its_program)), input(std::move(its_input)) {}
+  uint64_t input_bytes() const {
+    uint64_t bytes = 0;
+    for (const InputPart& part : input) {
+      if (const auto* region = std::get_if<exchange::Region>(&part)) bytes += region->length;
+    }
+    return bytes;
+  }
+
+  const std::shared_ptr<const PythonProgram> program;
+  const std::vector<InputPart> input;
+};
+
+class PythonOutput : public tasks::TaskOutput {
+ public:
+  worker_pool::TaskResult::Kind kind = worker_pool::TaskResult::Kind::kNone;
+  exchange::Region data;
+};
+
+}  // namespace deuteron::execution

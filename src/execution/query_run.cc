@@ -1,0 +1,290 @@
+#include "execution/query_run.h"
+
+#include <charconv>
+
+#include "exchange/arrow_schema.h"
+#include "scheduler/core/slots.h"
+
+namespace deuteron::execution {
+namespace {
+
+using worker_pool::TaskResult;
+
+constexpr std::chrono::milliseconds kProgressInterval{200};
+constexpr int64_t kPartitionsPerSlotInFlight = 3;
+
+// Settings that PySpark's worker reads.
+constexpr const char* kRunnerSettings[] = {
+    "spark.sql.legacy.execution.pandas.groupedMap.assignColumnsByName",
+    "spark.sql.execution.arrow.useLargeVarTypes",
+    "spark.sql.legacy.execution.pythonUDF.pandas.conversion.enabled",
+    "spark.sql.legacy.execution.pythonUDTF.pandas.conversion.enabled",
+    "spark.sql.execution.pyspark.binaryAsBytes",
+    "spark.sql.execution.pandas.convertToArrowArraySafely",
+    "spark.sql.execution.pythonUDF.pandas.intToDecimalCoercionEnabled",
+    "spark.sql.execution.pythonUDF.pandas.preferIntExtensionDtype",
+    "spark.sql.execution.arrow.maxRecordsPerBatch",
+    "spark.sql.execution.arrow.maxBytesPerBatch",
+    "spark.sql.execution.pythonUDF.arrow.concurrency.level",
+};
+
+std::vector<InputPart> make_input(const PythonStage& stage, const exchange::Partition& partition) {
+  std::vector<InputPart> parts;
+  for (const exchange::Stream& stream : partition[0]) {
+    if (stage.is_grouped) parts.emplace_back(worker_pool::kOneTableOfGroup);
+    parts.emplace_back(stream.region);
+  }
+  if (stage.is_grouped) parts.emplace_back(worker_pool::kNoMoreGroups);
+  parts.emplace_back(worker_pool::kEndOfStream);
+  return parts;
+}
+
+bool has_rows(const exchange::Partition& partition) {
+  for (const exchange::Stream& stream : partition[0]) {
+    if (stream.region.length > 0 && stream.rows != 0) return true;
+  }
+  return false;
+}
+
+// What Spark calls to read a value of a type; its error for a column of another type names it.
+std::string reader_of(const types::DataType& type) {
+  switch (type.id()) {
+    case types::TypeId::kBoolean: return "getBoolean";
+    case types::TypeId::kByte: return "getByte";
+    case types::TypeId::kShort: return "getShort";
+    case types::TypeId::kInteger:
+    case types::TypeId::kDate:
+    case types::TypeId::kYearMonthInterval: return "getInt";
+    case types::TypeId::kFloat: return "getFloat";
+    case types::TypeId::kDouble: return "getDouble";
+    case types::TypeId::kDecimal: return "getDecimal";
+    case types::TypeId::kString: return "getUTF8String";
+    case types::TypeId::kBinary: return "getBinary";
+    case types::TypeId::kArray: return "getArray";
+    case types::TypeId::kMap: return "getMap";
+    case types::TypeId::kStruct: return "getStruct";
+    default: return "getLong";
+  }
+}
+
+Status wrong_type(const types::StructField& declared, const std::string& found) {
+  const Status plain = error("UNSUPPORTED_CALL.WITHOUT_SUGGESTION",
+                             {{"methodName", reader_of(declared.type)},
+                              {"className", "org.apache.spark.sql.vectorized.ArrowColumnVector$ArrowVectorAccessor"}});
+  ErrorDetail detail = plain.detail();
+  detail.message += " The Python function was declared to return " + declared.name + " as " + declared.type.simple_string() +
+                    ", and returned " + found + ".";
+  return Status(std::move(detail));
+}
+
+// Spark reads columns by position, ignores those beyond the declared ones, and fails at the first value of another type.
+Status check_types(const types::Schema& declared, exchange::Layout layout, const exchange::Region& region) {
+  ASSIGN_OR_RETURN(const std::string_view bytes, region.bytes());
+  ASSIGN_OR_RETURN(types::Schema found, exchange::schema_of_stream(bytes));
+  if (layout == exchange::Layout::kStructColumn) {
+    if (found.size() != 1 || !found[0].type.is(types::TypeId::kStruct)) return internal_error("a worker's output is no struct column");
+    found = types::Schema(found[0].type.fields());
+  }
+  for (size_t index = 0; index < declared.size(); ++index) {
+    if (index >= found.size()) return wrong_type(declared[index], "no such column");
+    if (!declared[index].type.same_type(found[index].type)) return wrong_type(declared[index], found[index].type.simple_string());
+  }
+  return Status();
+}
+
+}  // namespace
+
+QueryRun::QueryRun(const Services& services, const Request& request, ResultSink* sink, CancelToken& cancel)
+    : services_(services), request_(request), sink_(sink), cancel_(cancel) {
+  on_cancel_ = cancel_.on_cancel([stop = stop_] { stop->cancel(); });
+}
+
+QueryRun::~QueryRun() = default;
+
+relational::RunContext QueryRun::context() const {
+  relational::RunContext context;
+  context.inputs = outputs_;
+  context.settings = request_.settings;
+  context.time_zone = request_.time_zone;
+  context.default_parallelism = services_.scheduler.slots().cpus;
+  return context;
+}
+
+Status QueryRun::final_status(const Status& status) const {
+  return !status.ok() && cancel_.cancelled() ? cancelled() : status;
+}
+
+Result<plan::resolved::RelationPtr> QueryRun::run_stages(const plan::resolved::RelationPtr& plan) {
+  StagePlanner planner([this](const PythonStage& stage) { return run_stage(stage); });
+  return planner.cut(plan);
+}
+
+Result<Exchange> QueryRun::run_stage(const PythonStage& stage) {
+  const auto program = make_program(stage);
+  std::map<int32_t, std::shared_ptr<PythonOutput>> outputs;
+  ASSIGN_OR_RETURN(const exchange::StageOutputPtr input,
+                   stage.is_gang ? run_gang(stage, program, outputs) : run_tasks(stage, program, outputs));
+  ASSIGN_OR_RETURN(exchange::StageOutputPtr output, assemble(stage, *input, outputs));
+  const auto id = static_cast<int64_t>(outputs_.size()) + 1;
+  const auto partitions = static_cast<int32_t>(output->partitions.size());
+  outputs_[id] = std::move(output);
+  return Exchange{id, partitions};
+}
+
+// Pipelined: a task starts as soon as its partition is complete, while others are still being made.
+Result<exchange::StageOutputPtr> QueryRun::run_tasks(const PythonStage& stage, const std::shared_ptr<const PythonProgram>& program,
+                                                     std::map<int32_t, std::shared_ptr<PythonOutput>>& outputs) {
+  const auto collector = std::make_shared<StageCollector>([stop = stop_] { stop->cancel(); });
+  scheduler::TaskStageRequest request;
+  request.job = job();
+  request.name = stage.name;
+  request.slots_per_task = slots_per_task();
+  request.max_task_errors = number("spark.task.maxFailures", 1);
+  request.max_lost_workers = number("spark.task.maxFailures", 4);
+  const tasks::StageId id = services_.scheduler.submit_tasks(request, collector);
+  const int64_t limit = kPartitionsPerSlotInFlight * services_.scheduler.slots().cpus;
+  int64_t added = 0;
+
+  relational::MaterializeRequest materialize = stage.request;
+  materialize.on_partition = [&](int32_t index, const exchange::Partition& partition) -> Status {
+    if (stage.skips_empty && !has_rows(partition)) return Status();
+    while (true) {
+      const auto counts = collector->wait_for(kProgressInterval, added, limit);
+      if (counts.ended || stop_->cancelled()) return cancelled();
+      if (added - counts.succeeded < limit) break;
+    }
+    ++added;
+    services_.scheduler.add_task(id, index, std::make_shared<PythonWork>(program, make_input(stage, partition)));
+    return Status();
+  };
+  auto input = services_.engine.materialize(stage.input, context(), materialize, *stop_);
+  if (!input.ok()) services_.scheduler.cancel_job(job());
+  services_.scheduler.no_more_tasks(id);
+  const Status status = wait(*collector, added);
+  // Whoever failed first made the other stop: a cancelled input tells nothing when the stage has a reason of its own.
+  if (!input.ok() && input.status().condition() != "OPERATION_CANCELED") return input.status();
+  RETURN_IF_ERROR(status);
+  if (!input.ok()) return input.status();
+  outputs = collector->take_outputs();
+  return *std::move(input);
+}
+
+// Committed: all of the input is there before the gang starts, and serves each of its attempts.
+Result<exchange::StageOutputPtr> QueryRun::run_gang(const PythonStage& stage, const std::shared_ptr<const PythonProgram>& program,
+                                                    std::map<int32_t, std::shared_ptr<PythonOutput>>& outputs) {
+  RETURN_IF_ERROR(check_gang(stage));
+  ASSIGN_OR_RETURN(exchange::StageOutputPtr input, services_.engine.materialize(stage.input, context(), stage.request, *stop_));
+  const auto collector = std::make_shared<StageCollector>([stop = stop_] { stop->cancel(); });
+  scheduler::GangRequest request;
+  request.job = job();
+  request.name = stage.name;
+  request.slots_per_task = slots_per_task();
+  request.max_attempts = number("spark.stage.maxConsecutiveAttempts", 4);
+  request.barrier_timeout = std::chrono::seconds(number("spark.barrier.sync.timeout", 365 * 24 * 3600));
+  for (const exchange::Partition& partition : input->partitions) {
+    request.ranks.push_back(std::make_shared<PythonWork>(program, make_input(stage, partition)));
+  }
+  const auto ranks = static_cast<int64_t>(request.ranks.size());
+  services_.scheduler.submit_gang(std::move(request), collector);
+  RETURN_IF_ERROR(wait(*collector, ranks));
+  outputs = collector->take_outputs();
+  return input;
+}
+
+// Before its input is made: a gang that can never run should not cost anything.
+Status QueryRun::check_gang(const PythonStage& stage) const {
+  int32_t ranks = stage.input->partitions;
+  if (ranks == 0) {
+    ASSIGN_OR_RETURN(ranks, services_.engine.partition_count(stage.input, context()));
+  }
+  return scheduler::core::check_gang(slots_per_task(), ranks, services_.scheduler.slots());
+}
+
+// Ends when the stage has ended, which the scheduler and the worker pool guarantee, also after a cancel.
+Status QueryRun::wait(StageCollector& collector, int64_t tasks) {
+  progress_.push_back({static_cast<int64_t>(progress_.size()), tasks, 0, 0, false});
+  while (true) {
+    const auto counts = collector.wait_for(kProgressInterval);
+    report(tasks, counts, counts.ended);
+    if (counts.ended) return collector.status();
+  }
+}
+
+void QueryRun::report(int64_t tasks, const StageCollector::Counts& counts, bool done) {
+  StageProgress& stage = progress_.back();
+  stage.tasks = tasks;
+  stage.completed_tasks = counts.succeeded;
+  stage.done = done;
+  if (sink_ != nullptr) sink_->on_progress(progress_, counts.running);
+}
+
+Result<exchange::StageOutputPtr> QueryRun::assemble(const PythonStage& stage, const exchange::StageOutput& input,
+                                                    const std::map<int32_t, std::shared_ptr<PythonOutput>>& outputs) const {
+  auto output = std::make_shared<exchange::StageOutput>();
+  if (stage.keeps_input) output->groups = input.groups;
+  output->groups.push_back(stage.output);
+  for (size_t index = 0; index < input.partitions.size(); ++index) {
+    exchange::Partition partition;
+    if (stage.keeps_input) partition = input.partitions[index];
+    const auto found = outputs.find(static_cast<int32_t>(index));
+    exchange::Stream stream;
+    if (found == outputs.end() || found->second->kind == TaskResult::Kind::kNone) {
+      stream.rows = 0;
+    } else {
+      stream.region = found->second->data;
+      RETURN_IF_ERROR(check_types(stage.output.schema, stage.output.layout, stream.region));
+    }
+    partition.push_back({std::move(stream)});
+    output->partitions.push_back(std::move(partition));
+  }
+  return exchange::StageOutputPtr(std::move(output));
+}
+
+std::shared_ptr<const PythonProgram> QueryRun::make_program(const PythonStage& stage) const {
+  auto program = std::make_shared<PythonProgram>();
+  program->evaluation_type = stage.evaluation_type;
+  program->functions = stage.functions;
+  program->python_version = stage.python_version;
+  program->evaluation_conf = stage.evaluation_conf;
+  program->local_properties = request_.local_properties;
+  program->name = stage.name;
+  program->session_id = request_.session_id;
+  program->files_directory = services_.files_directory;
+  program->python_paths = request_.python_paths;
+  program->zygote = services_.zygote_for(request_);
+  for (const char* key : kRunnerSettings) {
+    const auto found = request_.settings.find(key);
+    if (found != request_.settings.end()) program->runner_conf[key] = found->second;
+  }
+  program->runner_conf["spark.sql.session.timeZone"] = request_.time_zone;
+  if (setting("spark.sql.execution.pyspark.udf.simplifiedTraceback.enabled", "true") == "true") {
+    program->environment["SPARK_SIMPLIFIED_TRACEBACK"] = "1";
+  }
+  return program;
+}
+
+std::string QueryRun::setting(const std::string& key, const std::string& otherwise) const {
+  const auto found = request_.settings.find(key);
+  return found == request_.settings.end() ? otherwise : found->second;
+}
+
+// A number, with or without the unit of seconds ("365d" is not needed and not understood: then `otherwise`).
+int32_t QueryRun::number(const std::string& key, int32_t otherwise) const {
+  const std::string text = setting(key, "");
+  int32_t value = 0;
+  const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), value);
+  const bool is_number = failure == std::errc() && (end == text.data() + text.size() || std::string(end) == "s");
+  return is_number && value > 0 ? value : otherwise;
+}
+
+tasks::Slots QueryRun::slots_per_task() const { return {number("spark.task.cpus", 1), {}}; }
+
+tasks::JobId QueryRun::job() {
+  if (job_ == 0) {
+    job_ = services_.scheduler.new_job(request_.session_id, request_.operation_id);
+    on_stop_ = stop_->on_cancel([scheduler = &services_.scheduler, job = job_] { scheduler->cancel_job(job); });
+  }
+  return job_;
+}
+
+}  // namespace deuteron::execution

@@ -1,0 +1,75 @@
+// One execution of one plan: runs its Python stages, keeps their outputs for as long as it lives, and knows how to stop all of it.
+// Used by one thread; what it waits for ends early when the operation is cancelled or a stage fails.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "execution/executor.h"
+#include "execution/python_task.h"
+#include "execution/stage_collector.h"
+#include "execution/stage_planner.h"
+#include "relational/engine.h"
+#include "scheduler/scheduler.h"
+
+namespace deuteron::execution {
+
+// What all runs share; outlives them.
+struct Services {
+  relational::Engine& engine;
+  scheduler::Scheduler& scheduler;
+  exchange::SharedMemory& memory;
+  events::Bus& bus;
+  std::function<worker_pool::ZygoteId(const Request& request)> zygote_for;
+  std::string files_directory;  // on every worker's sys.path
+};
+
+class QueryRun {
+ public:
+  // `sink` may be null: no progress is told.
+  QueryRun(const Services& services, const Request& request, ResultSink* sink, CancelToken& cancel);
+  ~QueryRun();
+  QueryRun(const QueryRun&) = delete;
+  QueryRun& operator=(const QueryRun&) = delete;
+
+  // Runs all Python stages of the plan; what remains is a fragment for the engine.
+  Result<plan::resolved::RelationPtr> run_stages(const plan::resolved::RelationPtr& plan);
+  // For running that fragment.
+  relational::RunContext context() const;
+  CancelToken& stop() { return *stop_; }
+  // An error as the client shall see it: who was cancelled on request says so.
+  Status final_status(const Status& status) const;
+
+ private:
+  Result<Exchange> run_stage(const PythonStage& stage);
+  Result<exchange::StageOutputPtr> run_tasks(const PythonStage& stage, const std::shared_ptr<const PythonProgram>& program,
+                                             std::map<int32_t, std::shared_ptr<PythonOutput>>& outputs);
+  Result<exchange::StageOutputPtr> run_gang(const PythonStage& stage, const std::shared_ptr<const PythonProgram>& program,
+                                            std::map<int32_t, std::shared_ptr<PythonOutput>>& outputs);
+  Status check_gang(const PythonStage& stage) const;
+  Status wait(StageCollector& collector, int64_t tasks);
+  Result<exchange::StageOutputPtr> assemble(const PythonStage& stage, const exchange::StageOutput& input,
+                                            const std::map<int32_t, std::shared_ptr<PythonOutput>>& outputs) const;
+  std::shared_ptr<const PythonProgram> make_program(const PythonStage& stage) const;
+  std::string setting(const std::string& key, const std::string& otherwise) const;
+  int32_t number(const std::string& key, int32_t otherwise) const;
+  tasks::Slots slots_per_task() const;
+  tasks::JobId job();
+  void report(int64_t tasks, const StageCollector::Counts& counts, bool done);
+
+  const Services& services_;
+  const Request& request_;
+  ResultSink* const sink_;
+  CancelToken& cancel_;
+  // Set by the user's cancel or by a stage's failure, from other threads; shared with listeners that may outlive this run.
+  const std::shared_ptr<CancelToken> stop_ = std::make_shared<CancelToken>();
+  CancelToken::Registration on_cancel_;
+  tasks::JobId job_ = 0;
+  CancelToken::Registration on_stop_;
+  std::map<int64_t, exchange::StageOutputPtr> outputs_;
+  std::vector<StageProgress> progress_;
+};
+
+}  // namespace deuteron::execution

@@ -1,0 +1,326 @@
+#include "execution/stage_planner.h"
+
+#include <algorithm>
+#include <optional>
+
+#include "execution/plan_rewrite.h"
+
+namespace deuteron::execution {
+namespace {
+
+using namespace plan::resolved;  // NOLINT: nearly every name here is a node's
+using worker_pool::EvaluationType;
+
+ExpressionPtr reference(const Column& column) {
+  return make_expression(ColumnReference{column.id}, column.type, column.nullable);
+}
+
+std::vector<int32_t> first_columns(size_t count) {
+  std::vector<int32_t> columns(count);
+  for (size_t index = 0; index < count; ++index) columns[index] = static_cast<int32_t>(index);
+  return columns;
+}
+
+RelationPtr scan(const Exchange& exchange, std::vector<int32_t> columns, Columns output) {
+  return make_relation(ExchangeScan{exchange.id, std::move(columns)}, std::move(output), exchange.partitions);
+}
+
+RelationPtr project(const RelationPtr& input, Expressions expressions, Columns output) {
+  return make_relation(Project{input, std::move(expressions)}, std::move(output), input->partitions);
+}
+
+Result<int32_t> position_of(const Columns& columns, ColumnId id) {
+  for (size_t index = 0; index < columns.size(); ++index) {
+    if (columns[index].id == id) return static_cast<int32_t>(index);
+  }
+  return internal_error("column " + std::to_string(id) + " is not in the input of a Python function");
+}
+
+bool takes_only_one_function(EvaluationType type) {
+  return type == EvaluationType::kScalarPandasIterator || type == EvaluationType::kScalarArrowIterator;
+}
+
+bool is_scalar(int32_t type) {
+  switch (static_cast<EvaluationType>(type)) {
+    case EvaluationType::kArrowBatched:
+    case EvaluationType::kScalarPandas:
+    case EvaluationType::kScalarPandasIterator:
+    case EvaluationType::kScalarArrow:
+    case EvaluationType::kScalarArrowIterator:
+      return true;
+    default:
+      return false;
+  }
+}
+
+std::string map_name(int32_t type) {
+  return static_cast<EvaluationType>(type) == EvaluationType::kMapPandasIterator ? "mapInPandas" : "mapInArrow";
+}
+
+const PythonCall* python_call(const ExpressionPtr& expression) { return as<PythonCall>(expression); }
+
+// Finds the outermost PythonCalls below the call itself, wherever they are in its arguments.
+template <typename Visit>
+ExpressionPtr replace_calls(const ExpressionPtr& expression, const Visit& visit) {
+  if (expression == nullptr) return expression;
+  if (python_call(expression) != nullptr) return visit(expression);
+  Expression copy = *expression;
+  bool changed = false;
+  const auto replace = [&](ExpressionPtr& child) {
+    ExpressionPtr mapped = replace_calls(child, visit);
+    changed |= mapped != child;
+    child = std::move(mapped);
+  };
+  if (auto* call = std::get_if<Call>(&copy.node)) {
+    for (ExpressionPtr& argument : call->arguments) replace(argument);
+  } else if (auto* cast = std::get_if<Cast>(&copy.node)) {
+    replace(cast->child);
+  } else if (auto* field = std::get_if<GetField>(&copy.node)) {
+    replace(field->child);
+  }
+  return changed ? std::make_shared<const Expression>(std::move(copy)) : expression;
+}
+
+}  // namespace
+
+Result<RelationPtr> StagePlanner::cut(const RelationPtr& relation) {
+  if (!runs_python(relation)) return relation;
+  if (as<WithCte>(relation) != nullptr) return cut_with_cte(relation);
+  if (as<MapPartitions>(relation) != nullptr) return cut_map(relation);
+  if (as<GroupMap>(relation) != nullptr) return cut_group_map(relation);
+  if (as<EvaluatePython>(relation) != nullptr) return cut_evaluate(relation);
+  return map_children(relation, [this](const RelationPtr& child) { return cut(child); });
+}
+
+Result<RelationPtr> StagePlanner::cut_with_cte(const RelationPtr& relation) {
+  Relation copy = *relation;
+  WithCte& with = std::get<WithCte>(copy.node);
+  const size_t outer = cte_scope_.size();
+  for (CteDefinition& definition : with.definitions) {
+    ASSIGN_OR_RETURN(definition.relation, cut(definition.relation));
+    cte_scope_.push_back(definition);
+  }
+  ASSIGN_OR_RETURN(with.body, cut(with.body));
+  cte_scope_.resize(outer);
+  return RelationPtr(std::make_shared<const Relation>(std::move(copy)));
+}
+
+RelationPtr StagePlanner::complete(const RelationPtr& fragment) const {
+  if (cte_scope_.empty()) return fragment;
+  const bool reads_definition =
+      any_relation(fragment, [](const Relation& one) { return std::holds_alternative<CteScan>(one.node); });
+  if (!reads_definition) return fragment;
+  return make_relation(WithCte{fragment, cte_scope_}, fragment->output, fragment->partitions);
+}
+
+Result<RelationPtr> StagePlanner::cut_map(const RelationPtr& relation) {
+  const MapPartitions& map = *as<MapPartitions>(relation);
+  ASSIGN_OR_RETURN(RelationPtr input, cut(map.input));
+  PythonStage stage;
+  stage.name = map_name(map.function->eval_type) + "(" + map.function->name + ")";
+  stage.input = complete(input);
+  stage.request.groups = {{first_columns(input->output.size()), exchange::Layout::kStructColumn, {}}};
+  stage.is_gang = map.is_barrier;
+  stage.evaluation_type = static_cast<EvaluationType>(map.function->eval_type);
+  stage.functions = {{{{0, std::nullopt}}, {map.function->command}, 0}};
+  stage.python_version = map.function->python_version;
+  stage.output = {to_schema(relation->output), exchange::Layout::kStructColumn};
+  ASSIGN_OR_RETURN(const Exchange exchange, run_stage_(stage));
+  return scan(exchange, first_columns(relation->output.size()), relation->output);
+}
+
+// The worker is told which columns are keys and which are values: a count of both, the number of keys, the keys, the values.
+Result<RelationPtr> StagePlanner::cut_group_map(const RelationPtr& relation) {
+  const GroupMap& map = *as<GroupMap>(relation);
+  ASSIGN_OR_RETURN(RelationPtr input, cut(map.input));
+  const auto type = static_cast<EvaluationType>(map.function->eval_type);
+  if (type != EvaluationType::kGroupedMapPandas && type != EvaluationType::kGroupedMapArrow) {
+    return unsupported("grouped Python functions of evaluation type " + std::to_string(map.function->eval_type));
+  }
+  std::vector<ColumnId> travelling;
+  const auto travel = [&travelling](ColumnId id) {
+    const auto found = std::find(travelling.begin(), travelling.end(), id);
+    if (found == travelling.end()) travelling.push_back(id);
+    return static_cast<int32_t>(std::find(travelling.begin(), travelling.end(), id) - travelling.begin());
+  };
+  std::vector<int32_t> offsets = {0, static_cast<int32_t>(map.grouping.size())};
+  for (const ColumnId id : map.grouping) offsets.push_back(travel(id));
+  for (const ColumnId id : map.argument_columns) offsets.push_back(travel(id));
+  offsets[0] = static_cast<int32_t>(offsets.size()) - 1;
+
+  PythonStage stage;
+  stage.name = "applyInPandas(" + map.function->name + ")";
+  stage.input = complete(input);
+  std::vector<int32_t> columns;
+  for (const ColumnId id : travelling) {
+    ASSIGN_OR_RETURN(const int32_t position, position_of(input->output, id));
+    columns.push_back(position);
+  }
+  const bool is_arrow = type == EvaluationType::kGroupedMapArrow;
+  stage.request.groups = {{columns, is_arrow ? exchange::Layout::kStructColumn : exchange::Layout::kFlat, {}}};
+  stage.request.distribution = relational::Distribution::kHash;
+  stage.request.partitions = relation->partitions;
+  stage.request.keys = map.grouping;
+  stage.request.stream_per_key = true;
+  if (map.grouping.empty()) stage.request.partitions = 1;
+  stage.is_grouped = true;
+  stage.skips_empty = true;
+  stage.evaluation_type = type;
+  worker_pool::PythonFunction function;
+  for (const int32_t offset : offsets) function.arguments.push_back({offset, std::nullopt});
+  function.commands = {map.function->command};
+  stage.functions = {std::move(function)};
+  stage.python_version = map.function->python_version;
+  stage.output = {to_schema(relation->output), exchange::Layout::kStructColumn};
+  ASSIGN_OR_RETURN(const Exchange exchange, run_stage_(stage));
+  return scan(exchange, first_columns(relation->output.size()), relation->output);
+}
+
+Result<RelationPtr> StagePlanner::cut_evaluate(const RelationPtr& relation) {
+  const EvaluatePython& node = *as<EvaluatePython>(relation);
+  ASSIGN_OR_RETURN(RelationPtr current, cut(node.input));
+  Expressions calls = node.calls;
+  ASSIGN_OR_RETURN(current, evaluate_inner(current, calls));
+  const size_t inputs = node.input->output.size();
+
+  // Calls of one kind share a stage; each kind is a pass of its own over the rows.
+  std::vector<bool> done(calls.size(), false);
+  for (size_t first = 0; first < calls.size(); ++first) {
+    if (done[first]) continue;
+    const int32_t type = python_call(calls[first])->function->eval_type;
+    std::vector<const PythonCall*> together;
+    Columns results;
+    for (size_t index = first; index < calls.size(); ++index) {
+      const PythonCall* call = python_call(calls[index]);
+      if (done[index] || call->function->eval_type != type) continue;
+      if (!together.empty() && takes_only_one_function(static_cast<EvaluationType>(type))) break;
+      done[index] = true;
+      together.push_back(call);
+      results.push_back(relation->output[inputs + index]);
+    }
+    ASSIGN_OR_RETURN(current, evaluate(current, together, results));
+  }
+  Expressions order;
+  for (const Column& column : relation->output) order.push_back(reference(column));
+  return project(current, std::move(order), relation->output);
+}
+
+Result<RelationPtr> StagePlanner::evaluate_inner(RelationPtr input, Expressions& calls) {
+  Expressions inner;
+  Columns columns;
+  for (ExpressionPtr& expression : calls) {
+    Expression copy = *expression;
+    PythonCall& call = std::get<PythonCall>(copy.node);
+    bool changed = false;
+    for (ExpressionPtr& argument : call.arguments) {
+      ExpressionPtr replaced = replace_calls(argument, [&](const ExpressionPtr& nested) {
+        inner.push_back(nested);
+        columns.push_back({new_column(), "_inner", nested->type, true, {}, ""});
+        return reference(columns.back());
+      });
+      changed |= replaced != argument;
+      argument = std::move(replaced);
+    }
+    if (changed) expression = std::make_shared<const Expression>(std::move(copy));
+  }
+  if (inner.empty()) return input;
+  Columns output = input->output;
+  output.insert(output.end(), columns.begin(), columns.end());
+  const int32_t partitions = input->partitions;
+  return cut_evaluate(make_relation(EvaluatePython{std::move(input), std::move(inner)}, std::move(output), partitions));
+}
+
+Result<RelationPtr> StagePlanner::evaluate(const RelationPtr& input, const std::vector<const PythonCall*>& calls,
+                                           const Columns& results) {
+  const PythonFunction& first = *calls[0]->function;
+  if (!is_scalar(first.eval_type)) {
+    return unsupported("Python functions of evaluation type " + std::to_string(first.eval_type));
+  }
+  PythonStage stage;
+  stage.name = first.name;
+  stage.keeps_input = true;
+  stage.skips_empty = true;
+  stage.evaluation_type = static_cast<EvaluationType>(first.eval_type);
+  stage.python_version = first.python_version;
+
+  // Arguments are columns: of the input where they are one already, else computed beside it.
+  Columns columns = input->output;
+  Expressions expressions;
+  for (const Column& column : columns) expressions.push_back(reference(column));
+  std::vector<int32_t> travelling;  // positions in `columns`
+  std::map<ColumnId, int32_t> argument_of_column;
+  const auto argument_position = [&](const ExpressionPtr& expression) -> Result<int32_t> {
+    const ColumnReference* column = as<ColumnReference>(expression);
+    if (column != nullptr) {
+      const auto known = argument_of_column.find(column->id);
+      if (known != argument_of_column.end()) return known->second;
+      ASSIGN_OR_RETURN(const int32_t position, position_of(input->output, column->id));
+      travelling.push_back(position);
+      argument_of_column[column->id] = static_cast<int32_t>(travelling.size()) - 1;
+    } else {
+      travelling.push_back(static_cast<int32_t>(columns.size()));
+      columns.push_back({new_column(), "_argument", expression->type, expression->nullable, {}, ""});
+      expressions.push_back(expression);
+    }
+    return static_cast<int32_t>(travelling.size()) - 1;
+  };
+  for (const PythonCall* call : calls) {
+    worker_pool::PythonFunction function;
+    for (size_t index = 0; index < call->arguments.size(); ++index) {
+      ASSIGN_OR_RETURN(const int32_t position, argument_position(call->arguments[index]));
+      const bool is_named = index < call->argument_names.size() && !call->argument_names[index].empty();
+      function.arguments.push_back({position, is_named ? std::optional(call->argument_names[index]) : std::nullopt});
+    }
+    function.commands = {call->function->command};
+    function.result_id = static_cast<int64_t>(stage.functions.size());
+    stage.output.schema.push_back({"_" + std::to_string(stage.functions.size()), call->function->type, true, ""});
+    stage.functions.push_back(std::move(function));
+  }
+  // A function without arguments still has to see how many rows there are.
+  if (travelling.empty()) {
+    types::Value nothing;
+    static_cast<void>(argument_position(make_expression(Literal{nothing}, types::DataType(types::TypeId::kInteger), true)));
+  }
+
+  relational::ColumnGroupRequest sent{travelling, exchange::Layout::kFlat, {}};
+  types::Schema sent_schema;
+  for (size_t index = 0; index < travelling.size(); ++index) {
+    const Column& column = columns[static_cast<size_t>(travelling[index])];
+    sent.names.push_back("_" + std::to_string(index));
+    sent_schema.push_back({sent.names.back(), column.type, column.nullable, ""});
+  }
+  relational::ColumnGroupRequest waiting;
+  for (size_t index = 0; index < input->output.size(); ++index) {
+    const auto position = static_cast<int32_t>(index);
+    if (std::find(travelling.begin(), travelling.end(), position) == travelling.end()) waiting.columns.push_back(position);
+  }
+  const bool computes = columns.size() > input->output.size();
+  stage.input = complete(computes ? project(input, std::move(expressions), columns) : input);
+  stage.request.groups = {sent};
+  if (!waiting.columns.empty()) stage.request.groups.push_back(waiting);
+  if (stage.evaluation_type == EvaluationType::kArrowBatched) {
+    stage.evaluation_conf["input_type"] = types::DataType::structure(sent_schema).json();
+  }
+  ASSIGN_OR_RETURN(const Exchange exchange, run_stage_(stage));
+
+  // Where each column lies now, counted over the groups: sent, waiting, results.
+  std::vector<int32_t> where;
+  for (size_t index = 0; index < input->output.size(); ++index) {
+    const auto position = static_cast<int32_t>(index);
+    const auto found = std::find(travelling.begin(), travelling.end(), position);
+    if (found != travelling.end()) {
+      where.push_back(static_cast<int32_t>(found - travelling.begin()));
+    } else {
+      const auto rest = std::find(waiting.columns.begin(), waiting.columns.end(), position);
+      where.push_back(static_cast<int32_t>(travelling.size() + static_cast<size_t>(rest - waiting.columns.begin())));
+    }
+  }
+  Columns output = input->output;
+  for (size_t index = 0; index < results.size(); ++index) {
+    where.push_back(static_cast<int32_t>(travelling.size() + waiting.columns.size() + index));
+    output.push_back(results[index]);
+  }
+  return scan(exchange, std::move(where), std::move(output));
+}
+
+}  // namespace deuteron::execution

@@ -1,0 +1,68 @@
+// Cuts a resolved plan into stages: everything below a Python node becomes a fragment that the relational engine materializes, the
+// node becomes a Python stage, and what is above reads the stage's output by an ExchangeScan. The planner runs nothing itself: it hands
+// each stage, inputs first, to a StageRunner, and gives back the fragment that remains.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "exchange/stage_output.h"
+#include "plan/resolved.h"
+#include "relational/engine.h"
+#include "worker_pool/pyspark_task.h"
+
+namespace deuteron::execution {
+
+// A relational input and what workers make of each of its partitions.
+struct PythonStage {
+  std::string name;  // for people: "mapInArrow(f)"
+  plan::resolved::RelationPtr input;
+  relational::MaterializeRequest request;  // column group 0 travels to the workers
+  bool is_gang = false;
+  bool is_grouped = false;    // each stream of a partition is a group of its own
+  bool keeps_input = false;   // the input's columns stand before the results, row by row
+  bool skips_empty = false;   // a partition without rows needs no task
+  worker_pool::EvaluationType evaluation_type = worker_pool::EvaluationType::kMapArrowIterator;
+  std::vector<worker_pool::PythonFunction> functions;
+  std::string python_version;
+  std::map<std::string, std::string> evaluation_conf;
+  exchange::ColumnGroup output;  // what the workers leave
+};
+
+// A stage's output, to be scanned.
+struct Exchange {
+  int64_t id = 0;
+  int32_t partitions = 0;
+};
+using StageRunner = std::function<Result<Exchange>(const PythonStage& stage)>;
+
+class StagePlanner {
+ public:
+  explicit StagePlanner(StageRunner run_stage) : run_stage_(std::move(run_stage)) {}
+
+  // The plan without Python nodes, after all its Python stages were run. The first failure of a stage ends it.
+  Result<plan::resolved::RelationPtr> cut(const plan::resolved::RelationPtr& relation);
+
+ private:
+  Result<plan::resolved::RelationPtr> cut_with_cte(const plan::resolved::RelationPtr& relation);
+  Result<plan::resolved::RelationPtr> cut_map(const plan::resolved::RelationPtr& relation);
+  Result<plan::resolved::RelationPtr> cut_group_map(const plan::resolved::RelationPtr& relation);
+  Result<plan::resolved::RelationPtr> cut_evaluate(const plan::resolved::RelationPtr& relation);
+  // Adds the results of calls that one stage can make, as columns behind those of `input`, which is cut already.
+  Result<plan::resolved::RelationPtr> evaluate(const plan::resolved::RelationPtr& input,
+                                               const std::vector<const plan::resolved::PythonCall*>& calls,
+                                               const plan::resolved::Columns& results);
+  // Runs calls inside arguments first: `calls` then read their results as columns.
+  Result<plan::resolved::RelationPtr> evaluate_inner(plan::resolved::RelationPtr input, plan::resolved::Expressions& calls);
+  // With the definitions of the CTEs around it.
+  plan::resolved::RelationPtr complete(const plan::resolved::RelationPtr& fragment) const;
+  plan::resolved::ColumnId new_column() { return next_column_++; }
+
+  const StageRunner run_stage_;
+  std::vector<plan::resolved::CteDefinition> cte_scope_;
+  plan::resolved::ColumnId next_column_ = plan::resolved::ColumnId{1} << 48;  // far from the analyzer's
+};
+
+}  // namespace deuteron::execution
