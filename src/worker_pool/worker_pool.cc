@@ -30,6 +30,7 @@ constexpr milliseconds kRefillDelay{20};       // spares are forked when the tas
 constexpr milliseconds kIdleTime{30'000};      // then workers beyond the spares end
 constexpr milliseconds kShutdownDeadline{5'000};
 constexpr double kDefaultMemoryShare = 0.6;
+constexpr uint64_t kMemorySlack = 32 << 20;    // so that a failing allocation comes before the end of the process
 
 using TaskPointer = std::shared_ptr<const WorkerTask>;
 using State = WorkerProcess::State;
@@ -134,6 +135,7 @@ class WorkerPool::Loop {
     EventLoop::TimerId start_timer = 0;
     EventLoop::TimerId end_timer = 0;
     int pidfd = -1;                  // of process
+    uint64_t inherited_bytes = 0;    // memory that it shares with its zygote
     bool lost = false;               // ended, or about to be found so
     bool killed = false;             // by kill() or stop_zygote()
     std::string out_of_memory;       // killed by the memory check: what it used
@@ -368,6 +370,7 @@ WorkerProcess::Events WorkerPool::Loop::worker_events(WorkerId id, ZygoteId zygo
 void WorkerPool::Loop::on_worker_ready(WorkerId id) {
   Worker& worker = workers_.at(id);
   loop_.cancel_timer(worker.start_timer);
+  worker.inherited_bytes = private_memory_bytes(worker.process->process());
   const ZygoteId zygote = worker.process->zygote();
   if (const auto found = zygotes_.find(zygote); found != zygotes_.end()) found->second.failed_starts = 0;
   listener_.on_worker_started(id, zygote, worker.process->process());
@@ -519,6 +522,7 @@ void WorkerPool::Loop::assign(WorkerProcess& worker, TaskPointer task) {
     return fail(id, FailureKind::kNotStarted, std::move(status));
   }
   running_[id] = worker.id();
+  plan_refill(worker.zygote());
   plan_memory_check();
   listener_.on_task_started(id, worker.id(), worker.process());
 }
@@ -658,8 +662,9 @@ void WorkerPool::Loop::check_memory() {
   for (const auto& [task, id] : running_) {
     Worker& worker = workers_.at(id);
     const auto zygote = zygotes_.find(worker.process->zygote());
-    const uint64_t used = private_memory_bytes(worker.process->process());
-    if (zygote == zygotes_.end() || used <= zygote->second.memory_limit_bytes) continue;
+    const uint64_t resident = private_memory_bytes(worker.process->process());
+    const uint64_t used = resident - std::min(resident, worker.inherited_bytes);
+    if (zygote == zygotes_.end() || used <= zygote->second.memory_limit_bytes + kMemorySlack) continue;
     worker.out_of_memory = format_bytes(used);
     worker.process->kill();
   }

@@ -99,6 +99,9 @@ class Recorder : public WorkerPoolListener {
     std::unique_lock lock(mutex_);
     return changed_.wait_for(lock, deadline, condition);
   }
+  bool wait_for_start(TaskId task) {
+    return wait([&] { return seen_[task].started; });
+  }
   bool wait_for_end(TaskId task) {
     return wait([&] { return seen_[task].ends > 0; });
   }
@@ -307,7 +310,7 @@ TEST_F(WorkerPoolTest, AKilledWorkerIsNoticedAtOnce) {
   WorkerTask task = make_task(zygote, "sleeping");
   const TaskId id = task.task;
   pool_->submit(std::move(task));
-  ASSERT_TRUE(recorder_.wait([&] { return recorder_.living() == 1; }));
+  ASSERT_TRUE(recorder_.wait_for_start(id));
   std::this_thread::sleep_for(milliseconds(50));
   const SteadyTime begin = steady_now();
   kill(recorder_.seen(id).process, SIGKILL);
@@ -322,7 +325,7 @@ TEST_F(WorkerPoolTest, AKilledZygoteIsReplaced) {
   WorkerTask task = make_task(zygote, "sleeping");
   const TaskId id = task.task;
   pool_->submit(std::move(task));
-  ASSERT_TRUE(recorder_.wait([&] { return recorder_.living() == 1; }));
+  ASSERT_TRUE(recorder_.wait_for_start(id));
   std::ifstream status("/proc/" + std::to_string(recorder_.seen(id).process) + "/stat");
   std::string word;
   for (int i = 0; i < 4; ++i) status >> word;  // the fourth is the parent
@@ -413,7 +416,6 @@ TEST_F(WorkerPoolTest, InputMayComeWhileTheTaskRunsAndOutputIsReportedEarly) {
   task.input_complete = false;
   task.progress_bytes = 1000;
   pool_->submit(std::move(task));
-  ASSERT_TRUE(recorder_.wait([&] { return true; }));
   for (int i = 0; i < 1000 && recorder_.seen(id).outputs.empty(); ++i) std::this_thread::sleep_for(milliseconds(10));
   const auto outputs = recorder_.seen(id).outputs;
   ASSERT_FALSE(outputs.empty());
@@ -500,7 +502,7 @@ TEST_F(WorkerPoolTest, StoppingAZygoteEndsItsTasksAndProcesses) {
   WorkerTask task = make_task(zygote, "sleeping");
   const TaskId id = task.task;
   pool_->submit(std::move(task));
-  ASSERT_TRUE(recorder_.wait_for_workers(1));
+  ASSERT_TRUE(recorder_.wait_for_start(id));
   pool_->stop_zygote(zygote);
   ASSERT_TRUE(recorder_.wait_for_end(id));
   EXPECT_EQ(recorder_.seen(id).failure->kind, FailureKind::kKilled);
@@ -515,6 +517,7 @@ TEST_F(WorkerPoolTest, TheEndOfThePoolEndsEverything) {
   const TaskId id = running.task;
   pool_->submit(std::move(running));
   ASSERT_TRUE(recorder_.wait_for_workers(3));
+  ASSERT_TRUE(recorder_.wait_for_start(id));
   const pid_t process = recorder_.seen(id).process;
   pool_.reset();
   EXPECT_EQ(recorder_.seen(id).failure->kind, FailureKind::kKilled);

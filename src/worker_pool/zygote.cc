@@ -1,6 +1,7 @@
 #include "worker_pool/zygote.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <spawn.h>
 #include <sys/epoll.h>
 #include <sys/syscall.h>
@@ -14,6 +15,7 @@ namespace deuteron::worker_pool {
 namespace {
 constexpr int kProtocolVersion = 1;
 constexpr int kControlDescriptor = 3;
+constexpr int kEndDeadlineMs = 200;
 
 using Environment = std::map<std::string, std::string>;
 
@@ -117,7 +119,9 @@ ZygoteProcess::ZygoteProcess(EventLoop& loop, pid_t process, Events events)
 ZygoteProcess::~ZygoteProcess() {
   loop_.cancel_timer(deadline_);
   loop_.unwatch(pidfd_.get());
-  channel_.reset();
+  channel_.reset();  // seen as the order to end: it kills and collects its workers
+  pollfd ended{pidfd_.get(), POLLIN, 0};
+  if (!ended_) poll(&ended, 1, kEndDeadlineMs);
   ::kill(process_, SIGKILL);
   waitpid(process_, nullptr, 0);
 }

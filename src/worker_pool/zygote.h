@@ -32,7 +32,7 @@ class ZygoteProcess {
   // Must be called on the thread whose end shall end the zygote.
   static Result<std::unique_ptr<ZygoteProcess>> start(EventLoop& loop, const ZygoteOptions& options, WorkerLog& log,
                                                       Events events);
-  // Kills the process and waits for it; a SIGKILLed process ends within milliseconds.
+  // Lets the process end its workers and itself, which takes some milliseconds; after 200 ms it is killed.
   ~ZygoteProcess();
   ZygoteProcess(const ZygoteProcess&) = delete;
   ZygoteProcess& operator=(const ZygoteProcess&) = delete;

@@ -65,6 +65,8 @@ class Zygote:
             pass
         for pid in self._workers:
             kill_group(pid)
+        for pid in self._workers:
+            os.waitpid(pid, 0)
 
     def _serve(self):
         protocol.send(
