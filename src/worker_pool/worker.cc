@@ -86,6 +86,14 @@ void WorkerProcess::set_process(pid_t process, FileDescriptor pidfd) {
     loop_.unwatch(pidfd_.get());
     events_.on_lost();
   });
+  become_ready();
+}
+
+// The greeting and the zygote's news of the fork come by two ways, in any order; the process id comes with the latter.
+void WorkerProcess::become_ready() {
+  if (state_ != State::kStarting || !greeted_ || process_ <= 1) return;
+  state_ = State::kIdle;
+  events_.on_ready();
 }
 
 Status WorkerProcess::run(std::shared_ptr<const WorkerTask> task) {
@@ -160,7 +168,7 @@ void WorkerProcess::ask_to_exit() {
 }
 
 void WorkerProcess::kill() {
-  if (process_ <= 0) return;
+  if (process_ <= 1) return;  // not known yet; kill(-1) would be everybody
   ::kill(-process_, SIGKILL);
   ::kill(process_, SIGKILL);  // in case it has not made its process group yet
 }
@@ -169,8 +177,8 @@ void WorkerProcess::on_message(const nlohmann::json& message) {
   const std::string& type = message.at("type").get_ref<const std::string&>();
   if (type == "hello") {
     if (message.at("protocol") != kProtocolVersion || state_ != State::kStarting) return events_.on_lost();
-    state_ = State::kIdle;
-    events_.on_ready();
+    greeted_ = true;
+    become_ready();
   } else if (type == "importing") {
     events_.on_import(message.at("module"));
   } else if (!has_task() || message.at("task") != task_->task) {

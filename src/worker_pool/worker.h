@@ -66,6 +66,7 @@ class WorkerProcess {
 
  private:
   WorkerProcess(EventLoop& loop, WorkerId id, ZygoteId zygote, Events events);
+  void become_ready();
   void on_message(const nlohmann::json& message);
   void on_finished(const nlohmann::json& message);
   void send_parts(nlohmann::json message, const std::vector<InputPart>& parts, bool complete);
@@ -76,6 +77,7 @@ class WorkerProcess {
   ZygoteId zygote_;
   Events events_;
   State state_ = State::kStarting;
+  bool greeted_ = false;
   pid_t process_ = -1;
   FileDescriptor pidfd_;
   FileDescriptor header_;

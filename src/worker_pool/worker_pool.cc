@@ -232,7 +232,6 @@ ZygoteProcess::Events WorkerPool::Loop::zygote_events(ZygoteId id) {
             if (found == workers_.end()) return;  // given up meanwhile; it sees its socket closed and ends
             found->second.pidfd = pidfd.get();
             found->second.process->set_process(process, std::move(pidfd));
-            if (found->second.killed) found->second.process->kill();
           },
       .on_fork_failed =
           [this](WorkerId worker, const std::string& error) {

@@ -37,6 +37,13 @@ std::string content_of(const std::filesystem::path& path) {
   return content.str();
 }
 
+// Numbers below 2 mean whole groups to kill(2): never send to them, whatever a test got wrong.
+void kill_process(pid_t process) {
+  ASSERT_GT(process, 1);
+  ASSERT_NE(process, getpid());
+  kill(process, SIGKILL);
+}
+
 double milliseconds_since(SteadyTime time) {
   return std::chrono::duration<double, std::milli>(steady_now() - time).count();
 }
@@ -313,7 +320,7 @@ TEST_F(WorkerPoolTest, AKilledWorkerIsNoticedAtOnce) {
   ASSERT_TRUE(recorder_.wait_for_start(id));
   std::this_thread::sleep_for(milliseconds(50));
   const SteadyTime begin = steady_now();
-  kill(recorder_.seen(id).process, SIGKILL);
+  kill_process(recorder_.seen(id).process);
   ASSERT_TRUE(recorder_.wait_for_end(id));
   EXPECT_LT(milliseconds_since(begin), 100);
   EXPECT_EQ(recorder_.seen(id).failure->kind, FailureKind::kWorkerExited);
@@ -329,7 +336,7 @@ TEST_F(WorkerPoolTest, AKilledZygoteIsReplaced) {
   std::ifstream status("/proc/" + std::to_string(recorder_.seen(id).process) + "/stat");
   std::string word;
   for (int i = 0; i < 4; ++i) status >> word;  // the fourth is the parent
-  kill(std::stoi(word), SIGKILL);
+  kill_process(std::stoi(word));
   ASSERT_TRUE(recorder_.wait_for_end(id));
   EXPECT_EQ(recorder_.seen(id).failure->kind, FailureKind::kWorkerExited);
   EXPECT_TRUE(run(make_task(zygote, "identity")).result);
@@ -462,7 +469,7 @@ TEST_F(WorkerPoolTest, AGangStartsAgainOnSpares) {
   WorkerTask again[2] = {make_task(zygote, "first_attempt_hangs", 0, 2, 1),
                          make_task(zygote, "first_attempt_hangs", 1, 2, 1)};
   const int64_t begin = std::chrono::steady_clock::now().time_since_epoch().count();
-  kill(recorder_.seen(first + 1).process, SIGKILL);
+  kill_process(recorder_.seen(first + 1).process);
   ASSERT_TRUE(recorder_.wait_for_end(first + 1));
   pool_->kill(first);
   ASSERT_TRUE(recorder_.wait_for_end(first));
@@ -522,6 +529,7 @@ TEST_F(WorkerPoolTest, TheEndOfThePoolEndsEverything) {
   pool_.reset();
   EXPECT_EQ(recorder_.seen(id).failure->kind, FailureKind::kKilled);
   EXPECT_EQ(recorder_.living(), 0);
+  ASSERT_GT(process, 1);
   EXPECT_NE(kill(process, 0), 0);
 }
 

@@ -122,7 +122,7 @@ ZygoteProcess::~ZygoteProcess() {
   channel_.reset();  // seen as the order to end: it kills and collects its workers
   pollfd ended{pidfd_.get(), POLLIN, 0};
   if (!ended_) poll(&ended, 1, kEndDeadlineMs);
-  ::kill(process_, SIGKILL);
+  if (process_ > 1) ::kill(process_, SIGKILL);
   waitpid(process_, nullptr, 0);
 }
 

@@ -178,6 +178,7 @@ class Zygote:
 
 
 def kill_group(pid):
+    assert pid > 1  # 0 and 1 have other meanings, and are somebody else's
     try:
         os.killpg(pid, signal.SIGKILL)
     except ProcessLookupError:
