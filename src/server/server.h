@@ -20,6 +20,7 @@ class Server {
  private:
   struct Parts;
   explicit Server(std::unique_ptr<Parts> parts);
+
   std::unique_ptr<Parts> parts_;
 };
 

@@ -1,0 +1,43 @@
+#include "session/settings.h"
+
+#include <gtest/gtest.h>
+
+namespace deuteron::session {
+namespace {
+
+TEST(SessionSettings, ValueStandsBeforeServerDefaultBeforeSparkDefault) {
+  SessionSettings settings({{"spark.sql.shuffle.partitions", "7"}});
+  EXPECT_EQ(*settings.get("spark.sql.shuffle.partitions"), "7");
+  EXPECT_EQ(*settings.get("spark.sql.session.timeZone"), "UTC");
+  ASSERT_TRUE(settings.set("spark.sql.shuffle.partitions", "9").ok());
+  EXPECT_EQ(*settings.get("spark.sql.shuffle.partitions"), "9");
+  ASSERT_TRUE(settings.unset("spark.sql.shuffle.partitions").ok());
+  EXPECT_EQ(*settings.get("spark.sql.shuffle.partitions"), "7");
+}
+
+TEST(SessionSettings, KnowsWhatItDoesNotKnow) {
+  SessionSettings settings({});
+  EXPECT_EQ(settings.get("no.such.key").status().condition(), "SQL_CONF_NOT_FOUND");
+  ASSERT_TRUE(settings.set("my.own.key", "x").ok()) << "users keep their own keys here";
+  EXPECT_EQ(*settings.get("my.own.key"), "x");
+}
+
+TEST(SessionSettings, RefusesValuesThatAKeyCannotTake) {
+  SessionSettings settings({});
+  EXPECT_EQ(settings.set("spark.sql.ansi.enabled", "perhaps").condition(), "INVALID_CONF_VALUE.TYPE_MISMATCH");
+  EXPECT_EQ(settings.set("spark.task.cpus", "many").condition(), "INVALID_CONF_VALUE.TYPE_MISMATCH");
+  EXPECT_EQ(settings.set("spark.sql.session.timeZone", "../../etc/passwd").condition(), "INVALID_CONF_VALUE.TIME_ZONE");
+  EXPECT_TRUE(settings.set("spark.sql.session.timeZone", "+02:00").ok());
+  EXPECT_EQ(settings.set("spark.master", "yarn").condition(), "CANNOT_MODIFY_STATIC_CONFIG");
+}
+
+TEST(SessionSettings, CopiesAreIndependent) {
+  SessionSettings original({});
+  ASSERT_TRUE(original.set("a", "1").ok());
+  SessionSettings copy(original);
+  ASSERT_TRUE(copy.set("a", "2").ok());
+  EXPECT_EQ(*original.get("a"), "1");
+}
+
+}  // namespace
+}  // namespace deuteron::session
