@@ -3,7 +3,6 @@
 // SharedMemory is thread-safe and must outlive its slabs; a slab has one writer at a time and any number of readers.
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -38,10 +37,12 @@ class Slab {
  private:
   friend class SharedMemory;
   Slab() = default;
+  static Result<std::unique_ptr<Slab>> make(const std::string& spill_directory, bool spilled);
+
   int64_t id_ = 0;
   int descriptor_ = -1;
   uint8_t* data_ = nullptr;
-  uint64_t reserved_ = 0;  // bytes of address space
+  std::string owner_;
   bool is_spilled_ = false;
 };
 using SlabPtr = std::shared_ptr<Slab>;
@@ -57,8 +58,15 @@ class SharedMemory : public std::enable_shared_from_this<SharedMemory> {
   static std::shared_ptr<SharedMemory> create(const SharedMemoryOptions& options);
   ~SharedMemory();
 
-  // A slab for one writer; `expected_bytes` chooses among the warm ones. When the last reference goes it returns to the pool.
-  Result<SlabPtr> acquire(uint64_t expected_bytes);
+  // A slab for one writer; `expected_bytes` chooses among the warm ones. When the last reference goes it returns to the pool, for the
+  // same owner (a session) only: its workers may still have it mapped.
+  Result<SlabPtr> acquire(const std::string& owner, uint64_t expected_bytes);
+  // A slab on disk, whatever the budget says.
+  Result<SlabPtr> acquire_spilled(const std::string& owner);
+  // Whether `more` bytes of memory would exceed the budget, warm slabs not counted (they are dropped when room is needed).
+  bool over_budget(uint64_t more) const;
+  // Forgets the owner's warm slabs.
+  void drop_owner(const std::string& owner);
   // Never use this slab again: someone (user code) may still look at it. Workers are to forget it.
   void retire(int64_t slab_id);
 
@@ -72,14 +80,15 @@ class SharedMemory : public std::enable_shared_from_this<SharedMemory> {
 
  private:
   explicit SharedMemory(const SharedMemoryOptions& options);
-  void give_back(Slab* slab);
-  Result<Slab*> make_slab(bool spilled);
+  void give_back(std::unique_ptr<Slab> slab);
+  Result<SlabPtr> share(std::unique_ptr<Slab> slab);
+  uint64_t bytes_in_use() const;  // under the lock
 
   const SharedMemoryOptions options_;
   mutable std::mutex mutex_;
-  std::vector<Slab*> pool_;       // warm, largest last
-  std::map<int64_t, Slab*> live_;
-  std::vector<int64_t> retired_;
+  std::vector<std::unique_ptr<Slab>> pool_;  // warm
+  std::map<int64_t, const Slab*> live_;
+  std::vector<int64_t> retired_;  // of those in live_
 };
 
 }  // namespace deuteron::exchange

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "exchange/block.h"
@@ -16,6 +17,9 @@ namespace deuteron::exchange {
 struct ColumnGroup {
   types::Schema schema;
   Layout layout = Layout::kFlat;
+  // Streams of Python workers are checked against the schema when they are read (ARROW_TYPE_MISMATCH); `producer` names the function
+  // in that error, for example "mapInArrow()". Names are compared when the layout is kStructColumn.
+  std::string producer;
 };
 
 // One Arrow IPC stream (schema, record batches, end mark) in shared memory.

@@ -1,0 +1,337 @@
+#include "exchange/stream_writer.h"
+
+#include <nanoarrow/nanoarrow.h>
+#include <nanoarrow/nanoarrow_ipc.h>
+
+#include <algorithm>
+#include <cstring>
+#include <functional>
+
+#include "exchange/arrow_schema.h"
+
+namespace deuteron::exchange {
+
+namespace {
+
+using types::TypeId;
+
+constexpr uint64_t kAlignment = 64;
+// A slab takes further streams up to this size.
+constexpr uint64_t kPackedBytes = uint64_t{64} << 20;
+constexpr char kEndMark[8] = {'\xFF', '\xFF', '\xFF', '\xFF', 0, 0, 0, 0};
+
+uint64_t align(uint64_t position) { return (position + kAlignment - 1) / kAlignment * kAlignment; }
+
+struct FieldNode {
+  int64_t length = 0;
+  int64_t null_count = 0;
+};
+struct BufferPlace {
+  int64_t offset = 0;
+  int64_t length = 0;
+};
+
+// The parts of a record batch in Arrow's order (depth first).
+struct BatchParts {
+  std::vector<FieldNode> nodes;
+  std::vector<const Buffer*> buffers;  // null: an absent buffer of length 0
+};
+
+void collect(const ColumnBuilder& column, BatchParts& parts) {
+  parts.nodes.push_back({column.length, column.type.is(TypeId::kNull) ? column.length : column.null_count});
+  if (column.type.is(TypeId::kNull)) return;
+  parts.buffers.push_back(column.null_count > 0 ? &column.validity : nullptr);
+  switch (column.type.id()) {
+    case TypeId::kString:
+    case TypeId::kBinary:
+      parts.buffers.push_back(&column.offsets);
+      parts.buffers.push_back(&column.values);
+      return;
+    case TypeId::kArray:
+      parts.buffers.push_back(&column.offsets);
+      collect(column.children[0], parts);
+      return;
+    case TypeId::kMap:
+      parts.buffers.push_back(&column.offsets);
+      parts.nodes.push_back({column.children[0].length, 0});  // the struct of entries
+      parts.buffers.push_back(nullptr);
+      collect(column.children[0], parts);
+      collect(column.children[1], parts);
+      return;
+    case TypeId::kStruct:
+      for (const ColumnBuilder& child : column.children) collect(child, parts);
+      return;
+    default: parts.buffers.push_back(&column.values);
+  }
+}
+
+BatchParts collect_all(const StreamFormat& format, const std::vector<ColumnBuilder>& columns, int64_t rows) {
+  BatchParts parts;
+  if (format.layout() == Layout::kStructColumn) {
+    parts.nodes.push_back({rows, 0});
+    parts.buffers.push_back(nullptr);
+  }
+  for (const ColumnBuilder& column : columns) collect(column, parts);
+  return parts;
+}
+
+template <typename T>
+void put(uint8_t* at, T value) {
+  std::memcpy(at, &value, sizeof(value));
+}
+
+// Flatbuffers of Message{version, header_type, header, bodyLength} and RecordBatch{length, nodes, buffers}, whose shape never
+// changes; only these places do.
+constexpr size_t kPrefixBytes = 8;
+constexpr size_t kNodesAt = 68;  // vector of 16-byte structs: its length, then the structs on 8 bytes
+
+size_t buffers_at(size_t nodes) { return kNodesAt + 4 + nodes * 16 + 4; }
+size_t metadata_size(size_t nodes, size_t buffers) {
+  return align(kPrefixBytes + buffers_at(nodes) + 4 + buffers * 16);
+}
+
+void write_metadata(uint8_t* out, size_t size, int64_t rows, const std::vector<FieldNode>& nodes,
+                    const std::vector<BufferPlace>& places, int64_t body_bytes) {
+  std::memset(out, 0, size);
+  put<uint32_t>(out, 0xFFFFFFFFu);
+  put<int32_t>(out + 4, static_cast<int32_t>(size - kPrefixBytes));
+  uint8_t* at = out + kPrefixBytes;
+  put<uint32_t>(at, 16);  // the root table
+  constexpr uint16_t kMessageShape[] = {12, 20, 16, 18, 4, 8};
+  std::memcpy(at + 4, kMessageShape, sizeof(kMessageShape));
+  put<int32_t>(at + 16, 12);       // back to its shape
+  put<uint32_t>(at + 20, 48 - 20);  // header
+  put<int64_t>(at + 24, body_bytes);
+  put<int16_t>(at + 32, 4);  // metadata version V5
+  at[34] = 3;                // header type: record batch
+  constexpr uint16_t kBatchShape[] = {10, 20, 8, 4, 16};
+  std::memcpy(at + 36, kBatchShape, sizeof(kBatchShape));
+  put<int32_t>(at + 48, 12);
+  put<uint32_t>(at + 52, kNodesAt - 52);
+  put<int64_t>(at + 56, rows);
+  const size_t buffers = buffers_at(nodes.size());
+  put<uint32_t>(at + 64, static_cast<uint32_t>(buffers - 64));
+  put<uint32_t>(at + kNodesAt, static_cast<uint32_t>(nodes.size()));
+  std::memcpy(at + kNodesAt + 4, nodes.data(), nodes.size() * sizeof(FieldNode));
+  put<uint32_t>(at + buffers, static_cast<uint32_t>(places.size()));
+  std::memcpy(at + buffers + 4, places.data(), places.size() * sizeof(BufferPlace));
+}
+
+// Visits the columns whose row count is the batch's: top-level ones and fields of structs.
+void for_each_row_column(std::vector<ColumnBuilder>& columns, const std::function<void(ColumnBuilder&)>& visit) {
+  for (ColumnBuilder& column : columns) {
+    visit(column);
+    if (column.type.is(TypeId::kStruct)) for_each_row_column(column.children, visit);
+  }
+}
+
+// Bytes that `rows` rows need in the buffers whose size depends on the number of rows alone.
+uint64_t fixed_bytes(std::vector<ColumnBuilder>& columns, int64_t rows) {
+  uint64_t bytes = 0;
+  for_each_row_column(columns, [&](const ColumnBuilder& column) {
+    if (column.has_offsets()) bytes += align(static_cast<uint64_t>(rows + 1) * sizeof(int32_t));
+    bytes += align(static_cast<uint64_t>(rows) * column.value_width());
+  });
+  return bytes;
+}
+
+int64_t rows_that_fit(std::vector<ColumnBuilder>& columns, int64_t max_rows) {
+  constexpr int64_t kStep = 2048;
+  const uint64_t row_bytes = std::max<uint64_t>(1, fixed_bytes(columns, kStep) / kStep);
+  const auto fitting = static_cast<int64_t>(std::max<uint64_t>(kStep, kBytesPerBatch / row_bytes / kStep * kStep));
+  return std::max<int64_t>(1, std::min(max_rows, fitting));
+}
+
+Result<std::string> encode_schema(const types::Schema& schema, Layout layout, const std::string& time_zone) {
+  ArrowSchema arrow_schema;
+  RETURN_IF_ERROR(to_arrow(schema, layout, time_zone, &arrow_schema));
+  ArrowIpcEncoder encoder;
+  ArrowBuffer buffer;
+  ArrowBufferInit(&buffer);
+  ArrowError failure{};
+  bool ok = ArrowIpcEncoderInit(&encoder) == NANOARROW_OK;
+  if (ok) {
+    ok = ArrowIpcEncoderEncodeSchema(&encoder, &arrow_schema, &failure) == NANOARROW_OK &&
+         ArrowIpcEncoderFinalizeBuffer(&encoder, true, &buffer) == NANOARROW_OK;
+    ArrowIpcEncoderReset(&encoder);
+  }
+  std::string message;
+  if (ok) message.assign(reinterpret_cast<const char*>(buffer.data), static_cast<size_t>(buffer.size_bytes));
+  ArrowBufferReset(&buffer);
+  arrow_schema.release(&arrow_schema);
+  if (!ok) return internal_error(std::string("cannot encode an Arrow schema: ") + failure.message);
+  message.resize(align(message.size()), '\0');
+  put<int32_t>(reinterpret_cast<uint8_t*>(message.data()) + 4, static_cast<int32_t>(message.size() - kPrefixBytes));
+  return message;
+}
+
+}  // namespace
+
+Result<StreamFormatPtr> StreamFormat::make(const types::Schema& schema, Layout layout, const std::string& time_zone) {
+  auto format = std::make_shared<StreamFormat>();
+  format->schema_ = schema;
+  format->layout_ = layout;
+  ASSIGN_OR_RETURN(format->schema_message_, encode_schema(schema, layout, time_zone));
+  const BatchParts parts = collect_all(*format, format->make_columns(), 0);
+  format->metadata_bytes_ = metadata_size(parts.nodes.size(), parts.buffers.size());
+  return StreamFormatPtr(std::move(format));
+}
+
+std::vector<ColumnBuilder> StreamFormat::make_columns() const {
+  std::vector<ColumnBuilder> columns;
+  columns.reserve(schema_.size());
+  for (const types::StructField& field : schema_) columns.emplace_back(field.type);
+  return columns;
+}
+
+EncodedBatch encode_batch(const StreamFormat& format, const std::vector<ColumnBuilder>& columns, int64_t rows) {
+  const BatchParts parts = collect_all(format, columns, rows);
+  std::vector<BufferPlace> places;
+  places.reserve(parts.buffers.size());
+  uint64_t body_bytes = 0;
+  for (const Buffer* buffer : parts.buffers) {
+    const uint64_t size = buffer == nullptr ? 0 : buffer->size();
+    places.push_back({static_cast<int64_t>(body_bytes), static_cast<int64_t>(size)});
+    body_bytes += align(size);
+  }
+  EncodedBatch batch;
+  batch.rows = rows;
+  std::string& stream = batch.ipc_stream;
+  stream.reserve(format.schema_message().size() + format.metadata_bytes() + body_bytes + sizeof(kEndMark));
+  stream = format.schema_message();
+  const size_t metadata = stream.size();
+  stream.resize(metadata + format.metadata_bytes());
+  write_metadata(reinterpret_cast<uint8_t*>(stream.data()) + metadata, format.metadata_bytes(), rows, parts.nodes, places,
+                 static_cast<int64_t>(body_bytes));
+  for (const Buffer* buffer : parts.buffers) {
+    if (buffer == nullptr || buffer->size() == 0) continue;
+    stream.append(reinterpret_cast<const char*>(buffer->data()), buffer->size());
+    stream.append(align(buffer->size()) - buffer->size(), '\0');
+  }
+  stream.append(kEndMark, sizeof(kEndMark));
+  return batch;
+}
+
+StreamWriter::StreamWriter(std::shared_ptr<SharedMemory> memory, std::string owner, StreamFormatPtr format,
+                           int64_t max_rows_per_batch)
+    : memory_(std::move(memory)), owner_(std::move(owner)), format_(std::move(format)), columns_(format_->make_columns()) {
+  batch_capacity_ = rows_that_fit(columns_, max_rows_per_batch > 0 ? max_rows_per_batch : kRowsPerBatch);
+}
+
+Status StreamWriter::reserve(uint64_t end) {
+  const uint64_t size = slab_->size();
+  if (end <= size) return Status();
+  if (!slab_->is_spilled() && memory_->over_budget(end - size)) {
+    ASSIGN_OR_RETURN(SlabPtr file, memory_->acquire_spilled(owner_));
+    const uint64_t written = cursor_ - stream_begin_;
+    RETURN_IF_ERROR(file->grow(end - stream_begin_));
+    std::memcpy(file->data(), slab_->data() + stream_begin_, written);
+    slab_ = std::move(file);
+    stream_begin_ = 0;
+    cursor_ = written;
+    return Status();
+  }
+  return slab_->grow(end);
+}
+
+Status StreamWriter::begin_stream() {
+  if (slab_ == nullptr || cursor_ > kPackedBytes) {
+    ASSIGN_OR_RETURN(slab_, memory_->acquire(owner_, kBytesPerBatch));
+    cursor_ = 0;
+  }
+  stream_begin_ = cursor_;
+  rows_ = 0;
+  const std::string& message = format_->schema_message();
+  RETURN_IF_ERROR(reserve(cursor_ + message.size() + kAlignment));
+  std::memcpy(slab_->data() + cursor_, message.data(), message.size());
+  cursor_ += message.size();
+  in_stream_ = true;
+  return Status();
+}
+
+Status StreamWriter::begin_batch() {
+  if (!in_stream_) RETURN_IF_ERROR(begin_stream());
+  // Room for the fixed buffers, for the end mark, and for what lies on the heap at the end is made then.
+  RETURN_IF_ERROR(reserve(cursor_ + format_->metadata_bytes() + fixed_bytes(columns_, batch_capacity_) + kAlignment));
+  for (ColumnBuilder& column : columns_) column.clear();
+  uint8_t* place = slab_->data() + cursor_ + format_->metadata_bytes();
+  for_each_row_column(columns_, [&](ColumnBuilder& column) {
+    const auto rows = static_cast<uint64_t>(batch_capacity_);
+    if (column.has_offsets()) {
+      column.offsets.attach(place, (rows + 1) * sizeof(int32_t));
+      place += align((rows + 1) * sizeof(int32_t));
+    }
+    if (column.value_width() > 0) {
+      column.values.attach(place, rows * column.value_width());
+      place += align(rows * column.value_width());
+    }
+  });
+  rows_in_batch_ = 0;
+  in_batch_ = true;
+  return Status();
+}
+
+Result<int64_t> StreamWriter::room() {
+  if (in_batch_) {
+    size_t heap_bytes = 0;
+    for (const ColumnBuilder& column : columns_) heap_bytes += column.heap_bytes();
+    if (rows_in_batch_ >= batch_capacity_ || heap_bytes >= kBytesPerBatch) RETURN_IF_ERROR(end_batch());
+  }
+  if (!in_batch_) RETURN_IF_ERROR(begin_batch());
+  return batch_capacity_ - rows_in_batch_;
+}
+
+Status StreamWriter::end_batch() {
+  in_batch_ = false;
+  if (rows_in_batch_ == 0) return Status();
+  const BatchParts parts = collect_all(*format_, columns_, rows_in_batch_);
+  std::vector<BufferPlace> places(parts.buffers.size());
+  uint64_t heap_bytes = 0;
+  for (const Buffer* buffer : parts.buffers) {
+    if (buffer != nullptr && !buffer->is_attached()) heap_bytes += align(buffer->size());
+  }
+  const uint64_t body = cursor_ + format_->metadata_bytes();
+  // Attached buffers close ranks: they are in rising order and only move down.
+  uint64_t end = body;
+  for (size_t i = 0; i < parts.buffers.size(); ++i) {
+    const Buffer* buffer = parts.buffers[i];
+    if (buffer == nullptr || !buffer->is_attached() || buffer->size() == 0) continue;
+    uint8_t* target = slab_->data() + end;
+    if (target != buffer->data()) std::memmove(target, buffer->data(), buffer->size());
+    places[i] = {static_cast<int64_t>(end - body), static_cast<int64_t>(buffer->size())};
+    end += align(buffer->size());
+  }
+  const uint64_t heap_begin = end - cursor_;
+  cursor_ = end;  // what a move to disk must take along
+  RETURN_IF_ERROR(reserve(end + heap_bytes + kAlignment));
+  end = cursor_;
+  const uint64_t batch_begin = end - heap_begin;
+  const uint64_t body_begin = batch_begin + format_->metadata_bytes();
+  for (size_t i = 0; i < parts.buffers.size(); ++i) {
+    const Buffer* buffer = parts.buffers[i];
+    if (buffer == nullptr || buffer->is_attached() || buffer->size() == 0) continue;
+    std::memcpy(slab_->data() + end, buffer->data(), buffer->size());
+    places[i] = {static_cast<int64_t>(end - body_begin), static_cast<int64_t>(buffer->size())};
+    end += align(buffer->size());
+  }
+  write_metadata(slab_->data() + batch_begin, format_->metadata_bytes(), rows_in_batch_, parts.nodes, places,
+                 static_cast<int64_t>(end - body_begin));
+  cursor_ = end;
+  rows_ += rows_in_batch_;
+  rows_in_batch_ = 0;
+  return Status();
+}
+
+Result<Stream> StreamWriter::finish() {
+  if (in_batch_) RETURN_IF_ERROR(end_batch());
+  if (!in_stream_) RETURN_IF_ERROR(begin_stream());
+  RETURN_IF_ERROR(reserve(cursor_ + sizeof(kEndMark)));
+  std::memcpy(slab_->data() + cursor_, kEndMark, sizeof(kEndMark));
+  const uint64_t end = cursor_ + sizeof(kEndMark);
+  Stream stream{{slab_, stream_begin_, end - stream_begin_}, rows_};
+  cursor_ = align(end);
+  in_stream_ = false;
+  return stream;
+}
+
+}  // namespace deuteron::exchange
