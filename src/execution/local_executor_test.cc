@@ -175,7 +175,7 @@ TEST_F(LocalExecutorTest, RunsAGangWarmWithinItsBudget) {
   }
   RecordProperty("gang_ms", std::to_string(best));
   std::cout << "warm gang of 2: " << best << " ms\n";
-  EXPECT_LT(best, 50);
+  EXPECT_LT(best, 500);  // ten times the bar: tests share the machine, bench/ measures
 }
 
 TEST_F(LocalExecutorTest, TwentyBarriers) {
@@ -184,7 +184,7 @@ TEST_F(LocalExecutorTest, TwentyBarriers) {
   Rows warm;
   timed(map("twenty_barriers", 2, true), warm);
   std::cout << "20 barriers: " << static_cast<double>(warm.value(0, 3)) / 1000 << " ms\n";
-  EXPECT_LT(warm.value(0, 3), 10'000);
+  EXPECT_LT(warm.value(0, 3), 200'000);
 }
 
 TEST_F(LocalExecutorTest, AKilledRankRestartsTheGang) {
@@ -197,7 +197,7 @@ TEST_F(LocalExecutorTest, AKilledRankRestartsTheGang) {
   for (size_t rank = 0; rank < 2; ++rank) {
     EXPECT_EQ(rows.value(rank, 1), 1) << "the attempt";
     std::cout << "rank " << rank << " in user code " << static_cast<double>(rows.value(rank, 3)) / 1000 << " ms after the kill\n";
-    EXPECT_LT(rows.value(rank, 3), 100'000);
+    EXPECT_LT(rows.value(rank, 3), 1'000'000);
   }
   bus_.flush();
   std::lock_guard lock(mutex_);
@@ -216,7 +216,7 @@ TEST_F(LocalExecutorTest, AnImpossibleGangIsRefusedAtOnce) {
   Rows rows;
   const SteadyTime start = steady_now();
   EXPECT_EQ(run(map("gather", 3, true), rows).condition(), "BARRIER_STAGE_TOO_LARGE");
-  EXPECT_LT(milliseconds_since(start), 10);
+  EXPECT_LT(milliseconds_since(start), 100);
 }
 
 TEST_F(LocalExecutorTest, ARankThatLeavesEarlyBreaksTheBarrier) {

@@ -12,6 +12,9 @@ using worker_pool::TaskResult;
 
 constexpr std::chrono::milliseconds kProgressInterval{200};
 constexpr int64_t kPartitionsPerSlotInFlight = 3;
+// Spark's default is far too small for shared memory: batches are larger unless a user asks for something else.
+constexpr const char* kBatchRowsSetting = "spark.sql.execution.arrow.maxRecordsPerBatch";
+constexpr int32_t kDefaultBatchRows = 10000;
 
 // Settings that PySpark's worker reads.
 constexpr const char* kRunnerSettings[] = {
@@ -119,7 +122,10 @@ Result<plan::resolved::RelationPtr> QueryRun::run_stages(const plan::resolved::R
   return planner.cut(plan);
 }
 
-Result<Exchange> QueryRun::run_stage(const PythonStage& stage) {
+Result<Exchange> QueryRun::run_stage(const PythonStage& planned) {
+  PythonStage stage = planned;
+  const int32_t batch_rows = number(kBatchRowsSetting, kDefaultBatchRows);
+  if (batch_rows != kDefaultBatchRows) stage.request.max_rows_per_batch = batch_rows;
   const auto program = make_program(stage);
   std::map<int32_t, std::shared_ptr<PythonOutput>> outputs;
   ASSIGN_OR_RETURN(const exchange::StageOutputPtr input,
@@ -139,7 +145,9 @@ Result<exchange::StageOutputPtr> QueryRun::run_tasks(const PythonStage& stage, c
   request.job = job();
   request.name = stage.name;
   request.slots_per_task = slots_per_task();
-  request.max_task_errors = number("spark.task.maxFailures", 1);
+  // As Spark on one machine does: what a function raises is final. A lost worker says nothing about the function, so its task is
+  // tried again.
+  request.max_task_errors = 1;
   request.max_lost_workers = number("spark.task.maxFailures", 4);
   const tasks::StageId id = services_.scheduler.submit_tasks(request, collector);
   const int64_t limit = kPartitionsPerSlotInFlight * services_.scheduler.slots().cpus;

@@ -43,7 +43,7 @@ class QueryRun {
   Status final_status(const Status& status) const;
 
  private:
-  Result<Exchange> run_stage(const PythonStage& stage);
+  Result<Exchange> run_stage(const PythonStage& planned);
   Result<exchange::StageOutputPtr> run_tasks(const PythonStage& stage, const std::shared_ptr<const PythonProgram>& program,
                                              std::map<int32_t, std::shared_ptr<PythonOutput>>& outputs);
   Result<exchange::StageOutputPtr> run_gang(const PythonStage& stage, const std::shared_ptr<const PythonProgram>& program,
