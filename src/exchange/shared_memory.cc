@@ -65,6 +65,7 @@ Result<std::string_view> Region::bytes() const {
 Slab::~Slab() {
   if (data_ != nullptr) munmap(data_, kReservedBytes);
   if (descriptor_ >= 0) close(descriptor_);
+  if (on_gone_ != nullptr && *on_gone_) (*on_gone_)(id_);
 }
 
 Result<std::unique_ptr<Slab>> Slab::make(const std::string& spill_directory, bool spilled) {
@@ -112,6 +113,7 @@ Result<SlabPtr> SharedMemory::share(std::unique_ptr<Slab> slab) {
   {
     const std::lock_guard lock(mutex_);
     live_[slab->id()] = slab.get();
+    slab->on_gone_ = on_gone_;
   }
   return SlabPtr(slab.release(), [memory = shared_from_this()](Slab* returned) {
     memory->give_back(std::unique_ptr<Slab>(returned));
@@ -167,6 +169,11 @@ void SharedMemory::retire(int64_t slab_id) {
   const std::lock_guard lock(mutex_);
   if (live_.contains(slab_id)) retired_.push_back(slab_id);
   std::erase_if(pool_, [&](const auto& slab) { return slab->id() == slab_id; });
+}
+
+void SharedMemory::on_slab_gone(std::function<void(int64_t slab_id)> callback) {
+  const std::lock_guard lock(mutex_);
+  on_gone_ = std::make_shared<const std::function<void(int64_t)>>(std::move(callback));
 }
 
 void SharedMemory::drop_owner(const std::string& owner) {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -44,6 +45,7 @@ class Slab {
   uint8_t* data_ = nullptr;
   std::string owner_;
   bool is_spilled_ = false;
+  std::shared_ptr<const std::function<void(int64_t)>> on_gone_;
 };
 using SlabPtr = std::shared_ptr<Slab>;
 
@@ -70,6 +72,10 @@ class SharedMemory : public std::enable_shared_from_this<SharedMemory> {
   // Never use this slab again: someone (user code) may still look at it. Workers are to forget it.
   void retire(int64_t slab_id);
 
+  // Called with the id of each slab that goes away, from whatever thread drops it: whoever has mapped its file shall unmap it. Must not
+  // block. Empty: nobody is told.
+  void on_slab_gone(std::function<void(int64_t slab_id)> callback);
+
   struct Usage {
     uint64_t bytes_in_use = 0;  // file lengths of slabs that are referenced
     uint64_t bytes_pooled = 0;
@@ -89,6 +95,7 @@ class SharedMemory : public std::enable_shared_from_this<SharedMemory> {
   std::vector<std::unique_ptr<Slab>> pool_;  // warm
   std::map<int64_t, const Slab*> live_;
   std::vector<int64_t> retired_;  // of those in live_
+  std::shared_ptr<const std::function<void(int64_t)>> on_gone_;
 };
 
 }  // namespace deuteron::exchange

@@ -19,6 +19,12 @@ using plan::resolved::RelationPtr;
 
 int32_t number_of_cores() { return static_cast<int32_t>(std::max(1U, std::thread::hardware_concurrency())); }
 
+// Lets workers unmap slabs that are gone, as long as there is a pool. Slabs may outlive the executor.
+struct SlabWatch {
+  std::mutex mutex;
+  worker_pool::WorkerPool* pool = nullptr;
+};
+
 // Everything runs on this machine: relational stages in the embedded engine, tasks in the worker pool.
 class LocalExecutor : public Executor {
  public:
@@ -38,11 +44,22 @@ class LocalExecutor : public Executor {
     pool_options.log_descriptor = options_.worker_log_descriptor;
     ASSIGN_OR_RETURN(pool_, worker_pool::WorkerPool::make(pool_options, launcher_));
     launcher_.connect(*pool_, scheduler_);
+    slab_watch_->pool = pool_.get();
+    memory_->on_slab_gone([watch = slab_watch_](int64_t slab) {
+      std::lock_guard lock(watch->mutex);
+      if (watch->pool != nullptr) watch->pool->forget_slabs({static_cast<uint64_t>(slab)});
+    });
     return Status();
   }
 
   // The pool goes first: it tells the scheduler of the end of every task.
-  ~LocalExecutor() override { pool_.reset(); }
+  ~LocalExecutor() override {
+    {
+      std::lock_guard lock(slab_watch_->mutex);
+      slab_watch_->pool = nullptr;
+    }
+    pool_.reset();
+  }
 
   Status run(const RelationPtr& plan, const Request& request, ResultSink& sink, CancelToken& cancel) override {
     return observed(request, [&]() -> Status {
@@ -121,6 +138,7 @@ class LocalExecutor : public Executor {
   scheduler::Scheduler scheduler_;
   const Services services_;
   std::unique_ptr<worker_pool::WorkerPool> pool_;
+  const std::shared_ptr<SlabWatch> slab_watch_ = std::make_shared<SlabWatch>();
   std::mutex mutex_;
   std::map<std::pair<std::string, std::vector<std::string>>, worker_pool::ZygoteId> zygotes_;  // guarded by mutex_
 };
