@@ -17,6 +17,7 @@ sys.path[:0] = [str(Path(__file__).resolve().parents[1]), str(Path(__file__).res
 
 import pytest  # noqa: E402
 from deuteron_server import DeuteronServer  # noqa: E402
+from pyspark import cloudpickle  # noqa: E402
 from pyspark.sql import SparkSession  # noqa: E402
 
 for noisy in ("SQLQueryContextLogger", "DataFrameQueryContextLogger", "pyspark.sql.connect.logging"):
@@ -34,6 +35,8 @@ def pytest_configure(config):
 
 
 def pytest_collection_modifyitems(config, items):
+    for module in {item.module for item in items}:
+        cloudpickle.register_pickle_by_value(module)  # workers cannot import the tests
     if config.getoption("--target") == "deuteron":
         return
     for item in items:

@@ -5,6 +5,7 @@ import re
 import signal
 import socket
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -56,7 +57,7 @@ class DeuteronServer:
 
     def start(self):
         command = [str(binary()), "server", "--port", str(self.port), *self.arguments]
-        environment = dict(os.environ, TZ="UTC", **self.environment)
+        environment = dict(os.environ, TZ="UTC", PYSPARK_PYTHON=sys.executable) | self.environment
         with open(self.folder / "server.log", "ab") as log:
             self.process = subprocess.Popen(command, cwd=self.folder, env=environment, stdin=subprocess.DEVNULL,
                                             stdout=log, stderr=subprocess.STDOUT, start_new_session=True)
