@@ -54,6 +54,14 @@ std::string describe_signal(int signal) {
   return std::string("killed by signal ") + std::to_string(signal) + (name ? std::string(" (SIG") + name + ")" : "");
 }
 
+// Variables that take effect only when an interpreter or a library starts.
+bool is_read_at_start(const std::string& variable) {
+  for (const char* prefix : {"PYTHON", "LD_", "OMP_", "MKL_", "OPENBLAS_", "MALLOC_", "KMP_", "GOMP_"}) {
+    if (variable.starts_with(prefix)) return true;
+  }
+  return false;
+}
+
 Status not_started(const std::string& reason) {
   return internal_error("Python workers cannot be started: " + reason);
 }
@@ -119,6 +127,7 @@ class WorkerPool::Loop {
  private:
   struct Zygote {
     ZygoteOptions options;
+    ZygoteId parent = 0;  // the template that it is forked from; 0: an interpreter of its own
     uint64_t memory_limit_bytes = 0;
     std::unique_ptr<ZygoteProcess> process;
     int failed_starts = 0;
@@ -146,7 +155,10 @@ class WorkerPool::Loop {
   };
 
   // Zygotes
+  ZygoteId find_template(const ZygoteOptions& options);
   void launch(ZygoteId id);
+  Result<std::unique_ptr<ZygoteProcess>> start_process(ZygoteId id, Zygote& zygote);
+  void on_zygote_forked(ZygoteId id, pid_t process, FileDescriptor pidfd);
   ZygoteProcess::Events zygote_events(ZygoteId id);
   void on_zygote_ready(ZygoteId id);
   void on_zygote_ended(ZygoteId id, const std::string& reason);
@@ -209,18 +221,58 @@ void WorkerPool::Loop::start_zygote(ZygoteId id, ZygoteOptions options) {
                                   ? options.memory_limit_bytes
                                   : static_cast<uint64_t>(machine_memory_bytes() * kDefaultMemoryShare);
   zygote.options = std::move(options);
+  zygote.parent = find_template(zygote.options);
   launch(id);
+}
+
+// The zygote from which zygotes of these options can be forked, started when there is none. It runs no workers itself.
+ZygoteId WorkerPool::Loop::find_template(const ZygoteOptions& options) {
+  for (const auto& [key, value] : options.environment) {
+    if (is_read_at_start(key)) return 0;
+  }
+  for (const auto& [id, zygote] : zygotes_) {
+    if (id < 0 && zygote.options.interpreter == options.interpreter &&
+        zygote.options.package_folder == options.package_folder) {
+      return id;
+    }
+  }
+  const ZygoteId id = -next_zygote();
+  Zygote& zygote = zygotes_[id];
+  zygote.options = options;
+  zygote.options.name = "python";
+  zygote.options.environment.clear();
+  zygote.options.spares = 0;
+  launch(id);
+  return id;
 }
 
 void WorkerPool::Loop::launch(ZygoteId id) {
   Zygote& zygote = zygotes_.at(id);
-  auto process = ZygoteProcess::start(loop_, zygote.options, log_, zygote_events(id));
+  if (zygote.parent != 0) {
+    Zygote& parent = zygotes_.at(zygote.parent);
+    if (!parent.process) launch(zygote.parent);
+    if (!parent.process || !parent.process->ready()) return;  // its on_zygote_ready() or on_zygote_ended() goes on
+  }
+  auto process = start_process(id, zygote);
   if (process.ok()) {
     zygote.process = *std::move(process);
     return;
   }
   const std::string reason = process.status().detail().message;
   loop_.post([this, id, reason] { on_zygote_ended(id, reason); });
+}
+
+Result<std::unique_ptr<ZygoteProcess>> WorkerPool::Loop::start_process(ZygoteId id, Zygote& zygote) {
+  if (zygote.parent == 0) return ZygoteProcess::start(loop_, zygote.options, log_, zygote_events(id));
+  ZygoteProcess& parent = *zygotes_.at(zygote.parent).process;
+  return ZygoteProcess::fork_from(parent, id, zygote.options, log_, zygote_events(id));
+}
+
+void WorkerPool::Loop::on_zygote_forked(ZygoteId id, pid_t process, FileDescriptor pidfd) {
+  const auto found = zygotes_.find(id);
+  if (found == zygotes_.end() || !found->second.process) return;  // stopped meanwhile; it sees its socket closed
+  if (pidfd.valid()) return found->second.process->set_process(process, std::move(pidfd));
+  loop_.post([this, id] { on_zygote_ended(id, "the template of Python processes cannot be forked"); });
 }
 
 ZygoteProcess::Events WorkerPool::Loop::zygote_events(ZygoteId id) {
@@ -240,12 +292,20 @@ ZygoteProcess::Events WorkerPool::Loop::zygote_events(ZygoteId id) {
           },
       .on_worker_ended = [this](WorkerId worker, int exit_status,
                                 int signal) { on_worker_ended(worker, exit_status, signal); },
+      .on_zygote_forked = [this](ZygoteId zygote, pid_t process,
+                                 FileDescriptor pidfd) { on_zygote_forked(zygote, process, std::move(pidfd)); },
       .on_preloaded = [this, id] { on_preloaded(id); },
       .on_ended = [this, id](std::string reason) { loop_.post([this, id, reason] { on_zygote_ended(id, reason); }); },
   };
 }
 
 void WorkerPool::Loop::on_zygote_ready(ZygoteId id) {
+  if (const ZygoteId parent = zygotes_.at(id).parent; parent != 0) zygotes_.at(parent).failed_starts = 0;
+  std::vector<ZygoteId> forks;
+  for (const auto& [other, zygote] : zygotes_) {
+    if (zygote.parent == id && !zygote.process) forks.push_back(other);
+  }
+  for (const ZygoteId fork : forks) launch(fork);
   pump(id);
   refill(id);
   send_preload(id);
@@ -268,6 +328,9 @@ void WorkerPool::Loop::on_zygote_ended(ZygoteId id, const std::string& reason) {
   }
   for (const WorkerId worker : lost) plan_bury(worker, Duration::zero());
   if (zygote.failed_starts < options_.start_attempts) return launch(id);
+  for (auto& [other, fork] : zygotes_) {
+    if (fork.parent == id && !fork.process) fail_waiting(fork, FailureKind::kNotStarted, not_started(reason));
+  }
   fail_waiting(zygote, FailureKind::kNotStarted, not_started(reason));
 }
 
@@ -467,7 +530,7 @@ void WorkerPool::Loop::submit(WorkerTask task) {
   Zygote& zygote = found->second;
   const ZygoteId id = task.zygote;
   zygote.waiting.push_back(std::make_shared<const WorkerTask>(std::move(task)));
-  if (!zygote.process) {  // it had failed too often: this task tries again
+  if (!zygote.process) {  // it waits for its template, or had failed too often: then this task tries again
     zygote.failed_starts = 0;
     launch(id);
   }
@@ -674,6 +737,7 @@ void WorkerPool::Loop::shut_down() {
   const SteadyTime deadline = steady_now() + kShutdownDeadline;
   std::vector<ZygoteId> zygotes;
   for (const auto& [id, zygote] : zygotes_) zygotes.push_back(id);
+  std::reverse(zygotes.begin(), zygotes.end());  // templates, whose numbers are negative, last
   for (const ZygoteId id : zygotes) stop_zygote(id);
   while (!workers_.empty()) {
     const auto& [id, worker] = *workers_.begin();

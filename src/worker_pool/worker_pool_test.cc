@@ -44,6 +44,13 @@ void kill_process(pid_t process) {
   kill(process, SIGKILL);
 }
 
+pid_t parent_of(pid_t process) {
+  std::ifstream status("/proc/" + std::to_string(process) + "/stat");
+  std::string word;
+  for (int i = 0; i < 4; ++i) status >> word;
+  return word.empty() ? -1 : std::stoi(word);
+}
+
 double milliseconds_since(SteadyTime time) {
   return std::chrono::duration<double, std::milli>(steady_now() - time).count();
 }
@@ -333,13 +340,29 @@ TEST_F(WorkerPoolTest, AKilledZygoteIsReplaced) {
   const TaskId id = task.task;
   pool_->submit(std::move(task));
   ASSERT_TRUE(recorder_.wait_for_start(id));
-  std::ifstream status("/proc/" + std::to_string(recorder_.seen(id).process) + "/stat");
-  std::string word;
-  for (int i = 0; i < 4; ++i) status >> word;  // the fourth is the parent
-  kill_process(std::stoi(word));
+  kill_process(parent_of(recorder_.seen(id).process));
   ASSERT_TRUE(recorder_.wait_for_end(id));
   EXPECT_EQ(recorder_.seen(id).failure->kind, FailureKind::kWorkerExited);
   EXPECT_TRUE(run(make_task(zygote, "identity")).result);
+}
+
+TEST_F(WorkerPoolTest, AKilledTemplateIsReplaced) {
+  const ZygoteId zygote = start_zygote();
+  const pid_t first = run(make_task(zygote, "identity")).process;
+  kill_process(parent_of(parent_of(first)));
+  EXPECT_TRUE(recorder_.wait_for_workers(0));
+  EXPECT_TRUE(run(make_task(zygote, "identity")).result);
+}
+
+TEST_F(WorkerPoolTest, ASecondSessionStartsQuicklyWithItsOwnEnvironment) {
+  run(make_task(start_zygote(), "identity"));
+  const SteadyTime begin = steady_now();
+  const ZygoteId second = start_zygote(0, [](ZygoteOptions& options) { options.environment = {{"DEUTERON_TEST", "5"}}; });
+  const Recorder::Seen seen = run(make_task(second, "variable"));
+  ASSERT_TRUE(seen.result);
+  std::printf("second session, start to first result: %.2f ms\n", milliseconds_since(begin));
+  EXPECT_NE(log_after("variable").find("variable 5"), std::string::npos);
+  EXPECT_TRUE(recorder_.wait_for_workers(2));
 }
 
 TEST_F(WorkerPoolTest, AnInterpreterThatCannotStartWorkersFailsTheTasksWithTheReason) {

@@ -78,52 +78,83 @@ std::string describe_end(const siginfo_t& information) {
   if (information.si_code == CLD_EXITED) return "exited with status " + std::to_string(information.si_status);
   return std::string("was ended by signal ") + strsignal(information.si_status);
 }
+
+struct Ends {
+  FileDescriptor control;
+  FileDescriptor their_control;
+  FileDescriptor output;
+  FileDescriptor their_output;
+};
+
+// Their ends lie above the numbers that the child gives to its own, so that none overwrites another.
+Result<Ends> make_ends() {
+  ASSIGN_OR_RETURN(auto sockets, ControlChannel::make_pair());
+  int pipe_ends[2];
+  if (pipe2(pipe_ends, O_CLOEXEC) != 0) return internal_error(std::string("cannot make a pipe: ") + strerror(errno));
+  const FileDescriptor their_output(pipe_ends[1]);
+  return Ends{std::move(sockets.first),
+              FileDescriptor(fcntl(sockets.second.get(), F_DUPFD_CLOEXEC, kControlDescriptor + 1)),
+              FileDescriptor(pipe_ends[0]), FileDescriptor(fcntl(their_output.get(), F_DUPFD_CLOEXEC, kControlDescriptor + 1))};
+}
 }  // namespace
 
 Result<std::unique_ptr<ZygoteProcess>> ZygoteProcess::start(EventLoop& loop, const ZygoteOptions& options,
                                                             WorkerLog& log, Events events) {
-  ASSIGN_OR_RETURN(auto sockets, ControlChannel::make_pair());
-  int pipe_ends[2];
-  if (pipe2(pipe_ends, O_CLOEXEC) != 0) return internal_error("cannot make a pipe");
-  FileDescriptor output(pipe_ends[0]);
-  const FileDescriptor their_output(pipe_ends[1]);
-  // The control socket must not be the target of another dup2 on its way to descriptor 3.
-  const FileDescriptor control(fcntl(sockets.second.get(), F_DUPFD_CLOEXEC, kControlDescriptor + 1));
-  const FileDescriptor moved_output(fcntl(their_output.get(), F_DUPFD_CLOEXEC, kControlDescriptor + 1));
-  ASSIGN_OR_RETURN(const pid_t process, spawn(options, control.get(), moved_output.get()));
-
-  std::unique_ptr<ZygoteProcess> zygote(new ZygoteProcess(loop, process, std::move(events)));
-  ZygoteProcess* const self = zygote.get();
-  zygote->pidfd_ = FileDescriptor(static_cast<int>(syscall(SYS_pidfd_open, process, 0)));
-  zygote->output_ = std::make_unique<WorkerOutput>(loop, std::move(output), log, options.name);
-  zygote->channel_ = std::make_unique<ControlChannel>(
-      loop, std::move(sockets.first),
-      [self](const nlohmann::json& message, std::vector<FileDescriptor> descriptors) {
-        self->on_message(message, std::move(descriptors));
-      },
-      [](const std::string&) {});  // the process's end says more, and follows
-  loop.watch(zygote->pidfd_.get(), EPOLLIN, [self](uint32_t) {
-    siginfo_t information{};
-    waitid(P_PID, self->process_, &information, WEXITED | WNOWAIT);
-    self->end(describe_end(information));
-  });
-  zygote->deadline_ = loop.call_after(options.start_deadline, [self, deadline = options.start_deadline] {
-    self->end("was not ready after " + std::to_string(deadline.count()) + " ms");
-  });
+  ASSIGN_OR_RETURN(Ends ends, make_ends());
+  ASSIGN_OR_RETURN(const pid_t process, spawn(options, ends.their_control.get(), ends.their_output.get()));
+  std::unique_ptr<ZygoteProcess> zygote(
+      new ZygoteProcess(loop, options, std::move(events), log, std::move(ends.control), std::move(ends.output)));
+  zygote->is_child_ = true;
+  zygote->set_process(process, FileDescriptor(static_cast<int>(syscall(SYS_pidfd_open, process, 0))));
   return zygote;
 }
 
-ZygoteProcess::ZygoteProcess(EventLoop& loop, pid_t process, Events events)
-    : loop_(loop), process_(process), events_(std::move(events)) {}
+Result<std::unique_ptr<ZygoteProcess>> ZygoteProcess::fork_from(ZygoteProcess& parent, ZygoteId id,
+                                                                const ZygoteOptions& options, WorkerLog& log,
+                                                                Events events) {
+  ASSIGN_OR_RETURN(Ends ends, make_ends());
+  parent.channel_->send({{"type", "fork"}, {"zygote", id}, {"environment", options.environment}},
+                        {ends.their_control.get(), ends.their_output.get()});
+  return std::unique_ptr<ZygoteProcess>(
+      new ZygoteProcess(parent.loop_, options, std::move(events), log, std::move(ends.control), std::move(ends.output)));
+}
+
+ZygoteProcess::ZygoteProcess(EventLoop& loop, const ZygoteOptions& options, Events events, WorkerLog& log,
+                             FileDescriptor control, FileDescriptor output)
+    : loop_(loop), events_(std::move(events)) {
+  output_ = std::make_unique<WorkerOutput>(loop, std::move(output), log, options.name);
+  channel_ = std::make_unique<ControlChannel>(
+      loop, std::move(control),
+      [this](const nlohmann::json& message, std::vector<FileDescriptor> descriptors) {
+        on_message(message, std::move(descriptors));
+      },
+      [this](const std::string& reason) {
+        if (!pidfd_.valid()) end("ended before it was ready: " + reason);  // else the process's end says more, and follows
+      });
+  deadline_ = loop_.call_after(options.start_deadline, [this, deadline = options.start_deadline] {
+    end("was not ready after " + std::to_string(deadline.count()) + " ms");
+  });
+}
+
+void ZygoteProcess::set_process(pid_t process, FileDescriptor pidfd) {
+  process_ = process;
+  pidfd_ = std::move(pidfd);
+  loop_.watch(pidfd_.get(), EPOLLIN, [this](uint32_t) {
+    siginfo_t information{};
+    if (is_child_) waitid(P_PID, process_, &information, WEXITED | WNOWAIT);
+    end(is_child_ ? describe_end(information) : "has ended");
+  });
+}
 
 ZygoteProcess::~ZygoteProcess() {
   loop_.cancel_timer(deadline_);
-  loop_.unwatch(pidfd_.get());
   channel_.reset();  // seen as the order to end: it kills and collects its workers
+  if (!pidfd_.valid()) return;
+  loop_.unwatch(pidfd_.get());
   pollfd ended{pidfd_.get(), POLLIN, 0};
   if (!ended_) poll(&ended, 1, kEndDeadlineMs);
-  if (process_ > 1) ::kill(process_, SIGKILL);
-  waitpid(process_, nullptr, 0);
+  syscall(SYS_pidfd_send_signal, pidfd_.get(), SIGKILL, nullptr, 0);
+  if (is_child_) waitpid(process_, nullptr, 0);
 }
 
 void ZygoteProcess::fork(WorkerId worker, uint64_t data_limit_bytes, std::vector<FileDescriptor> descriptors) {
@@ -143,6 +174,12 @@ void ZygoteProcess::on_message(const nlohmann::json& message, std::vector<FileDe
     loop_.cancel_timer(deadline_);
     ready_ = true;
     events_.on_ready();
+  } else if (message.contains("zygote")) {
+    if (type == "forked" && descriptors.size() == 1) {
+      events_.on_zygote_forked(message["zygote"], message.at("pid"), std::move(descriptors[0]));
+    } else if (type == "fork_failed") {
+      events_.on_zygote_forked(message["zygote"], -1, FileDescriptor());
+    }
   } else if (type == "forked" && descriptors.size() == 1) {
     events_.on_forked(message.at("worker"), message.at("pid"), std::move(descriptors[0]));
   } else if (type == "fork_failed") {
@@ -158,7 +195,7 @@ void ZygoteProcess::on_message(const nlohmann::json& message, std::vector<FileDe
 
 void ZygoteProcess::end(std::string reason) {
   if (std::exchange(ended_, true)) return;
-  loop_.unwatch(pidfd_.get());
+  if (pidfd_.valid()) loop_.unwatch(pidfd_.get());
   loop_.cancel_timer(deadline_);
   reason = "the Python process that starts workers " + reason;
   if (!output_->tail().empty()) reason += "; its last lines:\n" + output_->tail();

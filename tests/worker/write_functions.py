@@ -117,6 +117,13 @@ def first_attempt_hangs(batches):
     yield pa.record_batch({"a": pa.array([context.attemptNumber()])})
 
 
+def variable(batches):
+    import os
+
+    print("variable", os.environ.get("DEUTERON_TEST"))
+    yield from batches
+
+
 def importing(batches):
     import scipy  # noqa: F401
 
@@ -124,7 +131,7 @@ def importing(batches):
 
 
 FUNCTIONS = (identity, sum_of_column, failing, sys_exit, os_exit, crashing, sleeping, allocating,
-             touching_shared_memory_of_others, keeping, process_id, gang, first_attempt_hangs, importing)  # fmt: skip
+             touching_shared_memory_of_others, keeping, process_id, gang, first_attempt_hangs, variable, importing)  # fmt: skip
 
 
 def struct_stream():

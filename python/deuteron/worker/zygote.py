@@ -4,7 +4,7 @@
 
 It stays single-threaded in Python and never runs user code nor an operation of a deep learning library: what such a
 library starts does not survive a fork. It dies with the server (parent-death signal, and end of file on its socket),
-and its workers die with it.
+and its workers die with it. A zygote can also be forked from another one, which spares the imports.
 """
 
 import argparse
@@ -51,7 +51,7 @@ def die_with_parent(parent):
 class Zygote:
     def __init__(self, control):
         self._control = control
-        self._workers = {}  # process id -> worker number
+        self._children = {}  # process id -> {"worker": number} or {"zygote": number}
         self._child_ended, child_ended = socket.socketpair()
         child_ended.setblocking(False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
@@ -63,9 +63,9 @@ class Zygote:
             self._serve()
         except BrokenPipeError:
             pass
-        for pid in self._workers:
+        for pid in self._children:
             kill_group(pid)
-        for pid in self._workers:
+        for pid in self._children:
             os.waitpid(pid, 0)
 
     def _serve(self):
@@ -111,18 +111,19 @@ class Zygote:
         protocol.send(self._control, {"type": "preloaded", "modules": loaded})
 
     def _fork(self, message, descriptors):
+        who = {key: message[key] for key in ("worker", "zygote") if key in message}
         parent = os.getpid()
         try:
             pid = os.fork()
         except OSError as error:
-            for descriptor in descriptors:
-                os.close(descriptor)
-            protocol.send(self._control, {"type": "fork_failed", "worker": message["worker"], "error": str(error)})
-            return
+            protocol.send(self._control, {"type": "fork_failed", "error": str(error), **who})
+            pid = -1
         if pid == 0:
             status = 1
             try:
-                self._become_worker(message, descriptors, parent)
+                self._leave(parent)
+                become = become_worker if "worker" in who else become_zygote
+                become(message, descriptors)
                 status = 0
             except BaseException:
                 sys.excepthook(*sys.exc_info())
@@ -130,24 +131,19 @@ class Zygote:
                 flush_and_exit(status)
         for descriptor in descriptors:
             os.close(descriptor)
-        self._workers[pid] = message["worker"]
-        pidfd = os.pidfd_open(pid)
-        protocol.send(self._control, {"type": "forked", "worker": message["worker"], "pid": pid}, (pidfd,))
-        os.close(pidfd)
+        if pid > 0:
+            self._children[pid] = who
+            pidfd = os.pidfd_open(pid)
+            protocol.send(self._control, {"type": "forked", "pid": pid, **who}, (pidfd,))
+            os.close(pidfd)
 
-    def _become_worker(self, message, descriptors, parent):
+    def _leave(self, parent):
+        """In a fork: lets go of what belongs to the zygote."""
         die_with_parent(parent)
-        os.setpgid(0, 0)  # so that what the user's function starts can be ended with it
-        control, header, output = descriptors
-        os.dup2(output, 1)
-        os.dup2(output, 2)
-        os.close(output)
         os.close(signal.set_wakeup_fd(-1))
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         self._child_ended.close()
         self._control.close()
-        prepare_worker(message)
-        WorkerProcess(socket.socket(fileno=control), header).serve()
 
     def _reap(self):
         """Collects ended workers, and processes that lost their parent and fell to the zygote."""
@@ -158,21 +154,21 @@ class Zygote:
                 return
             if ended is None:
                 return
-            worker = self._workers.pop(ended.si_pid, None)
-            if worker is not None:
-                kill_group(ended.si_pid)  # what the worker left running; its number is taken until it is collected
-                self._report_end(worker, ended)
+            who = self._children.pop(ended.si_pid, None)
+            if who is not None:
+                kill_group(ended.si_pid)  # what it left running; its number is taken until it is collected
+                self._report_end(who, ended)
             os.waitpid(ended.si_pid, 0)
 
-    def _report_end(self, worker, ended):
+    def _report_end(self, who, ended):
         exited = ended.si_code == os.CLD_EXITED
         protocol.send(
             self._control,
             {
                 "type": "exited",
-                "worker": worker,
                 "status": ended.si_status if exited else -1,
                 "signal": 0 if exited else ended.si_status,
+                **who,
             },
         )
 
@@ -183,6 +179,29 @@ def kill_group(pid):
         os.killpg(pid, signal.SIGKILL)
     except ProcessLookupError:
         pass
+
+
+def become_worker(message, descriptors):
+    os.setpgid(0, 0)  # so that what the user's function starts can be ended with it
+    control, header, output = descriptors
+    redirect_output(output)
+    prepare_worker(message)
+    WorkerProcess(socket.socket(fileno=control), header).serve()
+
+
+def become_zygote(message, descriptors):
+    os.setsid()
+    control, output = descriptors
+    redirect_output(output)
+    _libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    os.environ.update(message["environment"])
+    Zygote(socket.socket(fileno=control)).run()
+
+
+def redirect_output(descriptor):
+    os.dup2(descriptor, 1)
+    os.dup2(descriptor, 2)
+    os.close(descriptor)
 
 
 def prepare_worker(message):
