@@ -1,0 +1,387 @@
+// Calls of functions: which function a name means, its arguments, its implicit casts.
+#include <set>
+
+#include "analyzer/errors.h"
+#include "analyzer/expressions.h"
+#include "functions/coercion.h"
+
+namespace deuteron::analyzer {
+
+using resolved::ExpressionPtr;
+using types::DataType;
+using types::TypeId;
+using types::Value;
+
+namespace {
+
+// The name by which a call is looked up: the last part, without the built-in catalog's prefix.
+std::string called_name(const unresolved::FunctionCall& call) { return lower_case(call.name.back()); }
+
+bool is_lambda(const unresolved::ExpressionPtr& expression) {
+  return unresolved::as<unresolved::Lambda>(expression) != nullptr;
+}
+
+// -literal as one literal, so that functions see its value.
+ExpressionPtr fold_negative(const std::string& function, const resolved::Expressions& arguments) {
+  if ((function != "negative" && function != "-") || arguments.size() != 1) return nullptr;
+  const auto* literal = resolved::as<resolved::Literal>(arguments[0]);
+  if (literal == nullptr) return nullptr;
+  Value value = literal->value;
+  if (auto* number = std::get_if<int64_t>(&value.data); number != nullptr && arguments[0]->type.is_integral()) {
+    static const std::map<TypeId, int64_t> kLowest = {
+        {TypeId::kByte, INT8_MIN}, {TypeId::kShort, INT16_MIN}, {TypeId::kInteger, INT32_MIN}, {TypeId::kLong, INT64_MIN}};
+    if (*number == kLowest.at(arguments[0]->type.id())) return nullptr;
+    *number = -*number;
+  } else if (auto* real = std::get_if<double>(&value.data)) {
+    *real = -*real;
+  } else if (auto* wide = std::get_if<types::Int128>(&value.data)) {
+    *wide = -*wide;
+  } else {
+    return nullptr;
+  }
+  return make_literal({arguments[0]->type, std::move(value)}, arguments[0]->origin);
+}
+
+std::vector<functions::Argument> describe(const resolved::Expressions& arguments) {
+  std::vector<functions::Argument> described;
+  for (const ExpressionPtr& argument : arguments) {
+    functions::Argument next;
+    if (argument != nullptr) {
+      next.type = argument->type;
+      next.nullable = argument->nullable;
+      next.literal = literal_value(argument);
+      next.is_lambda = resolved::as<resolved::Lambda>(argument) != nullptr;
+    } else {
+      next.is_lambda = true;
+    }
+    described.push_back(std::move(next));
+  }
+  return described;
+}
+
+}  // namespace
+
+bool is_generator_name(const std::string& name) {
+  static const std::set<std::string> kNames = {"explode",      "explode_outer", "posexplode", "posexplode_outer", "inline",
+                                               "inline_outer", "stack",         "json_tuple"};
+  return kNames.contains(name);
+}
+
+bool is_aggregate_call(const unresolved::ExpressionPtr& expression) {
+  const auto* call = unresolved::as<unresolved::FunctionCall>(expression);
+  if (call == nullptr) return false;
+  const std::string name = called_name(*call);
+  if (name == "grouping" || name == "grouping_id") return true;
+  const functions::Function* function = functions::find(name);
+  return function != nullptr && functions::kind_of(*function) == functions::Kind::kAggregate;
+}
+
+bool contains_aggregate_call(const unresolved::ExpressionPtr& expression) {
+  if (expression == nullptr) return false;
+  if (is_aggregate_call(expression)) return true;
+  if (const auto* node = unresolved::as<unresolved::FunctionCall>(expression)) {
+    for (const auto& argument : node->arguments) {
+      if (contains_aggregate_call(argument)) return true;
+    }
+    return false;
+  }
+  if (const auto* node = unresolved::as<unresolved::Window>(expression)) {
+    // The function over the window is no aggregation itself; its arguments may hold one.
+    if (const auto* call = unresolved::as<unresolved::FunctionCall>(node->function)) {
+      for (const auto& argument : call->arguments) {
+        if (contains_aggregate_call(argument)) return true;
+      }
+    }
+    for (const auto* list : {&node->partition_by, &node->order_by}) {
+      for (const auto& part : *list) {
+        if (contains_aggregate_call(part)) return true;
+      }
+    }
+    return false;
+  }
+  if (const auto* node = unresolved::as<unresolved::Cast>(expression)) return contains_aggregate_call(node->child);
+  if (const auto* node = unresolved::as<unresolved::CastToText>(expression)) return contains_aggregate_call(node->child);
+  if (const auto* node = unresolved::as<unresolved::Alias>(expression)) return contains_aggregate_call(node->child);
+  if (const auto* node = unresolved::as<unresolved::SortOrder>(expression)) return contains_aggregate_call(node->child);
+  if (const auto* node = unresolved::as<unresolved::NamedArgument>(expression)) return contains_aggregate_call(node->value);
+  if (const auto* node = unresolved::as<unresolved::ExtractValue>(expression)) {
+    return contains_aggregate_call(node->child) || contains_aggregate_call(node->key);
+  }
+  if (const auto* node = unresolved::as<unresolved::UpdateField>(expression)) {
+    return contains_aggregate_call(node->structure) || contains_aggregate_call(node->value);
+  }
+  if (const auto* node = unresolved::as<unresolved::Subquery>(expression)) {
+    for (const auto& value : node->values) {
+      if (contains_aggregate_call(value)) return true;
+    }
+    return false;
+  }
+  if (const auto* node = unresolved::as<unresolved::PythonCall>(expression)) {
+    for (const auto& argument : node->arguments) {
+      if (contains_aggregate_call(argument)) return true;
+    }
+  }
+  return false;
+}
+
+Result<ExpressionPtr> ExpressionResolver::resolve_call(const unresolved::ExpressionPtr& expression,
+                                                       const unresolved::FunctionCall& call) {
+  const std::string name = called_name(call);
+  if (name == "grouping" || name == "grouping_id" || name == "grouping__id") {
+    return resolve_grouping(expression, call, name);
+  }
+  ASSIGN_OR_RETURN(ExpressionPtr constant, resolve_constant_function(expression, call, name));
+  if (constant != nullptr) return constant;
+  if (name == "struct") return resolve_struct(call, expression->origin);
+  if (is_generator_name(name)) {
+    return at(error("UNSUPPORTED_GENERATOR.NESTED_IN_EXPRESSIONS", {{"expression", quoted_expression(pretty(expression))}}),
+              expression->origin);
+  }
+  const functions::Function* function = functions::find(name);
+  if (function == nullptr || call.name.size() > 3) {
+    const unresolved::ExpressionPtr registered = analysis_.catalog.find_function(call.name.back());
+    if (const auto* python = unresolved::as<unresolved::PythonCall>(registered)) {
+      unresolved::PythonCall bound = *python;
+      bound.arguments = call.arguments;
+      return resolve_python(bound, expression->origin);
+    }
+    return unresolved_routine(call.name, expression->origin);
+  }
+  const bool is_aggregate = functions::kind_of(*function) == functions::Kind::kAggregate && !inside_window_function_;
+  if (is_aggregate) RETURN_IF_ERROR(check_aggregate_place(expression));
+  if (functions::kind_of(*function) == functions::Kind::kWindow && !inside_window_function_) {
+    return at(error("WINDOW_FUNCTION_WITHOUT_OVER_CLAUSE", {{"funcName", quoted_name(name)}}), expression->origin);
+  }
+  ASSIGN_OR_RETURN(const unresolved::Expressions unresolved_arguments, expand_arguments(call, name));
+  resolved::Expressions arguments;
+  const bool was_inside = inside_aggregate_;
+  const bool was_window = inside_window_function_;
+  inside_aggregate_ = was_inside || is_aggregate;
+  inside_window_function_ = false;
+  const Status status = resolve_arguments(*function, unresolved_arguments, arguments);
+  inside_aggregate_ = was_inside;
+  inside_window_function_ = was_window;
+  RETURN_IF_ERROR(status);
+  if (ExpressionPtr folded = fold_negative(name, arguments)) return folded;
+  return build_call(expression, *function, std::move(arguments), call);
+}
+
+Status ExpressionResolver::check_aggregate_place(const unresolved::ExpressionPtr& expression) {
+  if (inside_aggregate_) return at(error("NESTED_AGGREGATE_FUNCTION"), expression->origin);
+  if (allowed_.aggregates) return Status();
+  const std::string text = quoted_expression(pretty(expression));
+  if (allowed_.operator_name == "GROUP BY") {
+    return at(error("GROUP_BY_AGGREGATE", {{"sqlExpr", text.substr(1, text.size() - 2)}}), expression->origin);
+  }
+  if (allowed_.operator_name == "WHERE") {
+    return at(error("INVALID_WHERE_CONDITION", {{"condition", text}, {"expressionList", text.substr(1, text.size() - 2)}}),
+              expression->origin);
+  }
+  return at(error("UNSUPPORTED_EXPR_FOR_OPERATOR", {{"invalidExprSqls", text}}), expression->origin);
+}
+
+// Stars become columns; count(*) becomes count(1).
+Result<unresolved::Expressions> ExpressionResolver::expand_arguments(const unresolved::FunctionCall& call,
+                                                                     const std::string& name) {
+  unresolved::Expressions arguments;
+  for (const auto& argument : call.arguments) {
+    const auto* star = unresolved::as<unresolved::Star>(argument);
+    if (star == nullptr) {
+      arguments.push_back(argument);
+      continue;
+    }
+    if (name == "count" && !call.is_distinct && call.arguments.size() == 1 && star->target.empty()) {
+      arguments.push_back(unresolved::make_expression(
+          unresolved::Literal{{DataType(TypeId::kInteger), Value(int64_t{1})}}, argument->origin));
+      continue;
+    }
+    ASSIGN_OR_RETURN(const auto columns, expand_star(*star, argument->origin));
+    for (const NamedExpression& column : columns) {
+      plan::Names parts = column.column.qualifier;
+      parts.push_back(column.column.name);
+      arguments.push_back(unresolved::make_expression(unresolved::Attribute{parts, -1, false}, argument->origin));
+    }
+  }
+  return arguments;
+}
+
+Status ExpressionResolver::resolve_arguments(const functions::Function& function,
+                                             const unresolved::Expressions& arguments, resolved::Expressions& result) {
+  bool has_lambda = false;
+  for (const auto& argument : arguments) {
+    if (unresolved::as<unresolved::NamedArgument>(argument) != nullptr) {
+      return at(unsupported("named arguments of " + std::string(functions::name_of(function))), argument->origin);
+    }
+    has_lambda |= is_lambda(argument);
+    if (is_lambda(argument)) {
+      result.push_back(nullptr);
+      continue;
+    }
+    ASSIGN_OR_RETURN(ExpressionPtr value, resolve(argument));
+    result.push_back(std::move(value));
+  }
+  return has_lambda ? resolve_lambdas(function, arguments, result) : Status();
+}
+
+Status ExpressionResolver::resolve_lambdas(const functions::Function& function,
+                                           const unresolved::Expressions& arguments, resolved::Expressions& result) {
+  for (size_t i = 0; i < arguments.size(); ++i) {
+    const auto* lambda = unresolved::as<unresolved::Lambda>(arguments[i]);
+    if (lambda == nullptr) continue;
+    ASSIGN_OR_RETURN(const auto signature, functions::lambda_signature(function, describe(result), static_cast<int>(i)));
+    const auto wanted = signature.parameters.size();
+    const auto declared = lambda->parameters.size();
+    if (declared > wanted || declared < static_cast<size_t>(signature.required)) {
+      return at(error("INVALID_LAMBDA_FUNCTION_CALL.NUM_ARGS_MISMATCH",
+                      {{"expectedNumArgs", std::to_string(declared)}, {"actualNumArgs", std::to_string(wanted)}}),
+                arguments[i]->origin);
+    }
+    resolved::Columns parameters;
+    for (size_t p = 0; p < declared; ++p) {
+      parameters.push_back({analysis_.next_id(), lambda->parameters[p], signature.parameters[p].type,
+                            signature.parameters[p].nullable, {}, ""});
+    }
+    lambda_parameters_.push_back(parameters);
+    auto body = resolve(lambda->body);
+    lambda_parameters_.pop_back();
+    if (!body.ok()) return body.status();
+    const DataType type = (*body)->type;
+    const bool nullable = (*body)->nullable;
+    result[i] = resolved::make_expression(resolved::Lambda{std::move(parameters), *std::move(body)}, type, nullable,
+                                          arguments[i]->origin);
+  }
+  return Status();
+}
+
+Result<ExpressionPtr> ExpressionResolver::build_call(const unresolved::ExpressionPtr& expression,
+                                                     const functions::Function& function,
+                                                     resolved::Expressions arguments,
+                                                     const unresolved::FunctionCall& call) {
+  std::vector<functions::Argument> described = describe(arguments);
+  functions::ResolveOptions options{analysis_.settings.ansi, analysis_.settings.time_zone, ""};
+  auto signature = functions::resolve(function, described, options);
+  if (!signature.ok()) {
+    // Texts are only needed by the error: ask again with them.
+    for (size_t i = 0; i < described.size(); ++i) {
+      described[i].sql = i < call.arguments.size() ? pretty(call.arguments[i]) : "";
+    }
+    options.sql = pretty(expression);
+    signature = functions::resolve(function, described, options);
+    if (!signature.ok()) return at(signature.status(), expression->origin);
+  }
+  for (size_t i = 0; i < arguments.size() && i < signature->argument_types.size(); ++i) {
+    arguments[i] = cast_implicitly(std::move(arguments[i]), signature->argument_types[i]);
+  }
+  if (functions::kind_of(function) == functions::Kind::kAggregate) {
+    return build_aggregate(expression, *signature, std::move(arguments), call);
+  }
+  if (call.is_distinct || call.filter != nullptr) {
+    const std::string used = call.is_distinct ? "DISTINCT" : "FILTER clause";
+    return at(error("INVALID_SQL_SYNTAX.FUNCTION_WITH_UNSUPPORTED_SYNTAX",
+                    {{"prettyName", quoted_name(std::string(functions::name_of(function)))}, {"syntax", used}}),
+              expression->origin);
+  }
+  return resolved::make_expression(
+      resolved::Call{signature->function, std::move(arguments), analysis_.settings.ansi}, signature->type,
+      signature->nullable, expression->origin);
+}
+
+Result<ExpressionPtr> ExpressionResolver::build_aggregate(const unresolved::ExpressionPtr& expression,
+                                                          const functions::Call& signature,
+                                                          resolved::Expressions arguments,
+                                                          const unresolved::FunctionCall& call) {
+  resolved::AggregateCall aggregate;
+  aggregate.function = signature.function;
+  aggregate.arguments = std::move(arguments);
+  aggregate.is_distinct = call.is_distinct;
+  aggregate.ignore_nulls = call.ignore_nulls;
+  aggregate.ansi = analysis_.settings.ansi;
+  if (call.filter != nullptr) {
+    const bool was_inside = inside_aggregate_;
+    inside_aggregate_ = true;
+    auto filter = resolve_condition(call.filter, "INVALID_AGGREGATE_FILTER.NOT_BOOLEAN");
+    inside_aggregate_ = was_inside;
+    if (!filter.ok()) return filter.status();
+    aggregate.filter = *std::move(filter);
+  }
+  return resolved::make_expression(std::move(aggregate), signature.type, signature.nullable, expression->origin);
+}
+
+Result<ExpressionPtr> ExpressionResolver::call(const std::string& function, resolved::Expressions arguments,
+                                               const std::string& sql, const plan::Origin& origin) {
+  const functions::Function* found = functions::find(function);
+  if (found == nullptr) return at(unsupported("the function " + function), origin);
+  auto described = describe(arguments);
+  for (functions::Argument& argument : described) argument.sql = sql;
+  auto signature = functions::resolve(*found, described, {analysis_.settings.ansi, analysis_.settings.time_zone, sql});
+  if (!signature.ok()) return at(signature.status(), origin);
+  for (size_t i = 0; i < arguments.size() && i < signature->argument_types.size(); ++i) {
+    arguments[i] = cast_implicitly(std::move(arguments[i]), signature->argument_types[i]);
+  }
+  if (functions::kind_of(*found) == functions::Kind::kAggregate) {
+    resolved::AggregateCall aggregate;
+    aggregate.function = signature->function;
+    aggregate.arguments = std::move(arguments);
+    aggregate.ansi = analysis_.settings.ansi;
+    return resolved::make_expression(std::move(aggregate), signature->type, signature->nullable, origin);
+  }
+  return resolved::make_expression(resolved::Call{signature->function, std::move(arguments), analysis_.settings.ansi},
+                                   signature->type, signature->nullable, origin);
+}
+
+// ---- functions that the analysis itself answers ----------------------------------------------------------------
+
+Result<ExpressionPtr> ExpressionResolver::resolve_constant_function(const unresolved::ExpressionPtr& expression,
+                                                                    const unresolved::FunctionCall& call,
+                                                                    const std::string& name) {
+  static const std::set<std::string> kNames = {
+      "current_timestamp", "now",          "current_date",    "curdate",          "localtimestamp",
+      "current_user",      "user",         "session_user",    "current_timezone", "current_catalog",
+      "current_database",  "current_schema"};
+  if (!kNames.contains(name)) return ExpressionPtr();
+  const plan::Origin origin = expression == nullptr ? nullptr : expression->origin;
+  const auto text = [&](const std::string& value) { return make_literal({DataType(TypeId::kString), Value(value)}, origin); };
+  if (name == "current_user" || name == "user" || name == "session_user") return text(analysis_.settings.user);
+  if (name == "current_timezone") return text(analysis_.settings.time_zone);
+  if (name == "current_catalog") return text("spark_catalog");
+  if (name == "current_database" || name == "current_schema") return text("default");
+  if (!call.arguments.empty()) {
+    return at(error("WRONG_NUM_ARGS.WITHOUT_SUGGESTION",
+                    {{"functionName", quoted_name(name)}, {"expectedNum", "0"},
+                     {"actualNum", std::to_string(call.arguments.size())},
+                     {"docroot", "https://spark.apache.org/docs/latest"}}),
+              origin);
+  }
+  const ExpressionPtr now =
+      make_literal({DataType(TypeId::kTimestamp), Value(analysis_.settings.now_micros)}, origin);
+  if (name == "current_timestamp" || name == "now") return now;
+  // The day and the local clock depend on the session's time zone: a cast knows it.
+  const DataType type(name == "localtimestamp" ? TypeId::kTimestampNtz : TypeId::kDate);
+  return resolved::make_expression(resolved::Cast{now, plan::CastMode::kDefault}, type, false, origin);
+}
+
+// struct(a, b AS c) is named_struct with the names of its arguments.
+Result<ExpressionPtr> ExpressionResolver::resolve_struct(const unresolved::FunctionCall& call,
+                                                         const plan::Origin& origin) {
+  ASSIGN_OR_RETURN(const unresolved::Expressions expanded, expand_arguments(call, "struct"));
+  resolved::Expressions arguments;
+  for (size_t i = 0; i < expanded.size(); ++i) {
+    std::string name = "col" + std::to_string(i + 1);
+    unresolved::ExpressionPtr argument = expanded[i];
+    if (const auto* text = unresolved::as<unresolved::SqlText>(argument)) {
+      ASSIGN_OR_RETURN(argument, parse_text(*text));
+    }
+    if (const auto* alias = unresolved::as<unresolved::Alias>(argument)) name = alias->names[0];
+    if (const auto* attribute = unresolved::as<unresolved::Attribute>(argument)) name = attribute->parts.back();
+    if (const auto* extract = unresolved::as<unresolved::ExtractValue>(argument)) {
+      const auto* key = unresolved::as<unresolved::Literal>(extract->key);
+      if (key != nullptr && key->value.type.is(TypeId::kString)) name = std::get<std::string>(key->value.value.data);
+    }
+    ASSIGN_OR_RETURN(ExpressionPtr value, resolve(argument));
+    arguments.push_back(make_string(name));
+    arguments.push_back(std::move(value));
+  }
+  return this->call("named_struct", std::move(arguments), "struct", origin);
+}
+
+}  // namespace deuteron::analyzer

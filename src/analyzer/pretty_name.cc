@@ -1,0 +1,210 @@
+// The names that Spark gives to columns without an alias, and the texts that its errors show.
+#include "analyzer/expressions.h"
+#include "functions/registry.h"
+#include "sql/parser.h"
+
+namespace deuteron::analyzer {
+
+namespace {
+
+std::string join(const plan::Names& parts, const std::string& separator) {
+  std::string text;
+  for (size_t i = 0; i < parts.size(); ++i) text += (i == 0 ? "" : separator) + parts[i];
+  return text;
+}
+
+bool is_try(plan::CastMode mode) { return mode == plan::CastMode::kTry; }
+
+// "ASC NULLS FIRST" and its like.
+std::string direction(const unresolved::SortOrder& order) {
+  const bool nulls_first = order.null_ordering == plan::NullOrdering::kDefault
+                               ? order.ascending
+                               : order.null_ordering == plan::NullOrdering::kNullsFirst;
+  return std::string(order.ascending ? " ASC" : " DESC") + (nulls_first ? " NULLS FIRST" : " NULLS LAST");
+}
+
+// Functions whose frame is always the same: how Spark prints it.
+const std::map<std::string, std::string>& fixed_frames() {
+  static const std::string kAll = "ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW";
+  static const std::map<std::string, std::string> kFrames = {
+      {"rank", kAll},      {"dense_rank", kAll}, {"row_number", kAll},
+      {"ntile", kAll},     {"percent_rank", kAll},
+      {"cume_dist", "RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW"}};
+  return kFrames;
+}
+
+std::string frame_text(const plan::FrameUnit unit, const std::string& lower, const std::string& upper) {
+  return std::string(unit == plan::FrameUnit::kRows ? "ROWS" : "RANGE") + " BETWEEN " + lower + " AND " + upper;
+}
+
+}  // namespace
+
+plan::Names ExpressionResolver::pretty_list(const unresolved::Expressions& expressions) {
+  plan::Names texts;
+  for (const auto& expression : expressions) texts.push_back(pretty(expression));
+  return texts;
+}
+
+std::string ExpressionResolver::pretty(const unresolved::ExpressionPtr& expression) {
+  if (expression == nullptr) return "";
+  if (const auto* node = unresolved::as<unresolved::Literal>(expression)) return types::to_sql_text(node->value);
+  if (const auto* node = unresolved::as<unresolved::Attribute>(expression)) return pretty_attribute(*node);
+  if (unresolved::as<unresolved::LambdaVariable>(expression) != nullptr) return "namedlambdavariable()";
+  if (const auto* node = unresolved::as<unresolved::FunctionCall>(expression)) return pretty_call(*node);
+  if (const auto* node = unresolved::as<unresolved::Cast>(expression)) {
+    return std::string(is_try(node->mode) ? "TRY_CAST(" : "CAST(") + pretty(node->child) + " AS " + node->type.sql() + ")";
+  }
+  if (const auto* node = unresolved::as<unresolved::CastToText>(expression)) {
+    const auto type = sql::parse_data_type(node->type_text);
+    return std::string(is_try(node->mode) ? "TRY_CAST(" : "CAST(") + pretty(node->child) + " AS " +
+           (type.ok() ? type->sql() : node->type_text) + ")";
+  }
+  if (const auto* node = unresolved::as<unresolved::Alias>(expression)) return pretty(node->child);
+  if (const auto* node = unresolved::as<unresolved::Window>(expression)) return pretty_window(*node);
+  if (const auto* node = unresolved::as<unresolved::SortOrder>(expression)) return pretty(node->child) + direction(*node);
+  if (const auto* node = unresolved::as<unresolved::ExtractValue>(expression)) {
+    const auto* key = unresolved::as<unresolved::Literal>(node->key);
+    auto child = resolve(node->child);
+    const bool is_field = key != nullptr && key->value.type.is(types::TypeId::kString) && child.ok() &&
+                          !(*child)->type.is(types::TypeId::kMap);
+    if (is_field) return pretty(node->child) + "." + pretty(node->key);
+    return pretty(node->child) + "[" + pretty(node->key) + "]";
+  }
+  if (const auto* node = unresolved::as<unresolved::Subquery>(expression)) {
+    switch (node->kind) {
+      case plan::SubqueryKind::kExists: return "exists()";
+      case plan::SubqueryKind::kIn: {
+        const std::string values = join(pretty_list(node->values), ", ");
+        return "(" + (node->values.size() > 1 ? "named_struct(" + values + ")" : values) + " IN (listquery()))";
+      }
+      default: return "scalarsubquery()";
+    }
+  }
+  if (const auto* node = unresolved::as<unresolved::PythonCall>(expression)) {
+    return node->name + "(" + join(pretty_list(node->arguments), ", ") + ")";
+  }
+  if (const auto* node = unresolved::as<unresolved::NamedArgument>(expression)) return node->key + " => " + pretty(node->value);
+  if (const auto* node = unresolved::as<unresolved::SqlText>(expression)) {
+    const auto parsed = parse_text(*node);
+    return parsed.ok() ? pretty(*parsed) : node->text;
+  }
+  if (const auto* node = unresolved::as<unresolved::Lambda>(expression)) {
+    lambda_parameters_.emplace_back();
+    for (const std::string& name : node->parameters) lambda_parameters_.back().push_back({0, name, {}, true, {}, ""});
+    const std::string body = pretty(node->body);
+    lambda_parameters_.pop_back();
+    std::string text = "lambdafunction(" + body;
+    for (size_t i = 0; i < node->parameters.size(); ++i) text += ", namedlambdavariable()";
+    return text + ")";
+  }
+  if (const auto* node = unresolved::as<unresolved::UpdateField>(expression)) {
+    const std::string operation =
+        node->value == nullptr ? "dropfield()" : "WithField(" + pretty(node->value) + ")";
+    return "update_fields(" + pretty(node->structure) + ", " + operation + ")";
+  }
+  if (unresolved::as<unresolved::Star>(expression) != nullptr) return "unresolvedstar()";
+  return "";
+}
+
+std::string ExpressionResolver::pretty_attribute(const unresolved::Attribute& attribute) {
+  for (const resolved::Columns& parameters : lambda_parameters_) {
+    for (const resolved::Column& parameter : parameters) {
+      if (!same_name(parameter.name, attribute.parts[0], scope_.case_sensitive)) continue;
+      std::string text = "namedlambdavariable()";
+      for (size_t i = 1; i < attribute.parts.size(); ++i) text += "." + attribute.parts[i];
+      return text;
+    }
+  }
+  if (attribute.parts.size() == 1) {
+    const std::string name = lower_case(attribute.parts[0]);
+    if (name == "current_date" || name == "current_timestamp" || name == "current_user" || name == "user") {
+      const auto match = find_in_inputs(scope_, attribute.parts, nullptr);
+      if (match.ok() && !match->has_value()) return (name == "user" ? "current_user" : name) + "()";
+    }
+    return attribute.parts[0];
+  }
+  const auto match = find_in_inputs(scope_, attribute.parts, nullptr);
+  if (!match.ok() || !match->has_value()) {
+    // Not a column of this place: Spark shows the name as written.
+    return attribute.plan_id >= 0 ? attribute.parts.back() : join(attribute.parts, ".");
+  }
+  const plan::Names& fields = (*match)->fields;
+  return join({attribute.parts.end() - static_cast<long>(fields.size()) - 1, attribute.parts.end()}, ".");
+}
+
+std::string ExpressionResolver::pretty_call(const unresolved::FunctionCall& call) {
+  const std::string name = lower_case(call.name.back());
+  plan::Names arguments;
+  for (const auto& argument : call.arguments) {
+    const auto* star = unresolved::as<unresolved::Star>(argument);
+    if (star == nullptr) {
+      arguments.push_back(pretty(argument));
+    } else if (name == "count" && !call.is_distinct && star->target.empty()) {
+      arguments.emplace_back("1");
+    } else if (const auto columns = expand_star(*star, nullptr); columns.ok()) {
+      for (const NamedExpression& column : *columns) arguments.push_back(column.column.name);
+    }
+  }
+  const functions::Function* function = functions::find(name);
+  std::string text;
+  if (function != nullptr && name != "struct") {
+    text = functions::display_name(*function, name, arguments, call.is_distinct);
+  } else {
+    text = name + "(" + (call.is_distinct ? "DISTINCT " : "") + join(arguments, ", ") + ")";
+  }
+  if (call.ignore_nulls && text.ends_with(")")) text += " IGNORE NULLS";
+  if (call.filter != nullptr) text += " FILTER (WHERE " + pretty(call.filter) + ")";
+  return text;
+}
+
+std::string ExpressionResolver::pretty_window(const unresolved::Window& window) {
+  std::string text = pretty(window.function) + " OVER (";
+  std::string separator;
+  if (!window.partition_by.empty()) {
+    text += "PARTITION BY " + join(pretty_list(window.partition_by), ", ");
+    separator = " ";
+  }
+  if (!window.order_by.empty()) {
+    plan::Names orders;
+    for (const auto& order : window.order_by) {
+      const bool has_direction = unresolved::as<unresolved::SortOrder>(order) != nullptr;
+      orders.push_back(pretty(order) + (has_direction ? "" : " ASC NULLS FIRST"));
+    }
+    text += separator + "ORDER BY " + join(orders, ", ");
+    separator = " ";
+  }
+  const auto* call = unresolved::as<unresolved::FunctionCall>(window.function);
+  const std::string name = call == nullptr ? "" : lower_case(call->name.back());
+  const auto bound = [&](const unresolved::FrameBound& side) -> std::string {
+    switch (side.kind) {
+      case plan::FrameBoundKind::kUnboundedPreceding: return "UNBOUNDED PRECEDING";
+      case plan::FrameBoundKind::kUnboundedFollowing: return "UNBOUNDED FOLLOWING";
+      case plan::FrameBoundKind::kCurrentRow: return "CURRENT ROW";
+      case plan::FrameBoundKind::kValue: {
+        const std::string value = pretty(side.value);
+        return value.starts_with("-") || value.starts_with("(- ")
+                   ? (value.starts_with("-") ? value.substr(1) : value.substr(3, value.size() - 4)) + " PRECEDING"
+                   : value + " FOLLOWING";
+      }
+    }
+    return "";
+  };
+  if (name == "lag" || name == "lead") {
+    const std::string offset = call->arguments.size() > 1 ? pretty(call->arguments[1]) : "1";
+    const std::string shown = name == "lag" ? "-" + offset : offset;
+    return text + separator + frame_text(plan::FrameUnit::kRows, shown + " FOLLOWING", shown + " FOLLOWING") + ")";
+  }
+  if (const auto fixed = fixed_frames().find(name); fixed != fixed_frames().end()) {
+    return text + separator + fixed->second + ")";
+  }
+  if (window.frame != nullptr) {
+    return text + separator + frame_text(window.frame->unit, bound(window.frame->lower), bound(window.frame->upper)) + ")";
+  }
+  const bool ordered = !window.order_by.empty();
+  return text + separator +
+         frame_text(ordered ? plan::FrameUnit::kRange : plan::FrameUnit::kRows, "UNBOUNDED PRECEDING",
+                    ordered ? "CURRENT ROW" : "UNBOUNDED FOLLOWING") +
+         ")";
+}
+
+}  // namespace deuteron::analyzer

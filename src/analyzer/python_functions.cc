@@ -1,0 +1,249 @@
+// Python functions: calls in expressions, functions over partitions and groups, and the pass that gives each call a node of its
+// own (EvaluatePython), so that nothing else has to know of Python.
+#include "analyzer/python_functions.h"
+
+#include <algorithm>
+
+#include "analyzer/errors.h"
+#include "analyzer/relations.h"
+
+namespace deuteron::analyzer {
+
+using resolved::Column;
+using resolved::Columns;
+using resolved::ExpressionPtr;
+using resolved::RelationPtr;
+
+namespace {
+
+// PySpark's PythonEvalType.
+constexpr int32_t kGroupedAggregateFirst = 202;  // grouped-aggregate pandas
+constexpr int32_t kGroupedAggregateArrow = 252;
+
+bool is_grouped_aggregate(int32_t eval_type) {
+  return eval_type == kGroupedAggregateFirst || eval_type == kGroupedAggregateArrow;
+}
+
+resolved::PythonFunctionPtr function_of(const unresolved::PythonCall& python) {
+  return std::make_shared<const resolved::PythonFunction>(resolved::PythonFunction{
+      python.name, python.eval_type, python.command, python.python_version, python.type, python.deterministic});
+}
+
+Result<Columns> output_of(Analysis& analysis, const unresolved::PythonCall& python) {
+  if (!python.type.is(types::TypeId::kStruct)) return internal_error("a map function must give a struct");
+  Columns columns;
+  for (const types::StructField& field : python.type.fields()) {
+    columns.push_back({analysis.next_id(), field.name, field.type, field.nullable, {}, field.metadata_json});
+  }
+  return columns;
+}
+
+}  // namespace
+
+Result<ExpressionPtr> ExpressionResolver::resolve_python(const unresolved::PythonCall& python, const plan::Origin& origin) {
+  if (is_grouped_aggregate(python.eval_type)) return at(unsupported("pandas aggregate functions"), origin);
+  resolved::PythonCall call;
+  call.function = function_of(python);
+  bool has_names = false;
+  for (const auto& argument : python.arguments) {
+    const auto* named = unresolved::as<unresolved::NamedArgument>(argument);
+    call.argument_names.push_back(named == nullptr ? "" : named->key);
+    has_names |= named != nullptr;
+    const auto* star = unresolved::as<unresolved::Star>(argument);
+    if (star != nullptr) {
+      call.argument_names.pop_back();
+      ASSIGN_OR_RETURN(const auto columns, expand_star(*star, argument->origin));
+      for (const NamedExpression& column : columns) {
+        call.arguments.push_back(column.expression);
+        call.argument_names.emplace_back();
+      }
+      continue;
+    }
+    ASSIGN_OR_RETURN(ExpressionPtr value, resolve(argument));
+    call.arguments.push_back(std::move(value));
+  }
+  if (!has_names) call.argument_names.clear();
+  return resolved::make_expression(std::move(call), python.type, true, origin);
+}
+
+Result<Input> RelationResolver::map_partitions(const unresolved::MapPartitions& node, Input input) {
+  const auto* python = unresolved::as<unresolved::PythonCall>(node.function);
+  if (python == nullptr) return unsupported("this kind of map function");
+  ASSIGN_OR_RETURN(Columns output, output_of(analysis_, *python));
+  input = settle(std::move(input));
+  const int32_t partitions = input.plan->partitions;
+  Input result = source(resolved::make_relation(
+      resolved::MapPartitions{input.plan, function_of(*python), node.is_barrier}, std::move(output), partitions));
+  result.data_frames = std::move(input.data_frames);
+  return result;
+}
+
+Result<Input> RelationResolver::group_map(const unresolved::GroupMap& node, Input input) {
+  const auto* python = unresolved::as<unresolved::PythonCall>(node.function);
+  if (python == nullptr) return unsupported("this kind of map function");
+  ASSIGN_OR_RETURN(Columns output, output_of(analysis_, *python));
+  input = settle(std::move(input));
+  const Columns arguments = input.columns;
+  const Scope scope = scope_of(input);
+  ExpressionResolver resolver(analysis_, scope);
+  std::vector<NamedExpression> items;
+  for (const Column& column : arguments) items.push_back({reference_to(column), column});
+  std::vector<resolved::ColumnId> grouping;
+  bool computed = false;
+  for (const auto& expression : node.grouping) {
+    ASSIGN_OR_RETURN(auto keys, resolver.resolve_item(expression));
+    for (NamedExpression& key : keys) {
+      const auto* reference = resolved::as<resolved::ColumnReference>(key.expression);
+      const bool plain = reference != nullptr && reference->id == key.column.id;
+      grouping.push_back(key.column.id);
+      if (plain) continue;
+      computed = true;
+      items.push_back(std::move(key));
+    }
+  }
+  std::vector<resolved::ColumnId> argument_ids;
+  for (const Column& column : arguments) argument_ids.push_back(column.id);
+  auto frames = input.data_frames;
+  if (computed) input = analyzer::project(analysis_, std::move(input), items);
+  Input result = source(resolved::make_relation(
+      resolved::GroupMap{input.plan, std::move(grouping), std::move(argument_ids), function_of(*python)}, std::move(output),
+      analysis_.settings.shuffle_partitions));
+  result.data_frames = std::move(frames);
+  return result;
+}
+
+// ---- the pass --------------------------------------------------------------------------------------------------
+
+namespace {
+
+// Takes the Python calls out of one node's expressions, innermost first, and puts them below its input.
+class PythonExtraction {
+ public:
+  PythonExtraction(Analysis& analysis, RelationPtr input) : analysis_(analysis), input_(std::move(input)) {}
+
+  ExpressionPtr run(const ExpressionPtr& expression) {
+    if (!contains<resolved::PythonCall>(expression)) return expression;
+    const ExpressionPtr inner = map_children(expression, [&](const ExpressionPtr& child) { return run(child); });
+    const auto* call = resolved::as<resolved::PythonCall>(inner);
+    if (call == nullptr) return inner;
+    for (const auto& [known, column] : results_) {
+      if (is_deterministic(known) && same_expression(known, inner)) return reference_to(column);
+    }
+    return evaluate(inner, *call);
+  }
+  const RelationPtr& input() const { return input_; }
+
+ private:
+  // Arguments that are not columns are computed below; a call joins the node above its input when it can.
+  ExpressionPtr evaluate(const ExpressionPtr& expression, const resolved::PythonCall& call) {
+    resolved::Expressions computed;
+    Columns output = input_->output;
+    for (const Column& column : output) computed.push_back(reference_to(column));
+    const size_t given = output.size();
+    resolved::PythonCall plain = call;
+    for (ExpressionPtr& argument : plain.arguments) {
+      if (resolved::as<resolved::ColumnReference>(argument) != nullptr) continue;
+      output.push_back({analysis_.next_id(), "argument", argument->type, argument->nullable, {}, ""});
+      computed.push_back(argument);
+      argument = reference_to(output.back());
+    }
+    const bool needs_projection = output.size() > given;
+    const Column result{analysis_.next_id(), call.function->name, expression->type, expression->nullable, {}, ""};
+    const ExpressionPtr next = resolved::make_expression(std::move(plain), expression->type, expression->nullable,
+                                                         expression->origin);
+    results_.emplace_back(expression, result);
+    if (!needs_projection && join_last(next, result)) return reference_to(result);
+    const int32_t partitions = input_->partitions;
+    if (needs_projection) {
+      input_ = resolved::make_relation(resolved::Project{input_, std::move(computed)}, output, partitions);
+    }
+    output = input_->output;
+    output.push_back(result);
+    input_ = resolved::make_relation(resolved::EvaluatePython{input_, {next}}, std::move(output), partitions);
+    own_ = true;
+    return reference_to(result);
+  }
+
+  // Adds the call to the EvaluatePython on top, when that one has the same kind and does not give what the call reads.
+  bool join_last(const ExpressionPtr& call, const Column& result) {
+    const auto* last = resolved::as<resolved::EvaluatePython>(input_);
+    if (!own_ || last == nullptr) return false;
+    const auto* other = resolved::as<resolved::PythonCall>(last->calls[0]);
+    if (other->function->eval_type != resolved::as<resolved::PythonCall>(call)->function->eval_type) return false;
+    const ColumnIds below = output_ids(last->input);
+    const ColumnIds read = references(call);
+    if (!std::all_of(read.begin(), read.end(), [&](resolved::ColumnId id) { return below.contains(id); })) return false;
+    resolved::EvaluatePython wider = *last;
+    wider.calls.push_back(call);
+    Columns output = input_->output;
+    output.push_back(result);
+    input_ = resolved::make_relation(std::move(wider), std::move(output), input_->partitions);
+    return true;
+  }
+
+  Analysis& analysis_;
+  RelationPtr input_;
+  bool own_ = false;  // input_ is an EvaluatePython made here
+  std::vector<std::pair<ExpressionPtr, Column>> results_;
+};
+
+RelationPtr narrow(const RelationPtr& plan, const Columns& output) {
+  if (plan->output.size() == output.size()) return plan;
+  resolved::Expressions expressions;
+  for (const Column& column : output) expressions.push_back(reference_to(column));
+  const int32_t partitions = plan->partitions;
+  return resolved::make_relation(resolved::Project{plan, std::move(expressions)}, output, partitions);
+}
+
+bool holds_python(const RelationPtr& relation) {
+  if (resolved::as<resolved::EvaluatePython>(relation) != nullptr) return false;
+  bool found = false;
+  for_each_expression(relation, [&](const ExpressionPtr& part) { found = found || contains<resolved::PythonCall>(part); });
+  return found;
+}
+
+// A join condition with Python: what can be, becomes a filter above an inner join.
+Result<RelationPtr> extract_from_join(Analysis& analysis, const RelationPtr& relation) {
+  resolved::Join join = *resolved::as<resolved::Join>(relation);
+  if (join.type != plan::JoinType::kInner && join.type != plan::JoinType::kCross) {
+    return error("UNSUPPORTED_FEATURE.PYTHON_UDF_IN_ON_CLAUSE", {{"joinType", "OUTER"}});
+  }
+  const ExpressionPtr condition = join.condition;
+  join.condition = nullptr;
+  join.type = plan::JoinType::kCross;
+  const RelationPtr product = resolved::make_relation(std::move(join), relation->output, relation->partitions);
+  const RelationPtr filtered = resolved::make_relation(resolved::Filter{product, condition}, relation->output, relation->partitions);
+  return extract_python(analysis, filtered);
+}
+
+}  // namespace
+
+Result<RelationPtr> extract_python(Analysis& analysis, const RelationPtr& relation) {
+  if (!holds_python(relation)) return relation;
+  if (resolved::as<resolved::Join>(relation) != nullptr) return extract_from_join(analysis, relation);
+  RelationPtr input;
+  int inputs = 0;
+  for_each_input(relation, [&](const RelationPtr& only) {
+    input = only;
+    ++inputs;
+  });
+  if (inputs != 1) return unsupported("Python functions at this place of a query");
+  const Columns before = input->output;
+  PythonExtraction extraction(analysis, input);
+  RelationPtr changed = map_expressions(relation, [&](const ExpressionPtr& part) { return extraction.run(part); });
+  changed = map_inputs(changed, [&](const RelationPtr&) { return extraction.input(); });
+  if (resolved::as<resolved::Project>(changed) != nullptr || resolved::as<resolved::Aggregate>(changed) != nullptr) return changed;
+  // Nodes that hand their input's columns on must not hand on the results too.
+  auto wider = std::make_shared<resolved::Relation>(*changed);
+  const bool passes = resolved::as<resolved::Filter>(changed) != nullptr || resolved::as<resolved::Sort>(changed) != nullptr ||
+                      resolved::as<resolved::Repartition>(changed) != nullptr;
+  if (passes) wider->output = extraction.input()->output;
+  if (resolved::as<resolved::Generate>(changed) != nullptr) {
+    Columns output = extraction.input()->output;
+    output.insert(output.end(), relation->output.begin() + static_cast<long>(before.size()), relation->output.end());
+    wider->output = std::move(output);
+  }
+  return narrow(wider, relation->output);
+}
+
+}  // namespace deuteron::analyzer

@@ -1,0 +1,11 @@
+// The pass that takes Python calls out of one node and evaluates them in EvaluatePython nodes below it.
+#pragma once
+
+#include "analyzer/analysis.h"
+
+namespace deuteron::analyzer {
+
+// `relation` without PythonCalls of its own; inputs and sub-queries are left alone. Its output columns stay.
+Result<resolved::RelationPtr> extract_python(Analysis& analysis, const resolved::RelationPtr& relation);
+
+}  // namespace deuteron::analyzer

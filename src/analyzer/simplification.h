@@ -1,0 +1,10 @@
+// The last pass over a resolved plan: Python calls get nodes of their own and chains of projections become one.
+#pragma once
+
+#include "analyzer/analysis.h"
+
+namespace deuteron::analyzer {
+
+Result<resolved::RelationPtr> simplify(Analysis& analysis, const resolved::RelationPtr& plan);
+
+}  // namespace deuteron::analyzer

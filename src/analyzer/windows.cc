@@ -1,0 +1,134 @@
+// Window expressions: the function, its frame, and what Spark refuses.
+#include <set>
+
+#include "analyzer/errors.h"
+#include "analyzer/expressions.h"
+
+namespace deuteron::analyzer {
+
+using plan::FrameBoundKind;
+using plan::FrameUnit;
+using resolved::ExpressionPtr;
+
+namespace {
+
+bool has_constant_frame(const std::string& name) {
+  static const std::set<std::string> kNames = {"rank",         "dense_rank", "row_number", "ntile",
+                                               "percent_rank", "cume_dist",  "lag",        "lead"};
+  return kNames.contains(name);
+}
+
+std::string function_name(const ExpressionPtr& function) {
+  if (const auto* call = resolved::as<resolved::Call>(function)) return call->function;
+  if (const auto* aggregate = resolved::as<resolved::AggregateCall>(function)) return aggregate->function;
+  return "";
+}
+
+resolved::WindowFrame default_frame(bool ordered) {
+  resolved::WindowFrame frame;
+  frame.unit = ordered ? FrameUnit::kRange : FrameUnit::kRows;
+  frame.lower.kind = FrameBoundKind::kUnboundedPreceding;
+  frame.upper.kind = ordered ? FrameBoundKind::kCurrentRow : FrameBoundKind::kUnboundedFollowing;
+  return frame;
+}
+
+}  // namespace
+
+Result<ExpressionPtr> ExpressionResolver::resolve_window(const unresolved::ExpressionPtr& expression,
+                                                         const unresolved::Window& window) {
+  if (!allowed_.windows) {
+    return at(error("UNSUPPORTED_EXPR_FOR_OPERATOR", {{"invalidExprSqls", quoted_expression(pretty(expression))}}),
+              expression->origin);
+  }
+  resolved::Window result;
+  unresolved::ExpressionPtr called = window.function;
+  if (const auto* text = unresolved::as<unresolved::SqlText>(called)) {
+    ASSIGN_OR_RETURN(called, parse_text(*text));
+  }
+  inside_window_function_ = true;
+  auto function = resolve(called);
+  inside_window_function_ = false;
+  if (!function.ok()) return function.status();
+  result.function = *std::move(function);
+  if (resolved::as<resolved::PythonCall>(result.function) != nullptr) {
+    return at(unsupported("Python functions over a window"), expression->origin);
+  }
+  const auto* aggregate = resolved::as<resolved::AggregateCall>(result.function);
+  const functions::Function* known = functions::find(function_name(result.function));
+  const bool is_window = aggregate == nullptr && known != nullptr && functions::is_window_only(*known);
+  if (aggregate == nullptr && !is_window) {
+    return at(error("UNSUPPORTED_EXPR_FOR_WINDOW", {{"sqlExpr", quoted_expression(pretty(called))}}), expression->origin);
+  }
+  if (aggregate != nullptr && aggregate->is_distinct) {
+    return at(error("DISTINCT_WINDOW_FUNCTION_UNSUPPORTED", {{"windowExpr", quoted_expression(pretty(expression))}}),
+              expression->origin);
+  }
+  for (const auto& part : window.partition_by) {
+    ASSIGN_OR_RETURN(ExpressionPtr key, resolve(part));
+    result.partition_by.push_back(std::move(key));
+  }
+  for (const auto& order : window.order_by) {
+    ASSIGN_OR_RETURN(resolved::SortKey key, resolve_sort_key(order));
+    result.order_by.push_back(std::move(key));
+  }
+  if (is_window && result.order_by.empty() && functions::needs_order(*known)) {
+    return at(error("WINDOW_FUNCTION_WITHOUT_ORDER_BY", {{"wf", pretty(called)}}), expression->origin);
+  }
+  ASSIGN_OR_RETURN(result.frame, resolve_frame(expression, window, result.function, result.order_by));
+  const types::DataType type = result.function->type;
+  const bool nullable = result.function->nullable;
+  return resolved::make_expression(std::move(result), type, nullable, expression->origin);
+}
+
+Result<std::shared_ptr<const resolved::WindowFrame>> ExpressionResolver::resolve_frame(
+    const unresolved::ExpressionPtr& expression, const unresolved::Window& window, const ExpressionPtr& function,
+    const std::vector<resolved::SortKey>& order) {
+  const std::string name = function_name(function);
+  auto frame = std::make_shared<resolved::WindowFrame>(default_frame(!order.empty()));
+  const bool fixed = has_constant_frame(name);
+  if (fixed) {
+    frame->unit = name == "cume_dist" ? FrameUnit::kRange : FrameUnit::kRows;
+    frame->upper.kind = FrameBoundKind::kCurrentRow;
+  }
+  if (window.frame == nullptr) return std::shared_ptr<const resolved::WindowFrame>(std::move(frame));
+  if (fixed) {
+    const bool same = window.frame->unit == frame->unit && window.frame->lower.kind == frame->lower.kind &&
+                      window.frame->upper.kind == frame->upper.kind;
+    if (same && name != "lag" && name != "lead") return std::shared_ptr<const resolved::WindowFrame>(std::move(frame));
+    return at(error("WINDOW_FUNCTION_AND_FRAME_MISMATCH",
+                    {{"funcName", quoted_expression(pretty(window.function))},
+                     {"windowExpr", quoted_expression(pretty(expression))}}),
+              expression->origin);
+  }
+  frame->unit = window.frame->unit;
+  ASSIGN_OR_RETURN(frame->lower, resolve_bound(window.frame->lower, frame->unit, order));
+  ASSIGN_OR_RETURN(frame->upper, resolve_bound(window.frame->upper, frame->unit, order));
+  const bool has_value = frame->lower.value != nullptr || frame->upper.value != nullptr;
+  const bool has_current =
+      frame->lower.kind == FrameBoundKind::kCurrentRow || frame->upper.kind == FrameBoundKind::kCurrentRow;
+  if (frame->unit == FrameUnit::kRange && order.empty() && (has_value || has_current)) {
+    return at(error("DATATYPE_MISMATCH.RANGE_FRAME_WITHOUT_ORDER", {{"sqlExpr", quoted_expression(pretty(expression))}}),
+              expression->origin);
+  }
+  if (frame->unit == FrameUnit::kRange && has_value && order.size() > 1) {
+    return at(error("DATATYPE_MISMATCH.RANGE_FRAME_MULTI_ORDER",
+                    {{"sqlExpr", quoted_expression(pretty(expression))}, {"orderSpec", ""}}),
+              expression->origin);
+  }
+  return std::shared_ptr<const resolved::WindowFrame>(std::move(frame));
+}
+
+Result<resolved::FrameBound> ExpressionResolver::resolve_bound(const unresolved::FrameBound& bound, FrameUnit unit,
+                                                               const std::vector<resolved::SortKey>& order) {
+  resolved::FrameBound result;
+  result.kind = bound.kind;
+  if (bound.value == nullptr) return result;
+  ASSIGN_OR_RETURN(result.value, resolve(bound.value));
+  if (unit == FrameUnit::kRange && order.size() == 1) {
+    const types::DataType& key = order[0].expression->type;
+    if (key.is_numeric()) result.value = cast_implicitly(result.value, key);
+  }
+  return result;
+}
+
+}  // namespace deuteron::analyzer
