@@ -167,7 +167,7 @@ class WorkerPool::Loop {
   void on_preloaded(ZygoteId id);
 
   // Workers
-  void fork_worker(ZygoteId id);
+  void fork_worker(ZygoteId id, bool spare);
   WorkerProcess::Events worker_events(WorkerId id, ZygoteId zygote);
   void on_worker_ready(WorkerId id);
   void on_worker_lost(WorkerId id);
@@ -401,7 +401,7 @@ void WorkerPool::Loop::on_import(ZygoteId id, const std::string& module) {
 
 // ---- workers
 
-void WorkerPool::Loop::fork_worker(ZygoteId id) {
+void WorkerPool::Loop::fork_worker(ZygoteId id, bool spare) {
   Zygote& zygote = zygotes_.at(id);
   const WorkerId worker_id = next_worker_++;
   std::vector<FileDescriptor> theirs;
@@ -413,7 +413,8 @@ void WorkerPool::Loop::fork_worker(ZygoteId id) {
   Worker& worker = workers_[worker_id];
   worker.process = *std::move(process);
   worker.start_timer = loop_.call_after(options_.fork_deadline, [this, worker_id] { on_start_deadline(worker_id); });
-  zygote.process->fork(worker_id, zygote.options.limit_allocations ? zygote.memory_limit_bytes : 0, std::move(theirs));
+  const uint64_t data_limit_bytes = zygote.options.limit_allocations ? zygote.memory_limit_bytes : 0;
+  zygote.process->fork(worker_id, spare, data_limit_bytes, std::move(theirs));
 }
 
 WorkerProcess::Events WorkerPool::Loop::worker_events(WorkerId id, ZygoteId zygote) {
@@ -554,7 +555,7 @@ void WorkerPool::Loop::pump(ZygoteId id) {
   }
   if (!zygote.process || !zygote.process->ready()) return;
   for (int starting = count(id, State::kStarting); starting < static_cast<int>(zygote.waiting.size()); ++starting) {
-    fork_worker(id);
+    fork_worker(id, false);
   }
 }
 
@@ -692,7 +693,7 @@ void WorkerPool::Loop::refill(ZygoteId id) {
   found->second.refill_planned = false;
   if (!found->second.process || !found->second.process->ready()) return;
   const int wanted = found->second.options.spares + static_cast<int>(found->second.waiting.size());
-  for (int there = count(id, State::kIdle) + count(id, State::kStarting); there < wanted; ++there) fork_worker(id);
+  for (int there = count(id, State::kIdle) + count(id, State::kStarting); there < wanted; ++there) fork_worker(id, true);
 }
 
 void WorkerPool::Loop::plan_trim(ZygoteId id) {

@@ -157,10 +157,11 @@ ZygoteProcess::~ZygoteProcess() {
   if (is_child_) waitpid(process_, nullptr, 0);
 }
 
-void ZygoteProcess::fork(WorkerId worker, uint64_t data_limit_bytes, std::vector<FileDescriptor> descriptors) {
+void ZygoteProcess::fork(WorkerId worker, bool spare, uint64_t data_limit_bytes,
+                         std::vector<FileDescriptor> descriptors) {
   std::vector<int> numbers;
   for (const FileDescriptor& descriptor : descriptors) numbers.push_back(descriptor.get());
-  channel_->send({{"type", "fork"}, {"worker", worker}, {"data_limit", data_limit_bytes}}, numbers);
+  channel_->send({{"type", "fork"}, {"worker", worker}, {"spare", spare}, {"data_limit", data_limit_bytes}}, numbers);
 }
 
 void ZygoteProcess::preload(const std::vector<std::string>& modules) {

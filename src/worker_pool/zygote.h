@@ -46,7 +46,8 @@ class ZygoteProcess {
   pid_t process() const { return process_; }
   void set_process(pid_t process, FileDescriptor pidfd);
   // The three descriptors are the worker's ends of its sockets and files.
-  void fork(WorkerId worker, uint64_t data_limit_bytes, std::vector<FileDescriptor> descriptors);
+  // A spare takes some more milliseconds to be ready and fewer for its first task.
+  void fork(WorkerId worker, bool spare, uint64_t data_limit_bytes, std::vector<FileDescriptor> descriptors);
   void preload(const std::vector<std::string>& modules);
 
  private:

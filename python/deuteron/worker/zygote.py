@@ -20,6 +20,7 @@ import socket
 import sys
 
 from deuteron.worker import protocol
+from deuteron.worker.warm_up import run_tiny_task
 from deuteron.worker.worker_process import WorkerProcess
 
 # What PySpark's worker imports only when the first task runs.
@@ -186,6 +187,8 @@ def become_worker(message, descriptors):
     control, header, output = descriptors
     redirect_output(output)
     prepare_worker(message)
+    if message.get("spare"):
+        run_tiny_task()  # copies the pages of the zygote that a task writes to, while nobody waits
     WorkerProcess(socket.socket(fileno=control), header).serve()
 
 
@@ -252,6 +255,7 @@ def main():
     sys.stdout.reconfigure(line_buffering=True)
     for module in LAZY_IMPORTS:
         importlib.import_module(module)
+    run_tiny_task()
     freeze_heap()
     Zygote(socket.socket(fileno=options.control_descriptor)).run()
 
