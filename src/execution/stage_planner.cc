@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "execution/pickled_call.h"
 #include "execution/plan_rewrite.h"
 
 namespace deuteron::execution {
@@ -42,6 +43,7 @@ bool takes_only_one_function(EvaluationType type) {
 
 bool is_scalar(int32_t type) {
   switch (static_cast<EvaluationType>(type)) {
+    case EvaluationType::kPickled:
     case EvaluationType::kArrowBatched:
     case EvaluationType::kScalarPandas:
     case EvaluationType::kScalarPandasIterator:
@@ -55,6 +57,26 @@ bool is_scalar(int32_t type) {
 
 std::string map_name(int32_t type) {
   return static_cast<EvaluationType>(type) == EvaluationType::kMapPandasIterator ? "mapInPandas" : "mapInArrow";
+}
+
+// Functions that take and give pickled rows run inside one mapInArrow function of ours.
+void run_by_rows(PythonStage& stage, const types::Schema& input, relational::ColumnGroupRequest& sent) {
+  std::vector<RowFunction> functions;
+  for (const worker_pool::PythonFunction& function : stage.functions) {
+    RowFunction by_row;
+    by_row.command = function.commands.front();
+    for (const worker_pool::FunctionArgument& argument : function.arguments) {
+      by_row.columns.push_back(argument.column);
+      by_row.names.push_back(argument.name.value_or(""));
+    }
+    functions.push_back(std::move(by_row));
+  }
+  const std::string command = pickle_row_functions(functions, types::DataType::structure(input).json(),
+                                                   types::DataType::structure(stage.output.schema).json());
+  stage.evaluation_type = EvaluationType::kMapArrowIterator;
+  stage.functions = {{{{0, std::nullopt}}, {command}, 0}};
+  stage.output.layout = exchange::Layout::kStructColumn;
+  sent.layout = exchange::Layout::kStructColumn;
 }
 
 const PythonCall* python_call(const ExpressionPtr& expression) { return as<PythonCall>(expression); }
@@ -294,6 +316,7 @@ Result<RelationPtr> StagePlanner::evaluate(const RelationPtr& input, const std::
     const auto position = static_cast<int32_t>(index);
     if (std::find(travelling.begin(), travelling.end(), position) == travelling.end()) waiting.columns.push_back(position);
   }
+  if (stage.evaluation_type == EvaluationType::kPickled) run_by_rows(stage, sent_schema, sent);
   const bool computes = columns.size() > input->output.size();
   stage.input = complete(computes ? project(input, std::move(expressions), columns) : input);
   stage.request.groups = {sent};

@@ -14,6 +14,9 @@ from pyspark.sql.conversion import ArrowTableToRowsConversion
 from pyspark.sql.pandas.types import to_arrow_type
 
 
+_SEQUENCES = (list, tuple, bytes, bytearray)
+
+
 class RowFunctions:
     """`functions`: of each [pickled (function, type), [column per argument], [name or "" per argument]].
 
@@ -62,7 +65,7 @@ def coercion(data_type):
         return _struct_coercion(data_type)
     if isinstance(data_type, types.ArrayType):
         element = coercion(data_type.elementType)
-        return lambda value: [element(item) for item in value] if isinstance(value, (list, tuple)) else None
+        return lambda value: [element(item) for item in value] if isinstance(value, _SEQUENCES) else None
     if isinstance(data_type, types.MapType):
         key, item = coercion(data_type.keyType), coercion(data_type.valueType)
         return lambda value: [(key(k), item(v)) for k, v in value.items()] if isinstance(value, dict) else None
@@ -97,7 +100,9 @@ def _to_decimal(value, data_type):
         context.prec = 2 * 38
         context.rounding = decimal.ROUND_HALF_UP
         rounded = value.quantize(decimal.Decimal(1).scaleb(-data_type.scale))
-    return None if len(rounded.as_tuple().digits) > data_type.precision else rounded
+    if len(rounded.as_tuple().digits) > data_type.precision:
+        raise OverflowError(f"{value} cannot be represented as {data_type.simpleString()}")
+    return rounded
 
 
 def _is_integer(value):
@@ -128,7 +133,9 @@ def _to_text(value):
         return "[" + ", ".join("null" if item is None else _to_text(item) for item in value) + "]"
     if isinstance(value, dict):
         return "{" + ", ".join(f"{_to_text(k)}={'null' if v is None else _to_text(v)}" for k, v in value.items()) + "}"
-    return str(value)
+    if isinstance(value, (int, decimal.Decimal)):
+        return str(value)
+    raise TypeError(f"a Python UDF without Arrow that is declared to return a string returned {type(value).__name__}")
 
 
 def _java_double(value):
