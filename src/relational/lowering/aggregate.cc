@@ -1,0 +1,310 @@
+// Aggregate functions, as such and over a window, and the functions that only stand over a window.
+#include <algorithm>
+#include <cmath>
+#include <functional>
+#include <unordered_map>
+
+#include "relational/lowering/call_writer.h"
+
+namespace deuteron::relational {
+
+using plan::FrameBoundKind;
+using plan::resolved::AggregateCall;
+using plan::resolved::Call;
+using plan::resolved::ExpressionPtr;
+using plan::resolved::Expressions;
+using plan::resolved::Literal;
+using plan::resolved::Window;
+using types::DataType;
+using types::TypeId;
+
+namespace {
+
+// One aggregate under way: its arguments, and how each DuckDB aggregate inside it is closed: FILTER and OVER.
+struct Aggregation {
+  CallWriter& call;
+  const AggregateCall& node;
+  std::string filter;  // condition, or ""
+  std::string over;    // "OVER (…)", or ""
+  std::string order;   // " ORDER BY …" inside the parentheses, or ""
+
+  // function(arguments) FILTER (…) OVER (…); `condition` is one more filter.
+  std::string aggregate(std::string_view function, const std::string& arguments, const std::string& condition = "",
+                        std::string_view nulls = "") const {
+    std::string text = std::string(function) + "(" + (node.is_distinct ? "DISTINCT " : "") + arguments + order + std::string(nulls) + ")";
+    const std::string both = filter.empty() ? condition : condition.empty() ? filter : "(" + filter + ") AND (" + condition + ")";
+    if (!both.empty()) text += " FILTER (WHERE " + both + ")";
+    return over.empty() ? text : text + " " + over;
+  }
+};
+
+using Lowering = std::function<Result<Written>(Aggregation&)>;
+
+bool is_floating(const DataType& type) { return type.is(TypeId::kDouble) || type.is(TypeId::kFloat); }
+
+Result<Written> count(Aggregation& aggregation) {
+  CallWriter& call = aggregation.call;
+  const DataType type(TypeId::kLong);
+  if (call.size() == 1) {
+    if (const auto* literal = call.literal(0); literal != nullptr && !literal->is_null() && !aggregation.node.is_distinct) {
+      return Written{aggregation.aggregate("count", "*"), type};
+    }
+    ASSIGN_OR_RETURN(const Written value, call.loose(0));
+    return Written{aggregation.aggregate("count", value.sql), type};
+  }
+  ASSIGN_OR_RETURN(const Texts texts, call.all_arguments());
+  std::string present, list;
+  for (const std::string& text : texts) {
+    present += (present.empty() ? "" : " AND ") + text + " IS NOT NULL";
+    list += (list.empty() ? "" : ", ") + text;
+  }
+  const std::string value = aggregation.node.is_distinct ? "row(" + list + ")" : "1";
+  return Written{aggregation.aggregate("count", "CASE WHEN " + present + " THEN " + value + " END"), type};
+}
+
+Result<Written> sum(Aggregation& aggregation) {
+  CallWriter& call = aggregation.call;
+  const DataType& type = call.result();
+  ASSIGN_OR_RETURN(const Written value, call.loose(0));
+  const bool tries = aggregation.node.function == "try_sum" || !aggregation.node.ansi;
+  if (type.is(TypeId::kDecimal)) {
+    return Written{aggregation.aggregate("sum", value.sql), DataType::decimal(38, type.scale())};
+  }
+  if (is_floating(type)) {
+    const std::string operand = is_floating(value.type) && !value.type.is(TypeId::kFloat) ? value.sql : cast_to(value.sql, "DOUBLE");
+    return Written{aggregation.aggregate("sum", operand), type};
+  }
+  const std::string total = aggregation.aggregate("sum", value.sql);
+  if (tries) return Written{"TRY_CAST(" + total + " AS " + duckdb_type(type) + ")", type};
+  const std::string native = type.is(TypeId::kYearMonthInterval) ? "INT32" : "INT64";
+  return Written{call.natively_checked(cast_to(total, type), "cast INT128 " + native, "ARITHMETIC_OVERFLOW",
+                                       {{"message", "long overflow"},
+                                        {"alternative", " Use 'try_sum' to tolerate overflow and return NULL instead."},
+                                        {"config", kAnsiSetting}}),
+                 type};
+}
+
+Result<Written> average(Aggregation& aggregation) {
+  CallWriter& call = aggregation.call;
+  const DataType& type = call.result();
+  ASSIGN_OR_RETURN(const Written value, call.loose(0));
+  if (type.is(TypeId::kDecimal)) {
+    const int scale = call.type(0).scale();
+    const std::string kernel = "decimal_divide_38_" + std::to_string(scale) + "_20_0_" + std::to_string(type.precision()) + "_" +
+                               std::to_string(type.scale());
+    const std::string total = cast_to(aggregation.aggregate("sum", value.sql), DataType::decimal(38, scale));
+    return Written{call.kernel(kernel, {total, cast_to(aggregation.aggregate("count", value.sql), DataType::decimal(20, 0))}), type};
+  }
+  if (type.is(TypeId::kDayTimeInterval) || type.is(TypeId::kYearMonthInterval)) {
+    return Written{cast_to("round(" + aggregation.aggregate("avg", value.sql) + ")", type), type};
+  }
+  return Written{aggregation.aggregate("avg", is_floating(value.type) && !value.type.is(TypeId::kFloat) ? value.sql
+                                                                                                       : cast_to(value.sql, "DOUBLE")),
+                 type};
+}
+
+Result<Written> extremum(Aggregation& aggregation) {
+  ASSIGN_OR_RETURN(const Written value, aggregation.call.loose(0));
+  return Written{aggregation.aggregate(aggregation.node.function, value.sql), value.type};
+}
+
+bool ignores_nulls(const Aggregation& aggregation) {
+  if (aggregation.node.ignore_nulls) return true;
+  if (aggregation.call.size() < 2) return false;
+  const types::Value* flag = aggregation.call.literal(1);
+  const bool* value = flag == nullptr ? nullptr : std::get_if<bool>(&flag->data);
+  return value != nullptr && *value;
+}
+
+Result<Written> first(Aggregation& aggregation) {
+  ASSIGN_OR_RETURN(const std::string value, aggregation.call.argument(0));
+  const bool last = aggregation.node.function == "last";
+  const bool ignore = ignores_nulls(aggregation);
+  if (aggregation.over.empty()) {
+    return Written{aggregation.aggregate(last ? "last" : "first", value, ignore ? value + " IS NOT NULL" : ""), aggregation.call.result()};
+  }
+  return Written{aggregation.aggregate(last ? "last_value" : "first_value", value, "", ignore ? " IGNORE NULLS" : ""),
+                 aggregation.call.result()};
+}
+
+Result<Written> collect(Aggregation& aggregation) {
+  ASSIGN_OR_RETURN(const std::string value, aggregation.call.argument(0));
+  const bool set = aggregation.node.function == "collect_set";
+  const std::string list = aggregation.aggregate("list", (set && !aggregation.node.is_distinct ? "DISTINCT " : "") + value, value + " IS NOT NULL");
+  return Written{"coalesce(" + list + ", " + cast_to("[]", aggregation.call.result()) + ")", aggregation.call.result()};
+}
+
+// DuckDB refuses NaN and infinities in moments; Spark answers NaN. One value has no sample deviation.
+Result<Written> moment(Aggregation& aggregation) {
+  ASSIGN_OR_RETURN(const std::string value, aggregation.call.argument(0));
+  const std::string finite = aggregation.aggregate(aggregation.node.function, "CASE WHEN isfinite(" + value + ") THEN " + value + " END");
+  const std::string odd = aggregation.aggregate("bool_or", "NOT isfinite(" + value + ")");
+  return Written{"CASE WHEN " + odd + " THEN CAST('NaN' AS DOUBLE) ELSE " + finite + " END", aggregation.call.result()};
+}
+
+Result<Written> pair(Aggregation& aggregation) {
+  ASSIGN_OR_RETURN(const Texts texts, aggregation.call.all_arguments());
+  return Written{aggregation.aggregate(aggregation.node.function, texts[0] + ", " + texts[1]), aggregation.call.result()};
+}
+
+Result<Written> count_if(Aggregation& aggregation) {
+  ASSIGN_OR_RETURN(const std::string condition, aggregation.call.argument(0));
+  return Written{aggregation.aggregate("count", "CASE WHEN " + condition + " THEN 1 END"), aggregation.call.result()};
+}
+
+Result<Written> by_name(Aggregation& aggregation) {
+  ASSIGN_OR_RETURN(const std::string value, aggregation.call.argument(0));
+  return Written{cast_to(aggregation.aggregate(aggregation.node.function, value), aggregation.call.result()), aggregation.call.result()};
+}
+
+// max_by(x, y): x may be null where y is greatest; rows whose y is null do not count.
+Result<Written> extremum_by(Aggregation& aggregation) {
+  ASSIGN_OR_RETURN(const Texts texts, aggregation.call.all_arguments());
+  const std::string_view function = aggregation.node.function == "max_by" ? "arg_max_null" : "arg_min_null";
+  return Written{aggregation.aggregate(function, texts[0] + ", " + texts[1], texts[1] + " IS NOT NULL"), aggregation.call.result()};
+}
+
+// The estimate is a number that Spark's own sketch gives; the exact count is within its error bound.
+Result<Written> approximate_count(Aggregation& aggregation) {
+  ASSIGN_OR_RETURN(const std::string value, aggregation.call.argument(0));
+  if (aggregation.node.is_distinct) return count(aggregation);
+  return Written{aggregation.aggregate("count", "DISTINCT " + value), aggregation.call.result()};
+}
+
+Result<Written> percentile(Aggregation& aggregation) {
+  CallWriter& call = aggregation.call;
+  ASSIGN_OR_RETURN(const std::string value, call.argument(0));
+  std::string share = "0.5";
+  if (call.size() > 1) {
+    ASSIGN_OR_RETURN(share, call.argument(1));
+    if (call.type(1).is(TypeId::kArray)) {
+      return Written{aggregation.aggregate("quantile_cont", cast_to(value, "DOUBLE") + ", " + share), call.result()};
+    }
+  }
+  return Written{aggregation.aggregate("quantile_cont", cast_to(value, "DOUBLE") + ", " + share), call.result()};
+}
+
+const std::unordered_map<std::string_view, Lowering>& lowerings() {
+  static const std::unordered_map<std::string_view, Lowering> kLowerings = {
+      {"count", count}, {"sum", sum}, {"try_sum", sum}, {"avg", average}, {"min", extremum}, {"max", extremum}, {"first", first},
+      {"last", first}, {"any_value", first}, {"collect_list", collect}, {"collect_set", collect}, {"stddev_samp", moment},
+      {"stddev_pop", moment}, {"var_samp", moment}, {"var_pop", moment}, {"corr", pair}, {"covar_pop", pair}, {"covar_samp", pair},
+      {"bool_and", by_name}, {"bool_or", by_name}, {"bit_and", by_name}, {"bit_or", by_name}, {"bit_xor", by_name},
+      {"count_if", count_if}, {"max_by", extremum_by}, {"min_by", extremum_by}, {"approx_count_distinct", approximate_count},
+      {"percentile", percentile}, {"median", percentile},
+  };
+  return kLowerings;
+}
+
+// A frame's bound: rows are counted, ranges are values of the order key's type.
+Result<std::string> bound_text(ExpressionWriter& writer, const plan::resolved::FrameBound& bound, bool rows, const DataType* key) {
+  switch (bound.kind) {
+    case FrameBoundKind::kUnboundedPreceding: return std::string("UNBOUNDED PRECEDING");
+    case FrameBoundKind::kUnboundedFollowing: return std::string("UNBOUNDED FOLLOWING");
+    case FrameBoundKind::kCurrentRow: return std::string("CURRENT ROW");
+    case FrameBoundKind::kValue: break;
+  }
+  const plan::resolved::Expression* expression = bound.value.get();
+  while (const auto* cast = std::get_if<plan::resolved::Cast>(&expression->node)) expression = cast->child.get();
+  const auto* literal = std::get_if<Literal>(&expression->node);
+  if (literal == nullptr || literal->value.is_null()) return unsupported("a window frame whose bound is not a constant");
+  const DataType& type = expression->type;
+  types::Value magnitude = literal->value;
+  bool negative = false;
+  if (auto* integer = std::get_if<int64_t>(&magnitude.data)) {
+    negative = *integer < 0;
+    *integer = std::abs(*integer);
+  } else if (auto* number = std::get_if<double>(&magnitude.data)) {
+    negative = *number < 0;
+    *number = std::abs(*number);
+  } else if (auto* decimal = std::get_if<types::Int128>(&magnitude.data)) {
+    negative = *decimal < 0;
+    if (negative) *decimal = -*decimal;
+  } else {
+    return unsupported("a window frame with a bound of type " + type.simple_string());
+  }
+  const std::string side = negative ? " PRECEDING" : " FOLLOWING";
+  if (rows) return std::to_string(std::get<int64_t>(magnitude.data)) + side;
+  static_cast<void>(writer);
+  ASSIGN_OR_RETURN(std::string text, write_literal(magnitude, type));
+  if (type.is(TypeId::kDayTimeInterval)) text = "to_microseconds(" + text + ")";
+  if (type.is(TypeId::kYearMonthInterval)) text = "to_months(" + text + ")";
+  if (key != nullptr && key->is(TypeId::kDate) && type.is_integral()) text = "to_days(CAST(" + text + " AS INTEGER))";
+  return text + side;
+}
+
+// "1 PRECEDING" counts from the current row with its sign in the value; zero stands for the current row either way.
+Result<std::string> over_text(ExpressionWriter& writer, const Window& window) {
+  std::string text;
+  for (const ExpressionPtr& key : window.partition_by) {
+    ASSIGN_OR_RETURN(const std::string sql, writer.write_key(key));
+    text += (text.empty() ? "PARTITION BY " : ", ") + sql;
+  }
+  std::string order;
+  for (const plan::resolved::SortKey& key : window.order_by) {
+    ASSIGN_OR_RETURN(const std::string sql, writer.write_sort_key(key));
+    order += (order.empty() ? "ORDER BY " : ", ") + sql;
+  }
+  if (!order.empty()) text += (text.empty() ? "" : " ") + order;
+  if (window.frame != nullptr) {
+    const bool rows = window.frame->unit == plan::FrameUnit::kRows;
+    const DataType* key = window.order_by.empty() ? nullptr : &window.order_by.front().expression->type;
+    ASSIGN_OR_RETURN(const std::string lower, bound_text(writer, window.frame->lower, rows, key));
+    ASSIGN_OR_RETURN(const std::string upper, bound_text(writer, window.frame->upper, rows, key));
+    text += (text.empty() ? "" : " ") + std::string(rows ? "ROWS" : "RANGE") + " BETWEEN " + lower + " AND " + upper;
+  }
+  return "OVER (" + text + ")";
+}
+
+std::string frameless(const std::string& over) {
+  const size_t rows = over.find("ROWS BETWEEN "), range = over.find("RANGE BETWEEN ");
+  const size_t at = std::min(rows, range);
+  return at == std::string::npos ? over : over.substr(0, at) + ")";
+}
+
+Result<Written> window_function(CallWriter& call, const std::string& over) {
+  const std::string_view name = call.function;
+  const DataType& type = call.result();
+  ASSIGN_OR_RETURN(const Texts texts, call.all_arguments());
+  if (name == "nth_value") return Written{"nth_value(" + texts[0] + ", " + texts[1] + ") " + over, type};
+  if (name == "lag" || name == "lead") {
+    std::string arguments;
+    for (const std::string& text : texts) arguments += (arguments.empty() ? "" : ", ") + text;
+    return Written{cast_to(std::string(name) + "(" + arguments + ") " + frameless(over), type), type};
+  }
+  const std::string argument = texts.empty() ? "" : texts[0];
+  return Written{cast_to(std::string(name) + "(" + argument + ") " + frameless(over), type), type};
+}
+
+}  // namespace
+
+Result<Written> ExpressionWriter::write_aggregate(const ExpressionPtr& expression, const AggregateCall& node,
+                                                  const std::string& over) {
+  const auto found = lowerings().find(node.function);
+  if (found == lowerings().end()) return unsupported("the aggregate function " + node.function);
+  ASSIGN_OR_RETURN([[maybe_unused]] const std::string carrier, carrier_of(expression->type));
+  CallWriter call(*this, *expression, node.arguments, node.function, node.ansi);
+  Aggregation aggregation{call, node, "", over, ""};
+  if (node.filter != nullptr) {
+    ASSIGN_OR_RETURN(aggregation.filter, write(node.filter));
+  }
+  for (const ExpressionPtr& key : node.order_by) {
+    ASSIGN_OR_RETURN(const std::string sql, write(key));
+    aggregation.order += (aggregation.order.empty() ? " ORDER BY " : ", ") + sql;
+  }
+  return found->second(aggregation);
+}
+
+Result<Written> ExpressionWriter::write_window(const ExpressionPtr& expression, const Window& window) {
+  ASSIGN_OR_RETURN(const std::string over, over_text(*this, window));
+  if (const auto* aggregate = std::get_if<AggregateCall>(&window.function->node)) {
+    if (aggregate->is_distinct) return unsupported("a DISTINCT aggregate over a window");
+    return write_aggregate(window.function, *aggregate, over);
+  }
+  const auto* node = std::get_if<Call>(&window.function->node);
+  if (node == nullptr) return internal_error("a window over something that is no function");
+  CallWriter call(*this, *expression, node->arguments, node->function, node->ansi);
+  return window_function(call, over);
+}
+
+}  // namespace deuteron::relational

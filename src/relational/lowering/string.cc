@@ -1,0 +1,377 @@
+// Functions of text.
+#include <algorithm>
+#include <cctype>
+#include <iterator>
+
+#include "relational/lowering/call_writer.h"
+
+namespace deuteron::relational {
+namespace {
+
+using types::DataType;
+using types::TypeId;
+
+std::string join(const Texts& texts, std::string_view separator) {
+  std::string joined;
+  for (const std::string& text : texts) joined += (&text == &texts.front() ? "" : std::string(separator)) + text;
+  return joined;
+}
+
+Status only_text(const CallWriter& call) {
+  for (size_t i = 0; i < call.size(); ++i) {
+    if (call.type(i).is(TypeId::kBinary)) return unsupported(std::string(call.function) + " of binary values");
+  }
+  return {};
+}
+
+Result<std::string> lower_concat(CallWriter& call) {
+  ASSIGN_OR_RETURN(const Texts texts, call.all_arguments());
+  if (texts.empty()) return std::string("''");
+  if (texts.size() == 1) return texts[0];
+  if (!call.result().is(TypeId::kArray)) return "(" + join(texts, " || ") + ")";
+  std::string missing;
+  for (const std::string& text : texts) missing += (missing.empty() ? "" : " OR ") + text + " IS NULL";
+  std::string sql = texts[0];
+  for (size_t i = 1; i < texts.size(); ++i) sql = "list_concat(" + sql + ", " + texts[i] + ")";
+  return "CASE WHEN " + missing + " THEN NULL ELSE " + sql + " END";
+}
+
+Result<std::string> lower_concat_ws(CallWriter& call) {
+  ASSIGN_OR_RETURN(const Texts texts, call.all_arguments());
+  if (texts.size() == 1) return "CASE WHEN " + texts[0] + " IS NOT NULL THEN '' END";
+  bool any_array = false;
+  for (size_t i = 1; i < call.size(); ++i) any_array |= call.type(i).is(TypeId::kArray);
+  if (!any_array) return "concat_ws(" + join(texts, ", ") + ")";
+  std::string list = "CAST([] AS VARCHAR[])";
+  for (size_t i = 1; i < texts.size(); ++i) {
+    const std::string item = call.type(i).is(TypeId::kArray) ? "coalesce(" + texts[i] + ", [])" : "[" + texts[i] + "]";
+    list = "list_concat(" + list + ", " + item + ")";
+  }
+  const std::string name = call.fresh_name();
+  return "CASE WHEN " + texts[0] + " IS NOT NULL THEN coalesce(array_to_string(list_filter(" + list + ", lambda " + name + ": " + name +
+         " IS NOT NULL), " + texts[0] + "), '') END";
+}
+
+// Positions count characters from 1; 0 is 1; negative ones count from the end.
+Result<std::string> lower_substring(CallWriter& call) {
+  ASSIGN_OR_RETURN(const Texts texts, call.all_arguments());
+  const auto start = call.literal_integer(1);
+  const auto length = call.size() > 2 ? call.literal_integer(2) : std::optional<int64_t>(INT32_MAX);
+  if (call.type(0).is(TypeId::kBinary)) {
+    if (call.size() < 3) return call.kernel("binary_substring", {texts[0], texts[1], "2147483647"});
+    return call.kernel("binary_substring", texts);
+  }
+  if (start && *start >= 0 && length && *length >= 0) {
+    const std::string from = std::to_string(std::max<int64_t>(*start, 1));
+    return *length == INT32_MAX ? "substring(" + texts[0] + ", " + from + ")"
+                                : "substring(" + texts[0] + ", " + from + ", " + std::to_string(*length) + ")";
+  }
+  return call.kernel("text_substring", {texts[0], texts[1], call.size() > 2 ? texts[2] : "2147483647"});
+}
+
+Result<std::string> lower_left_right(CallWriter& call) {
+  RETURN_IF_ERROR(only_text(call));
+  ASSIGN_OR_RETURN(const Texts texts, call.all_arguments());
+  const std::string sql = std::string(call.function) + "(" + texts[0] + ", " + texts[1] + ")";
+  if (const auto count = call.literal_integer(1); count && *count >= 0) return sql;
+  return "CASE WHEN " + texts[1] + " < 0 AND " + texts[0] + " IS NOT NULL THEN '' ELSE " + sql + " END";
+}
+
+Result<std::string> lower_length(CallWriter& call) {
+  ASSIGN_OR_RETURN(const std::string text, call.argument(0));
+  const bool binary = call.type(0).is(TypeId::kBinary);
+  if (call.function == "length" && !binary) return cast_to("length(" + text + ")", "INTEGER");
+  const std::string bytes = "octet_length(" + (binary ? text : "encode(" + text + ")") + ")";
+  return cast_to(call.function == "bit_length" ? bytes + " * 8" : bytes, "INTEGER");
+}
+
+// trim(text), trim(characters, text); btrim has them the other way round.
+Result<std::string> lower_trim(CallWriter& call) {
+  ASSIGN_OR_RETURN(Texts texts, call.all_arguments());
+  const std::string name = call.function == "btrim" ? "trim" : std::string(call.function);
+  if (texts.size() == 1) return name + "(" + texts[0] + ", ' ')";
+  if (call.function != "btrim") std::swap(texts[0], texts[1]);
+  return name + "(" + texts[0] + ", " + texts[1] + ")";
+}
+
+// A backslash may only stand before %, _ and itself.
+Status check_like_pattern(const std::string& pattern, char escape) {
+  for (size_t i = 0; i < pattern.size(); ++i) {
+    if (pattern[i] != escape) continue;
+    if (i + 1 == pattern.size()) return error("INVALID_FORMAT.ESC_AT_THE_END", {{"format", "'" + pattern + "'"}});
+    const char next = pattern[++i];
+    if (next != '%' && next != '_' && next != escape) {
+      return error("INVALID_FORMAT.ESC_IN_THE_MIDDLE", {{"format", "'" + pattern + "'"}, {"char", "'" + std::string(1, next) + "'"}});
+    }
+  }
+  return {};
+}
+
+Result<std::string> lower_like(CallWriter& call) {
+  ASSIGN_OR_RETURN(const Texts texts, call.all_arguments());
+  std::string escape = "\\";
+  if (call.size() == 3) {
+    const auto given = call.literal_text(2);
+    if (!given || given->size() != 1) return unsupported("LIKE with an escape that is not one constant character");
+    escape = *given;
+  }
+  const std::string word = call.function == "ilike" ? " ILIKE " : " LIKE ";
+  if (const auto pattern = call.literal_text(1)) {
+    if (const Status status = check_like_pattern(*pattern, escape[0]); !status.ok()) {
+      return call.origin() == nullptr ? status : status.with_context(*call.origin());
+    }
+    if (pattern->find(escape[0]) == std::string::npos) return "(" + texts[0] + word + texts[1] + ")";
+  }
+  return "(" + texts[0] + word + texts[1] + " ESCAPE " + quote_text(escape) + ")";
+}
+
+// Java's regular expressions in RE2's words; what RE2 does not have is refused.
+Result<std::string> regular_expression(const CallWriter& call, size_t index) {
+  const auto pattern = call.literal_text(index);
+  if (!pattern) return unsupported(std::string(call.function) + " with a pattern that is not constant");
+  bool in_class = false;
+  std::string text;
+  for (size_t i = 0; i < pattern->size(); ++i) {
+    const char c = (*pattern)[i];
+    const std::string_view rest = std::string_view(*pattern).substr(i);
+    const auto refuse = [&] { return unsupported("the regular expression " + *pattern); };
+    if (c == '\\' && i + 1 < pattern->size()) {
+      const char next = (*pattern)[i + 1];
+      if ((next >= '1' && next <= '9') || next == 'k' || next == 'G' || next == 'R' || next == 'X' || next == 'Z' || next == 'h' ||
+          next == 'H' || next == 'V' || next == 'N') {
+        return refuse();
+      }
+      text += rest.substr(0, 2);
+      ++i;
+      continue;
+    }
+    if (c == '[') {
+      if (in_class) return refuse();
+      in_class = true;
+    } else if (c == ']') {
+      in_class = false;
+    } else if (in_class && rest.starts_with("&&")) {
+      return refuse();
+    } else if (!in_class) {
+      if (rest.starts_with("(?=") || rest.starts_with("(?!") || rest.starts_with("(?<=") || rest.starts_with("(?<!") ||
+          rest.starts_with("(?>") || rest.starts_with("*+") || rest.starts_with("++") || rest.starts_with("?+") ||
+          rest.starts_with("}+")) {
+        return refuse();
+      }
+      if (rest.starts_with("(?<")) {
+        text += "(?P<";
+        i += 2;
+        continue;
+      }
+    }
+    text += c;
+  }
+  return quote_text(text);
+}
+
+Result<std::string> lower_rlike(CallWriter& call) {
+  ASSIGN_OR_RETURN(const std::string text, call.argument(0));
+  if (call.is_null_literal(1)) return std::string("CAST(NULL AS BOOLEAN)");
+  ASSIGN_OR_RETURN(const std::string pattern, regular_expression(call, 1));
+  return "regexp_matches(" + text + ", " + pattern + ")";
+}
+
+Result<std::string> lower_regexp_replace(CallWriter& call) {
+  ASSIGN_OR_RETURN(const std::string text, call.argument(0));
+  if (call.is_null_literal(1) || call.is_null_literal(2)) return std::string("CAST(NULL AS VARCHAR)");
+  ASSIGN_OR_RETURN(const std::string pattern, regular_expression(call, 1));
+  const auto replacement = call.literal_text(2);
+  if (!replacement) return unsupported("regexp_replace with a replacement that is not constant");
+  std::string translated;
+  for (size_t i = 0; i < replacement->size(); ++i) {
+    const char c = (*replacement)[i];
+    const bool more = i + 1 < replacement->size();
+    if (c == '$' && more && std::isdigit(static_cast<unsigned char>((*replacement)[i + 1]))) {
+      translated += "\\";
+    } else if (c == '\\' && more) {
+      translated += (*replacement)[++i] == '\\' ? "\\\\" : std::string(1, (*replacement)[i]);
+    } else {
+      translated += c;
+    }
+  }
+  return "regexp_replace(" + text + ", " + pattern + ", " + quote_text(translated) + ", 'g')";
+}
+
+Result<std::string> lower_regexp_extract(CallWriter& call) {
+  ASSIGN_OR_RETURN(const std::string text, call.argument(0));
+  ASSIGN_OR_RETURN(const std::string pattern, regular_expression(call, 1));
+  const auto group = call.size() > 2 ? call.literal_integer(2) : std::optional<int64_t>(1);
+  if (!group) return unsupported("regexp_extract with a group that is not constant");
+  const int groups = static_cast<int>(std::count(pattern.begin(), pattern.end(), '(') - [&] {
+    int uncaptured = 0;
+    for (size_t at = pattern.find("(?"); at != std::string::npos; at = pattern.find("(?", at + 2)) ++uncaptured;
+    for (size_t at = pattern.find("\\("); at != std::string::npos; at = pattern.find("\\(", at + 2)) ++uncaptured;
+    return uncaptured;
+  }());
+  if (*group < 0 || *group > groups) {
+    const std::string failure = call.raise("INVALID_PARAMETER_VALUE.REGEX_GROUP_INDEX",
+                                           {{"parameter", "`idx`"},
+                                            {"functionName", "`regexp_extract`"},
+                                            {"groupCount", std::to_string(groups)},
+                                            {"groupIndex", std::to_string(*group)}});
+    return "CASE WHEN regexp_matches(" + text + ", " + pattern + ") THEN " + failure + " WHEN " + text + " IS NOT NULL THEN '' END";
+  }
+  return "regexp_extract(" + text + ", " + pattern + ", " + std::to_string(*group) + ")";
+}
+
+bool is_plain_pattern(const std::string& pattern) { return pattern.find_first_of("\\[](){}.*+?^$|") == std::string::npos; }
+
+Result<std::string> lower_split(CallWriter& call) {
+  ASSIGN_OR_RETURN(const std::string text, call.argument(0));
+  if (call.is_null_literal(1)) return std::string("CAST(NULL AS VARCHAR[])");
+  const auto pattern = call.literal_text(1);
+  if (!pattern) return unsupported("split with a pattern that is not constant");
+  const auto limit = call.size() > 2 ? call.literal_integer(2) : std::optional<int64_t>(-1);
+  if (!limit) return unsupported("split with a limit that is not constant");
+  const bool plain = is_plain_pattern(*pattern);
+  if (*limit > 0) {
+    if (!plain || pattern->empty()) return unsupported("split by a regular expression with a limit");
+    const std::string parts = "str_split(" + text + ", " + quote_text(*pattern) + ")";
+    const std::string count = std::to_string(*limit);
+    const std::string name = call.fresh_name();
+    return "list_transform([" + parts + "], lambda " + name + ": CASE WHEN len(" + name + ") <= " + count + " THEN " + name +
+           " ELSE list_append(list_slice(" + name + ", 1, " + count + " - 1), array_to_string(list_slice(" + name + ", " + count +
+           ", len(" + name + ")), " + quote_text(*pattern) + ")) END)[1]";
+  }
+  if (plain) return "str_split(" + text + ", " + quote_text(*pattern) + ")";
+  ASSIGN_OR_RETURN(const std::string expression, regular_expression(call, 1));
+  return "regexp_split_to_array(" + text + ", " + expression + ")";
+}
+
+Result<std::string> lower_pad(CallWriter& call) {
+  ASSIGN_OR_RETURN(const Texts texts, call.all_arguments());
+  const std::string pad = texts.size() > 2 ? texts[2] : "' '";
+  const std::string name(call.function);
+  const std::string sql = name + "(" + texts[0] + ", " + texts[1] + ", " + pad + ")";
+  const auto width = call.literal_integer(1);
+  const auto filling = texts.size() > 2 ? call.literal_text(2) : std::optional<std::string>(" ");
+  if (width && *width >= 0 && filling && !filling->empty()) return sql;
+  return "CASE WHEN " + texts[0] + " IS NULL OR " + texts[1] + " IS NULL OR " + pad + " IS NULL THEN NULL WHEN " + texts[1] +
+         " <= 0 THEN '' WHEN " + pad + " = '' THEN left(" + texts[0] + ", " + texts[1] + ") ELSE " + sql + " END";
+}
+
+// locate(part, text, from 1): 0 when it is not there, also for a null or non-positive start.
+Result<std::string> lower_locate(CallWriter& call) {
+  ASSIGN_OR_RETURN(const Texts texts, call.all_arguments());
+  if (texts.size() == 2) return cast_to("strpos(" + texts[1] + ", " + texts[0] + ")", "INTEGER");
+  const std::string found = "strpos(substring(" + texts[1] + ", " + texts[2] + "), " + texts[0] + ")";
+  return cast_to("CASE WHEN " + texts[2] + " IS NULL THEN 0 WHEN " + texts[0] + " IS NULL OR " + texts[1] + " IS NULL THEN NULL WHEN " +
+                     texts[2] + " < 1 OR " + texts[2] + " > length(" + texts[1] + ") + 1 THEN 0 WHEN " + found + " = 0 THEN 0 ELSE " + found +
+                     " + " + texts[2] + " - 1 END",
+                 "INTEGER");
+}
+
+Result<std::string> lower_reverse(CallWriter& call) {
+  ASSIGN_OR_RETURN(const std::string value, call.argument(0));
+  return (call.result().is(TypeId::kArray) ? "list_reverse(" : "reverse(") + value + ")";
+}
+
+Result<std::string> lower_initcap(CallWriter& call) {
+  ASSIGN_OR_RETURN(const std::string text, call.argument(0));
+  const std::string name = call.fresh_name();
+  return "array_to_string(list_transform(str_split(lower(" + text + "), ' '), lambda " + name + ": upper(substring(" + name +
+         ", 1, 1)) || substring(" + name + ", 2)), ' ')";
+}
+
+Result<std::string> lower_substring_index(CallWriter& call) {
+  ASSIGN_OR_RETURN(const Texts texts, call.all_arguments());
+  const auto count = call.literal_integer(2);
+  const auto separator = call.literal_text(1);
+  if (!count || !separator) return unsupported("substring_index with a separator or count that is not constant");
+  if (*count == 0 || separator->empty()) return "CASE WHEN " + texts[0] + " IS NOT NULL THEN '' END";
+  const std::string parts = "str_split(" + texts[0] + ", " + texts[1] + ")";
+  const std::string range = *count > 0 ? "1, " + std::to_string(*count) : std::to_string(*count) + ", -1";
+  return "array_to_string(list_slice(" + parts + ", " + range + "), " + texts[1] + ")";
+}
+
+Result<std::string> lower_split_part(CallWriter& call) {
+  ASSIGN_OR_RETURN(const Texts texts, call.all_arguments());
+  const std::string sql = "CASE WHEN " + texts[1] + " = '' THEN CASE WHEN abs(" + texts[2] + ") = 1 THEN " + texts[0] +
+                          " ELSE '' END ELSE split_part(" + texts[0] + ", " + texts[1] + ", " + texts[2] + ") END";
+  const auto index = call.literal_integer(2);
+  if (index && *index != 0) return sql;
+  return "CASE WHEN " + texts[2] + " = 0 AND " + texts[0] + " IS NOT NULL AND " + texts[1] + " IS NOT NULL THEN " +
+         call.raise("INVALID_INDEX_OF_ZERO", {}) + " ELSE " + sql + " END";
+}
+
+Result<std::string> lower_position_test(CallWriter& call) {
+  RETURN_IF_ERROR(only_text(call));
+  ASSIGN_OR_RETURN(const Texts texts, call.all_arguments());
+  const std::string_view name = call.function == "startswith" ? "starts_with" : call.function == "endswith" ? "suffix" : "contains";
+  return std::string(name) + "(" + texts[0] + ", " + texts[1] + ")";
+}
+
+Result<std::string> lower_sha2(CallWriter& call) {
+  ASSIGN_OR_RETURN(const std::string value, call.argument(0));
+  const auto bits = call.literal_integer(1);
+  if (!bits) return unsupported("sha2 with a length that is not constant");
+  if (*bits == 0 || *bits == 256) return "sha256(" + value + ")";
+  if (*bits == 224 || *bits == 384 || *bits == 512) return unsupported("sha2 with " + std::to_string(*bits) + " bits");
+  return std::string("CAST(NULL AS VARCHAR)");
+}
+
+Result<std::string> lower_replace(CallWriter& call) {
+  ASSIGN_OR_RETURN(const Texts texts, call.all_arguments());
+  return "replace(" + texts[0] + ", " + texts[1] + ", " + (texts.size() > 2 ? texts[2] : "''") + ")";
+}
+
+const CallRule kRules[] = {
+    {.function = "concat", .lower = lower_concat},
+    {.function = "concat_ws", .lower = lower_concat_ws},
+    {.function = "substring", .lower = lower_substring},
+    {.function = "left", .lower = lower_left_right},
+    {.function = "right", .lower = lower_left_right},
+    {.function = "length", .lower = lower_length},
+    {.function = "octet_length", .lower = lower_length},
+    {.function = "bit_length", .lower = lower_length},
+    {.function = "upper", .text = "upper(replace({0}, 'ß', 'SS'))"},
+    {.function = "lower", .text = "lower(replace({0}, 'İ', 'i̇'))"},
+    {.function = "initcap", .lower = lower_initcap},
+    {.function = "trim", .lower = lower_trim},
+    {.function = "ltrim", .lower = lower_trim},
+    {.function = "rtrim", .lower = lower_trim},
+    {.function = "btrim", .lower = lower_trim},
+    {.function = "like", .lower = lower_like},
+    {.function = "ilike", .lower = lower_like},
+    {.function = "rlike", .lower = lower_rlike},
+    {.function = "regexp_replace", .lower = lower_regexp_replace},
+    {.function = "regexp_extract", .lower = lower_regexp_extract},
+    {.function = "startswith", .lower = lower_position_test},
+    {.function = "endswith", .lower = lower_position_test},
+    {.function = "contains", .lower = lower_position_test},
+    {.function = "replace", .lower = lower_replace},
+    {.function = "translate", .text = "translate({0}, {1}, {2})"},
+    {.function = "split", .lower = lower_split},
+    {.function = "split_part", .lower = lower_split_part},
+    {.function = "substring_index", .lower = lower_substring_index},
+    {.function = "lpad", .lower = lower_pad},
+    {.function = "rpad", .lower = lower_pad},
+    {.function = "instr", .text = "CAST(strpos({0}, {1}) AS INTEGER)"},
+    {.function = "locate", .lower = lower_locate},
+    {.function = "charindex", .lower = lower_locate},
+    {.function = "reverse", .lower = lower_reverse},
+    {.function = "repeat", .text = "repeat({0}, CAST({1} AS BIGINT))"},
+    {.function = "ascii", .text = "ascii({0})", .cast = true},
+    {.function = "chr", .text = "CASE WHEN {0} < 0 THEN '' ELSE chr(CAST({0} & 255 AS INTEGER)) END"},
+    {.function = "space", .text = "repeat(' ', CAST({0} AS BIGINT))"},
+    {.function = "levenshtein", .text = "levenshtein({0}, {1})", .cast = true},
+    {.function = "md5", .text = "md5({0})"},
+    {.function = "sha1", .text = "sha1({0})"},
+    {.function = "sha2", .lower = lower_sha2},
+    {.function = "hex", .text = "hex({0})"},
+    {.function = "unhex", .text = "TRY(from_hex({0}))"},
+    {.function = "bin", .text = "bin({0})"},
+    {.function = "base64", .text = "to_base64({0})"},
+    {.function = "unbase64", .text = "from_base64({0})"},
+};
+
+}  // namespace
+
+RuleTable string_rules() { return {std::begin(kRules), std::end(kRules)}; }
+
+}  // namespace deuteron::relational

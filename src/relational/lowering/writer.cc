@@ -1,0 +1,130 @@
+#include <algorithm>
+
+#include "relational/lowering/call_writer.h"
+
+namespace deuteron::relational {
+
+using plan::resolved::AggregateCall;
+using plan::resolved::Call;
+using plan::resolved::Cast;
+using plan::resolved::ColumnReference;
+using plan::resolved::ExpressionPtr;
+using plan::resolved::Expressions;
+using plan::resolved::GetField;
+using plan::resolved::Lambda;
+using plan::resolved::Literal;
+using plan::resolved::Window;
+using types::DataType;
+using types::TypeId;
+
+namespace {
+
+// {a, b} IN (…) of several values compares structs; their fields need no names of the user's.
+Result<std::string> row_of(ExpressionWriter& writer, const Expressions& values) {
+  std::string text;
+  for (const ExpressionPtr& value : values) {
+    ASSIGN_OR_RETURN(const std::string sql, writer.write(value));
+    text += (text.empty() ? "" : ", ") + sql;
+  }
+  return values.size() == 1 ? text : "(" + text + ")";
+}
+
+}  // namespace
+
+Result<std::string> ExpressionWriter::write(const ExpressionPtr& expression) {
+  ASSIGN_OR_RETURN(Written written, write_node(expression));
+  if (expression->type.is(TypeId::kDecimal) && !written.type.same_type(expression->type)) {
+    return cast_to(written.sql, expression->type);
+  }
+  return std::move(written.sql);
+}
+
+Result<Written> ExpressionWriter::write_loose(const ExpressionPtr& expression) { return write_node(expression); }
+
+Result<std::string> ExpressionWriter::write_key(const ExpressionPtr& expression) {
+  ASSIGN_OR_RETURN(Written written, write_node(expression));
+  if (expression->type.is(TypeId::kDouble)) return "(" + written.sql + " + CAST(0 AS DOUBLE))";
+  if (expression->type.is(TypeId::kFloat)) return "(" + written.sql + " + CAST(0 AS FLOAT))";
+  return std::move(written.sql);
+}
+
+Result<std::string> ExpressionWriter::write_sort_key(const plan::resolved::SortKey& key) {
+  ASSIGN_OR_RETURN(const Written written, write_node(key.expression));
+  if (std::holds_alternative<Literal>(key.expression->node)) {
+    // A bare number would be taken as the position of a column.
+    return "(" + written.sql + " IS NULL)";
+  }
+  return written.sql + (key.ascending ? " ASC" : " DESC") + (key.nulls_first ? " NULLS FIRST" : " NULLS LAST");
+}
+
+Result<Written> ExpressionWriter::write_node(const ExpressionPtr& expression) {
+  const DataType& type = expression->type;
+  if (const auto* literal = std::get_if<Literal>(&expression->node)) {
+    ASSIGN_OR_RETURN(std::string sql, write_literal(literal->value, type));
+    return Written{std::move(sql), type};
+  }
+  if (const auto* column = std::get_if<ColumnReference>(&expression->node)) {
+    if (const auto parameter = lambda_parameters_.find(column->id); parameter != lambda_parameters_.end()) {
+      return Written{parameter->second, type};
+    }
+    ASSIGN_OR_RETURN(std::string name, relations_.name_of(column->id));
+    return Written{std::move(name), relations_.actual_type(column->id, type)};
+  }
+  if (const auto* call = std::get_if<Call>(&expression->node)) return write_call(expression, *call);
+  if (const auto* cast = std::get_if<Cast>(&expression->node)) {
+    const Expressions arguments = {cast->child};
+    CallWriter call(*this, *expression, arguments, "cast", cast->mode != plan::CastMode::kLegacy);
+    ASSIGN_OR_RETURN(const Written child, write_node(cast->child));
+    const DataType& from = child.type;
+    if (from.is(TypeId::kDecimal) && type.is(TypeId::kDecimal) && from.scale() == type.scale() &&
+        cast->child->type.precision() <= type.precision()) {
+      return child;  // only the precision grows: left to whoever needs the exact carrier
+    }
+    ASSIGN_OR_RETURN(std::string sql, write_cast(call, child.sql, from, type, cast->mode));
+    return Written{std::move(sql), type};
+  }
+  if (const auto* aggregate = std::get_if<AggregateCall>(&expression->node)) return write_aggregate(expression, *aggregate, "");
+  if (const auto* window = std::get_if<Window>(&expression->node)) return write_window(expression, *window);
+  if (const auto* field = std::get_if<GetField>(&expression->node)) {
+    ASSIGN_OR_RETURN(const std::string child, write(field->child));
+    const std::string& name = field->child->type.fields()[static_cast<size_t>(field->ordinal)].name;
+    return Written{"struct_extract(" + child + ", " + quote_text(name) + ")", type};
+  }
+  if (const auto* lambda = std::get_if<Lambda>(&expression->node)) return write_lambda(*lambda);
+  if (const auto* scalar = std::get_if<plan::resolved::ScalarSubquery>(&expression->node)) {
+    ASSIGN_OR_RETURN(const std::string query, relations_.write_subquery(scalar->plan));
+    return Written{"(" + query + ")", type};
+  }
+  if (const auto* exists = std::get_if<plan::resolved::ExistsSubquery>(&expression->node)) {
+    ASSIGN_OR_RETURN(const std::string query, relations_.write_subquery(exists->plan));
+    return Written{"EXISTS (" + query + ")", type};
+  }
+  if (const auto* in = std::get_if<plan::resolved::InSubquery>(&expression->node)) {
+    ASSIGN_OR_RETURN(const std::string query, relations_.write_subquery(in->plan));
+    ASSIGN_OR_RETURN(const std::string values, row_of(*this, in->values));
+    return Written{"(" + values + " IN (" + query + "))", type};
+  }
+  return internal_error("this expression cannot stand in a relational fragment");
+}
+
+Result<Written> ExpressionWriter::write_lambda(const Lambda& lambda) {
+  std::string parameters;
+  for (const auto& parameter : lambda.parameters) {
+    const std::string name = "p" + std::to_string(++next_name_);
+    lambda_parameters_[parameter.id] = name;
+    parameters += (parameters.empty() ? "" : ", ") + name;
+  }
+  ASSIGN_OR_RETURN(const std::string body, write(lambda.body));
+  for (const auto& parameter : lambda.parameters) lambda_parameters_.erase(parameter.id);
+  return Written{"lambda " + parameters + ": " + body, lambda.body->type};
+}
+
+Result<Written> ExpressionWriter::write_call(const ExpressionPtr& expression, const Call& call) {
+  const CallRule* rule = find_call_rule(call.function);
+  if (rule == nullptr) return unsupported("the function " + call.function);
+  ASSIGN_OR_RETURN([[maybe_unused]] const std::string carrier, carrier_of(expression->type));
+  CallWriter context(*this, *expression, call.arguments, call.function, call.ansi);
+  return apply_rule(*rule, context);
+}
+
+}  // namespace deuteron::relational
