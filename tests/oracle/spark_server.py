@@ -9,6 +9,7 @@ Run as a program it serves until it is interrupted:  python3 tests/oracle/spark_
 
 import argparse
 import os
+import re
 import shutil
 import signal
 import socket
@@ -19,7 +20,7 @@ import time
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-SPARK_VERSION = "4.2.1"
+SPARK_VERSION = re.search(r"^pyspark==(\S+)", (REPOSITORY / "python/peers.txt").read_text(), re.M)[1]
 START_TIMEOUT_S = 120
 STOP_TIMEOUT_S = 20
 SETTINGS = {

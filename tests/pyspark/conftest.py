@@ -35,9 +35,11 @@ def pytest_configure(config):
 
 
 def pytest_collection_modifyitems(config, items):
+    here = Path(__file__).parent
+    items = [item for item in items if here in item.path.parents]
     for module in {item.module for item in items}:
         cloudpickle.register_pickle_by_value(module)  # workers cannot import the tests
-    if config.getoption("--target") == "deuteron":
+    if config.getoption("--target", "deuteron") == "deuteron":
         return
     for item in items:
         if item.get_closest_marker("deuteron"):
@@ -47,7 +49,7 @@ def pytest_collection_modifyitems(config, items):
 @pytest.fixture(scope="session")
 def server(request, tmp_path_factory):
     """The server of this test process. Tests that harm a server start their own one with `DeuteronServer`."""
-    target = request.config.getoption("--target")
+    target = request.config.getoption("--target", "deuteron")
     if target == "deuteron":
         with DeuteronServer(tmp_path_factory.mktemp("server")) as running:
             yield running

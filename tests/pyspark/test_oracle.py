@@ -37,5 +37,5 @@ def session_of(remote):
 def test_answer(session_of, request, case_file, case, expected):
     assert expected is not None, f"no recorded answer: run tests/oracle/record.py --missing {case_file.path.stem}"
     answer = cases.run_case(session_of(case_file), case)
-    nullability = request.config.getoption("--nullability")
+    nullability = request.config.getoption("--nullability", False)
     assert cases.comparable(answer, nullability) == cases.comparable(expected, nullability)

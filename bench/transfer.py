@@ -1,0 +1,60 @@
+"""Data through Python and to the client."""
+
+import statistics
+import time
+
+import numpy
+import pyarrow
+import pyarrow.parquet
+from table import Row
+
+
+def doubles(folder, rows, columns, seed):
+    """A Parquet file of random doubles, and the sum of all of them."""
+    path = folder / f"doubles-{rows}x{columns}-{seed}.parquet"
+    random = numpy.random.default_rng(seed)
+    data = {f"c{index}": random.random(rows) for index in range(columns)}
+    if not path.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        pyarrow.parquet.write_table(pyarrow.table(data), path, row_group_size=128 * 1024)
+    return path, sum(float(column.sum()) for column in data.values())
+
+
+def sum_everything(batches):
+    import pyarrow
+    import pyarrow.compute
+
+    total = 0.0
+    for batch in batches:
+        total += sum(pyarrow.compute.sum(column).as_py() or 0.0 for column in batch.columns)
+    yield pyarrow.RecordBatch.from_pydict({"total": [total]})
+
+
+def interleaved(sessions, action, repeat):
+    """{name: median seconds}, the servers by turns."""
+    seconds = {name: [] for name in sessions}
+    for _ in range(repeat + 1):
+        for name, server in sessions.items():
+            session = server.connect()
+            start = time.perf_counter()
+            action(session)
+            seconds[name].append(time.perf_counter() - start)
+    return {name: statistics.median(values[1:]) for name, values in seconds.items()}
+
+
+def measure(options, running):
+    path, expected = doubles(options.data, options.rows, options.columns, options.seed)
+    size = options.rows * options.columns * 8
+    sessions = {name: running(name) for name in ["deuteron", "sail", *(["spark"] if options.spark else [])]}
+
+    def through_python(session):
+        rows = session.read.parquet(str(path)).mapInArrow(sum_everything, "total double").collect()
+        assert abs(sum(row.total for row in rows) - expected) < 1e-6 * expected
+
+    def to_client(session):
+        assert session.read.parquet(str(path)).toArrow().num_rows == options.rows
+
+    rates = {name: size / seconds / (1 << 30) for name, seconds in interleaved(sessions, through_python, options.repeat).items()}
+    yield Row(f"mapInArrow sums {options.rows:,} × {options.columns} doubles from Parquet", rates.pop("deuteron"), "GiB/s", 1.5, False, rates)
+    rates = {name: size / seconds / 1e9 for name, seconds in interleaved(sessions, to_client, options.repeat).items()}
+    yield Row(f"toArrow() of {size / 1e6:.0f} MB", rates.pop("deuteron"), "GB/s", 0.4, False, rates)
