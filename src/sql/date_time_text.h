@@ -1,0 +1,24 @@
+// Dates and timestamps as text, the forms that Spark's typed literals take. Thread-safe.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace deuteron::sql {
+
+// Days since 1970-01-01 of yyyy, yyyy-m, yyyy-m-d; what follows a blank or a T behind the day is ignored.
+std::optional<int64_t> parse_date(std::string_view text);
+
+struct TimestampText {
+  int64_t local_microseconds = 0;  // since 1970-01-01 of the local clock
+  bool has_zone = false;           // the text ends in a zone: `offset_seconds`, or a `region` such as Europe/Paris
+  int64_t offset_seconds = 0;
+  std::string region;
+};
+
+// yyyy-m-d[T| ][h:m[:s[.fraction]]][zone]
+std::optional<TimestampText> parse_timestamp(std::string_view text);
+
+}  // namespace deuteron::sql
