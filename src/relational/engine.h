@@ -32,7 +32,8 @@ struct RunContext {
   std::map<int64_t, exchange::StageOutputPtr> inputs;  // by ExchangeScan::exchange_id
   std::map<std::string, std::string> settings;         // the session's; only spark.sql.files.* and write settings are read
   std::string time_zone = "UTC";
-  int32_t default_parallelism = 1;                      // slots; used by Spark's rule that splits files
+  std::string owner;                // the session: its slabs are never given to another
+  int32_t default_parallelism = 1;  // slots; used by Spark's rule that splits files
   // Share of the work done, 0 to 1, now and then, from the calling thread. May be empty.
   std::function<void(double share)> on_progress;
 };
@@ -58,6 +59,9 @@ struct ColumnGroupRequest {
 struct MaterializeRequest {
   Distribution distribution = Distribution::kAsPlanned;
   int32_t partitions = 0;                          // 0: as the fragment says
+  // For stages whose partitions nobody can count (no gang, no positional function): when the fragment says fewer and row groups
+  // or rows allow it, it is cut into this many.
+  int32_t at_least = 0;
   std::vector<plan::resolved::ColumnId> keys;      // of kHash: columns of the fragment's output
   bool stream_per_key = false;                     // kHash: each set of rows with equal keys is an Arrow stream of its own
   std::vector<ColumnGroupRequest> groups;          // empty: one group of all columns, kFlat
@@ -86,7 +90,7 @@ class Engine {
   virtual Result<exchange::StageOutputPtr> materialize(const plan::resolved::RelationPtr& fragment, const RunContext& context,
                                                        const MaterializeRequest& request, CancelToken& cancel) = 0;
 
-  // How many partitions materialize(kAsPlanned) makes of this fragment.
+  // How many partitions materialize(kAsPlanned) makes of this fragment, `at_least` being 0.
   virtual Result<int32_t> partition_count(const plan::resolved::RelationPtr& fragment, const RunContext& context) = 0;
 
   // At most `limit` rows (-1: all) of a fragment whose columns are strings, for show(); null where nullopt.

@@ -13,8 +13,8 @@ namespace deuteron::relational {
 
 // DuckDB's type of a column, asked once per query.
 struct SourceType {
-  duckdb_type id = DUCKDB_TYPE_INVALID;
-  duckdb_type internal = DUCKDB_TYPE_INVALID;  // of decimals: the integer that holds them
+  ::duckdb_type id = DUCKDB_TYPE_INVALID;
+  ::duckdb_type internal = DUCKDB_TYPE_INVALID;  // of decimals: the integer that holds them
   std::vector<SourceType> children;
 
   static SourceType of(duckdb_logical_type type);

@@ -1,0 +1,169 @@
+#include <gtest/gtest.h>
+
+#include <cstring>
+
+#include <nanoarrow/nanoarrow.h>
+
+#include "exchange/arrow_schema.h"
+#include "exchange/stream_reader.h"
+#include "exchange/stream_writer.h"
+
+namespace deuteron::exchange {
+namespace {
+
+using types::DataType;
+using types::TypeId;
+
+types::Schema long_and_string() {
+  return {{"n", DataType(TypeId::kLong), true, ""}, {"s", DataType(TypeId::kString), true, ""}};
+}
+
+void add_row(std::vector<ColumnBuilder>& columns, int64_t number, const std::string& text, bool null) {
+  std::memcpy(columns[0].values.extend(8), &number, 8);
+  columns[0].add_valid(1);
+  const int32_t end = columns[1].last_offset() + (null ? 0 : static_cast<int32_t>(text.size()));
+  if (!null) std::memcpy(columns[1].values.extend(text.size()), text.data(), text.size());
+  *columns[1].extend_offsets(1) = end;
+  if (null) {
+    columns[1].add_null();
+  } else {
+    columns[1].add_valid(1);
+  }
+}
+
+StreamFormatPtr make_format(Layout layout) {
+  auto format = StreamFormat::make(long_and_string(), layout, "UTC");
+  EXPECT_TRUE(format.ok());
+  return *format;
+}
+
+Stream write_stream(StreamWriter& writer, int64_t rows) {
+  for (int64_t i = 0; i < rows; ++i) {
+    const auto room = writer.room();
+    EXPECT_TRUE(room.ok()) << room.status().to_string();
+    add_row(writer.columns(), i, "text " + std::to_string(i), i % 3 == 0);
+    writer.added(1);
+  }
+  auto stream = writer.finish();
+  EXPECT_TRUE(stream.ok());
+  return *stream;
+}
+
+void expect_rows(const Stream& stream, Layout layout, int64_t rows) {
+  const auto bytes = stream.region.bytes();
+  ASSERT_TRUE(bytes.ok());
+  EXPECT_EQ(stream.region.offset % 64, 0u);
+  const auto reader = StreamReader::open(*bytes);
+  ASSERT_TRUE(reader.ok()) << reader.status().to_string();
+  EXPECT_EQ(reader->rows(), rows);
+  auto decoder = BatchDecoder::make(*reader);
+  ASSERT_TRUE(decoder.ok());
+  int64_t expected = 0;
+  for (size_t batch = 0; batch < reader->batches(); ++batch) {
+    const auto decoded = decoder->decode(batch);
+    ASSERT_TRUE(decoded.ok()) << decoded.status().to_string();
+    const ArrowArrayView* view = layout == Layout::kFlat ? *decoded : (*decoded)->children[0];
+    for (int64_t row = 0; row < view->length; ++row, ++expected) {
+      ASSERT_EQ(ArrowArrayViewGetIntUnsafe(view->children[0], row), expected);
+      ASSERT_EQ(ArrowArrayViewIsNull(view->children[1], row) != 0, expected % 3 == 0);
+      if (expected % 3 == 0) continue;
+      const ArrowStringView text = ArrowArrayViewGetStringUnsafe(view->children[1], row);
+      ASSERT_EQ(std::string(text.data, static_cast<size_t>(text.size_bytes)), "text " + std::to_string(expected));
+    }
+  }
+  EXPECT_EQ(expected, rows);
+}
+
+TEST(StreamWriter, WritesWhatTheReaderReads) {
+  for (const Layout layout : {Layout::kFlat, Layout::kStructColumn}) {
+    for (const int64_t rows : {0, 1, 7, 300000}) {
+      StreamWriter writer(SharedMemory::create({}), "s", make_format(layout));
+      expect_rows(write_stream(writer, rows), layout, rows);
+    }
+  }
+}
+
+TEST(StreamWriter, PacksStreamsAndCutsBatches) {
+  StreamWriter writer(SharedMemory::create({}), "s", make_format(Layout::kFlat), 100);
+  const Stream first = write_stream(writer, 250);
+  const Stream second = write_stream(writer, 10);
+  EXPECT_EQ(first.region.slab, second.region.slab);
+  expect_rows(first, Layout::kFlat, 250);
+  expect_rows(second, Layout::kFlat, 10);
+  EXPECT_EQ(StreamReader::open(*first.region.bytes())->batches(), 3u);
+}
+
+TEST(StreamWriter, SpillsOverTheBudget) {
+  const auto memory = SharedMemory::create({.budget_bytes = 16 << 20, .pooled_bytes = 0, .spill_directory = "/tmp"});
+  StreamWriter writer(memory, "s", make_format(Layout::kFlat));
+  const Stream stream = write_stream(writer, 1500000);
+  EXPECT_TRUE(stream.region.slab->is_spilled());
+  EXPECT_GT(memory->usage().bytes_spilled, 0u);
+  expect_rows(stream, Layout::kFlat, 1500000);
+}
+
+TEST(SharedMemory, ReusesSlabsOfTheSameOwnerOnly) {
+  const auto memory = SharedMemory::create({.budget_bytes = 1 << 30, .pooled_bytes = 1 << 28, .spill_directory = ""});
+  int64_t id = 0;
+  {
+    const SlabPtr slab = *memory->acquire("a", 1);
+    ASSERT_TRUE(slab->grow(1 << 20).ok());
+    id = slab->id();
+  }
+  EXPECT_NE((*memory->acquire("b", 1))->id(), id);
+  {
+    const SlabPtr again = *memory->acquire("a", 1);
+    EXPECT_EQ(again->id(), id);
+    memory->retire(id);
+  }
+  EXPECT_NE((*memory->acquire("a", 1))->id(), id);
+  memory->drop_owner("a");
+  memory->drop_owner("b");
+  EXPECT_EQ(memory->usage().slabs, 0);
+}
+
+TEST(StreamReader, RefusesBrokenBytes) {
+  StreamWriter writer(SharedMemory::create({}), "s", make_format(Layout::kFlat));
+  const Stream stream = write_stream(writer, 1000);
+  const std::string whole(*stream.region.bytes());
+  // Cut anywhere: an error or fewer rows, never a crash.
+  for (size_t length = 0; length < whole.size(); length += 13) {
+    const auto reader = StreamReader::open(std::string_view(whole).substr(0, length));
+    if (reader.ok()) {
+      EXPECT_EQ(reader->rows(), 0);
+    }
+  }
+  // Each byte of the metadata and of the first offsets turned over.
+  for (size_t at = 0; at < std::min<size_t>(whole.size(), 12000); ++at) {
+    std::string changed = whole;
+    changed[at] = static_cast<char>(changed[at] ^ 0xFF);
+    const auto reader = StreamReader::open(changed);
+    if (!reader.ok()) continue;
+    auto decoder = BatchDecoder::make(*reader);
+    if (!decoder.ok()) continue;
+    for (size_t batch = 0; batch < reader->batches(); ++batch) (void)decoder->decode(batch);
+  }
+}
+
+TEST(ArrowSchema, ComesBackAsItWent) {
+  const types::Schema schema = {
+      {"a", DataType(TypeId::kTimestamp), true, ""},
+      {"b", DataType(TypeId::kTimestampNtz), false, ""},
+      {"c", DataType::decimal(12, 3), true, ""},
+      {"d", DataType::array(DataType(TypeId::kString), false), true, ""},
+      {"e", DataType::map(DataType(TypeId::kString), DataType::structure({{"x", DataType(TypeId::kDouble), true, ""}})), true, ""},
+      {"f", DataType::day_time_interval(), true, ""},
+      {"g", DataType::year_month_interval(), true, ""},
+      {"h", DataType(), true, ""},
+      {"i", DataType(TypeId::kBinary), true, ""},
+  };
+  const auto format = StreamFormat::make(schema, Layout::kFlat, "Europe/Berlin");
+  ASSERT_TRUE(format.ok());
+  const EncodedBatch batch = encode_batch(**format, (*format)->make_columns(), 0);
+  const auto back = schema_of_stream(batch.ipc_stream);
+  ASSERT_TRUE(back.ok()) << back.status().to_string();
+  EXPECT_EQ(*back, schema);
+}
+
+}  // namespace
+}  // namespace deuteron::exchange

@@ -1,0 +1,214 @@
+#include "relational/database.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <string_view>
+#include <thread>
+#include <utility>
+
+#include "relational/kernels/registry.h"
+
+namespace deuteron::relational {
+
+namespace {
+
+constexpr size_t kIdleConnections = 32;
+
+struct ConfigDeleter {
+  void operator()(duckdb_config config) const { duckdb_destroy_config(&config); }
+};
+
+std::string default_memory_limit() {
+  const auto bytes = static_cast<uint64_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
+  return std::to_string(bytes / 2 / 1024 / 1024) + "MiB";
+}
+
+// A path that FAILED_READ_FILE names: DuckDB writes it between quotes.
+std::string quoted_part(std::string_view message) {
+  for (const char quote : {'"', '\''}) {
+    const size_t begin = message.find(quote);
+    const size_t end = begin == std::string_view::npos ? begin : message.find(quote, begin + 1);
+    if (end != std::string_view::npos) return std::string(message.substr(begin + 1, end - begin - 1));
+  }
+  return "";
+}
+
+}  // namespace
+
+Connection::~Connection() {
+  if (handle_ == nullptr) return;
+  {
+    const std::lock_guard lock(database_->mutex_);
+    if (database_->idle_.size() < kIdleConnections) {
+      database_->idle_.push_back(handle_);
+      return;
+    }
+  }
+  duckdb_disconnect(&handle_);
+}
+
+Result<std::unique_ptr<Database>> Database::open(const EngineOptions& options) {
+  std::unique_ptr<Database> database(new Database);
+  database->threads_ = options.threads > 0 ? options.threads : std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+  duckdb_config raw = nullptr;
+  if (duckdb_create_config(&raw) != DuckDBSuccess) return internal_error("DuckDB: no configuration");
+  const std::unique_ptr<std::remove_pointer_t<duckdb_config>, ConfigDeleter> config(raw);
+  const std::string memory =
+      options.memory_limit_bytes == 0 ? default_memory_limit() : std::to_string(options.memory_limit_bytes / 1024 / 1024) + "MiB";
+  const std::string directory = (options.spill_directory.empty() ? "/tmp" : options.spill_directory) + "/duckdb-spill";
+  const std::pair<const char*, std::string> settings[] = {
+      {"threads", std::to_string(database->threads_)},
+      {"memory_limit", memory},
+      {"temp_directory", directory},
+      {"autoinstall_known_extensions", "false"},
+      {"autoload_known_extensions", "false"},
+      {"allow_community_extensions", "false"},
+      {"preserve_insertion_order", "true"},
+      {"enable_object_cache", "true"},
+      {"errors_as_json", "false"},
+  };
+  for (const auto& [name, value] : settings) {
+    if (duckdb_set_config(raw, name, value.c_str()) != DuckDBSuccess) {
+      return internal_error(std::string("DuckDB does not know the setting ") + name);
+    }
+  }
+  char* message = nullptr;
+  if (duckdb_open_ext(":memory:", &database->handle_, raw, &message) != DuckDBSuccess) {
+    Status status = internal_error(std::string("DuckDB cannot start: ") + (message == nullptr ? "" : message));
+    duckdb_free(message);
+    return status;
+  }
+  // Timestamps are micros of UTC for DuckDB; the session's zone is the expression writer's business.
+  for (const char* sql : {"SET GLOBAL TimeZone='UTC'", "SET GLOBAL streaming_buffer_size='16MB'", "SET GLOBAL scalar_subquery_error_on_multiple_rows=true",
+                          "SET GLOBAL enable_progress_bar=false", "SET GLOBAL max_expression_depth=4000",
+                          "SET GLOBAL parquet_metadata_cache=true"}) {
+    const Status status = database->execute(sql);
+    if (!status.ok() && std::string_view(sql).find("parquet_metadata_cache") == std::string_view::npos) return status;
+  }
+  return database;
+}
+
+Database::~Database() {
+  for (duckdb_connection& connection : idle_) duckdb_disconnect(&connection);
+  duckdb_close(&handle_);
+}
+
+Result<Connection> Database::connect() {
+  {
+    const std::lock_guard lock(mutex_);
+    if (!idle_.empty()) {
+      duckdb_connection handle = idle_.back();
+      idle_.pop_back();
+      return Connection(this, handle);
+    }
+  }
+  duckdb_connection handle = nullptr;
+  if (duckdb_connect(handle_, &handle) != DuckDBSuccess) return internal_error("DuckDB gives no connection");
+  return Connection(this, handle);
+}
+
+Status Database::ensure_kernels(const std::set<std::string>& names) {
+  if (names.empty()) return Status();
+  const std::lock_guard lock(kernel_mutex_);
+  for (const std::string& name : names) {
+    if (kernels_.contains(name)) continue;
+    ASSIGN_OR_RETURN(const Connection connection, connect());
+    RETURN_IF_ERROR(register_kernel(connection.handle(), name));
+    kernels_.insert(name);
+  }
+  return Status();
+}
+
+Status Database::execute(const std::string& sql) {
+  ASSIGN_OR_RETURN(const Connection connection, connect());
+  duckdb_result result{};
+  const bool ok = duckdb_query(connection.handle(), sql.c_str(), &result) == DuckDBSuccess;
+  Status status;
+  if (!ok) {
+    const char* message = duckdb_result_error(&result);
+    status = status_of({duckdb_result_error_type(&result), message == nullptr ? "" : message, false});
+  }
+  duckdb_destroy_result(&result);
+  return status;
+}
+
+Statement::~Statement() {
+  registration_ = CancelToken::Registration();
+  if (chunk_ != nullptr) duckdb_destroy_data_chunk(&chunk_);
+  if (has_result_) duckdb_destroy_result(&result_);
+  if (prepared_ != nullptr) duckdb_destroy_prepare(&prepared_);
+}
+
+bool Statement::fail(duckdb_error_type type, const char* message) {
+  failed_ = true;
+  failure_ = {type, message == nullptr ? "" : message, cancel_.cancelled() || type == DUCKDB_ERROR_INTERRUPT};
+  return false;
+}
+
+bool Statement::start(const std::string& sql) {
+  if (cancel_.cancelled()) return fail(DUCKDB_ERROR_INTERRUPT, "cancelled");
+  if (duckdb_prepare(connection_.handle(), sql.c_str(), &prepared_) != DuckDBSuccess) {
+    return fail(DUCKDB_ERROR_BINDER, duckdb_prepare_error(prepared_));
+  }
+  duckdb_pending_result pending = nullptr;
+  if (duckdb_pending_prepared_streaming(prepared_, &pending) != DuckDBSuccess) {
+    fail(DUCKDB_ERROR_INVALID, duckdb_pending_error(pending));
+    duckdb_destroy_pending(&pending);
+    return false;
+  }
+  // DuckDB forgets an interrupt when a query starts; from here on it does not.
+  registration_ = cancel_.on_cancel([handle = connection_.handle()] { duckdb_interrupt(handle); });
+  const bool ok = duckdb_execute_pending(pending, &result_) == DuckDBSuccess;
+  has_result_ = true;
+  if (!ok) fail(duckdb_result_error_type(&result_), duckdb_result_error(&result_));
+  duckdb_destroy_pending(&pending);
+  if (!ok) return false;
+  for (idx_t column = 0; column < duckdb_column_count(&result_); ++column) {
+    duckdb_logical_type type = duckdb_column_logical_type(&result_, column);
+    sources_.push_back(SourceType::of(type));
+    duckdb_destroy_logical_type(&type);
+  }
+  return true;
+}
+
+duckdb_data_chunk Statement::next() {
+  if (failed_) return nullptr;
+  if (chunk_ != nullptr) duckdb_destroy_data_chunk(&chunk_);
+  if (cancel_.cancelled()) {
+    fail(DUCKDB_ERROR_INTERRUPT, "cancelled");
+    return nullptr;
+  }
+  chunk_ = duckdb_fetch_chunk(result_);
+  if (chunk_ == nullptr) {
+    const char* message = duckdb_result_error(&result_);
+    if (message != nullptr && message[0] != '\0') fail(duckdb_result_error_type(&result_), message);
+  }
+  return chunk_;
+}
+
+Status status_of(const EngineFailure& failure) {
+  if (failure.cancelled) return cancelled();
+  switch (failure.type) {
+    case DUCKDB_ERROR_INTERRUPT: return cancelled();
+    case DUCKDB_ERROR_OUT_OF_MEMORY:
+      return error("OUT_OF_MEMORY", {{"message", failure.message}});
+    case DUCKDB_ERROR_IO:
+    case DUCKDB_ERROR_HTTP:
+    case DUCKDB_ERROR_PERMISSION: {
+      const std::string path = quoted_part(failure.message);
+      return error("FAILED_READ_FILE", {{"path", path.empty() ? failure.message : path}, {"message", failure.message}});
+    }
+    default: break;
+  }
+  // Files that break off say so in many ways, always with the file's name.
+  const std::string_view message = failure.message;
+  if (message.find("arquet") != std::string_view::npos || message.find("read_csv") != std::string_view::npos ||
+      message.find("Malformed JSON") != std::string_view::npos || message.find("Snappy") != std::string_view::npos) {
+    const std::string path = quoted_part(message);
+    return error("FAILED_READ_FILE", {{"path", path}, {"message", failure.message}});
+  }
+  return internal_error("DuckDB: " + failure.message);
+}
+
+}  // namespace deuteron::relational

@@ -1,0 +1,142 @@
+#include "relational/engine.h"
+
+#include <algorithm>
+#include <atomic>
+#include <mutex>
+#include <thread>
+
+#include "exchange/stream_writer.h"
+#include "relational/database.h"
+#include "relational/file_source.h"
+#include "relational/fragment_run.h"
+#include "relational/materialize.h"
+#include "relational/scan_function.h"
+#include "relational/writing.h"
+
+namespace deuteron::relational {
+
+namespace {
+
+using exchange::ColumnBuilder;
+using exchange::StreamFormat;
+using exchange::StreamFormatPtr;
+using plan::resolved::RelationPtr;
+
+// What a client gets at once.
+constexpr uint64_t kClientBatchBytes = uint64_t{4} << 20;
+constexpr int64_t kClientBatchRows = int64_t{1} << 20;
+
+uint64_t heap_bytes(const std::vector<ColumnBuilder>& columns) {
+  uint64_t bytes = 0;
+  for (const ColumnBuilder& column : columns) bytes += column.heap_bytes();
+  return bytes;
+}
+
+class DuckEngine : public Engine {
+ public:
+  DuckEngine(std::unique_ptr<Database> database, std::shared_ptr<exchange::SharedMemory> memory)
+      : database_(std::move(database)), memory_(std::move(memory)), files_(*database_) {}
+
+  Status start() {
+    ASSIGN_OR_RETURN(const Connection connection, database_->connect());
+    return register_scan_function(connection.handle(), scans_);
+  }
+
+  Status query(const RelationPtr& fragment, const RunContext& context, const BatchSink& sink, CancelToken& cancel) override;
+  Result<exchange::StageOutputPtr> materialize(const RelationPtr& fragment, const RunContext& context, const MaterializeRequest& request,
+                                               CancelToken& cancel) override {
+    return relational::materialize(parts(), memory_, fragment, context, request, cancel);
+  }
+  Result<int32_t> partition_count(const RelationPtr& fragment, const RunContext& context) override {
+    return relational::partition_count(parts(), fragment, context);
+  }
+  Result<std::vector<TextRow>> collect_text(const RelationPtr& fragment, const RunContext& context, int64_t limit,
+                                            CancelToken& cancel) override;
+  Status write(const RelationPtr& fragment, const RunContext& context, const WriteRequest& request, CancelToken& cancel) override {
+    return write_files(parts(), fragment, context, request, cancel);
+  }
+  Result<std::string> explain(const RelationPtr& fragment, const RunContext& context) override {
+    ASSIGN_OR_RETURN(const auto run, FragmentRun::make(parts(), fragment, context));
+    return run->sql();
+  }
+  catalog::FileSchemaReader& files() override { return files_; }
+
+ private:
+  EngineParts parts() { return {*database_, scans_, files_}; }
+
+  std::unique_ptr<Database> database_;
+  std::shared_ptr<exchange::SharedMemory> memory_;
+  ScanRegistry scans_;
+  FileSources files_;
+};
+
+Status DuckEngine::query(const RelationPtr& fragment, const RunContext& context, const BatchSink& sink, CancelToken& cancel) {
+  ASSIGN_OR_RETURN(const StreamFormatPtr format,
+                   StreamFormat::make(to_schema(fragment->output), exchange::Layout::kFlat, context.time_zone));
+  ASSIGN_OR_RETURN(const auto run, FragmentRun::make(parts(), fragment, context));
+  ASSIGN_OR_RETURN(const Connection connection, database_->connect());
+  Statement statement(connection, cancel);
+  if (!statement.start(run->sql())) return run->status_of(statement.failure(), cancel);
+  std::vector<ColumnBuilder> columns = format->make_columns();
+  if (statement.columns() < columns.size()) return internal_error("DuckDB gave fewer columns than the plan has");
+  int64_t rows = 0;
+  bool sent = false;
+  const auto send = [&]() -> Status {
+    RETURN_IF_ERROR(sink(encode_batch(*format, columns, rows)));
+    for (ColumnBuilder& column : columns) column.clear();
+    rows = 0;
+    sent = true;
+    return Status();
+  };
+  while (duckdb_data_chunk chunk = statement.next()) {
+    const auto count = static_cast<int64_t>(duckdb_data_chunk_get_size(chunk));
+    for (size_t i = 0; i < columns.size(); ++i) {
+      RETURN_IF_ERROR(append_rows(duckdb_data_chunk_get_vector(chunk, i), statement.source(i), {0, count}, columns[i]));
+    }
+    rows += count;
+    if (rows >= kClientBatchRows || heap_bytes(columns) >= kClientBatchBytes) RETURN_IF_ERROR(send());
+  }
+  if (statement.failed()) return run->status_of(statement.failure(), cancel);
+  if (rows > 0 || !sent) RETURN_IF_ERROR(send());
+  return Status();
+}
+
+Result<std::vector<Engine::TextRow>> DuckEngine::collect_text(const RelationPtr& fragment, const RunContext& context, int64_t limit,
+                                                              CancelToken& cancel) {
+  ASSIGN_OR_RETURN(const auto run, FragmentRun::make(parts(), fragment, context));
+  ASSIGN_OR_RETURN(const Connection connection, database_->connect());
+  Statement statement(connection, cancel);
+  if (!statement.start(run->sql())) return run->status_of(statement.failure(), cancel);
+  std::vector<TextRow> rows;
+  while (duckdb_data_chunk chunk = statement.next()) {
+    const idx_t count = duckdb_data_chunk_get_size(chunk);
+    for (idx_t row = 0; row < count; ++row) {
+      if (limit >= 0 && static_cast<int64_t>(rows.size()) >= limit) return rows;
+      TextRow& values = rows.emplace_back();
+      for (size_t column = 0; column < fragment->output.size(); ++column) {
+        duckdb_vector vector = duckdb_data_chunk_get_vector(chunk, column);
+        if (statement.source(column).id != DUCKDB_TYPE_VARCHAR) return internal_error("collect_text of a column that is no string");
+        uint64_t* validity = duckdb_vector_get_validity(vector);
+        if (validity != nullptr && !duckdb_validity_row_is_valid(validity, row)) {
+          values.emplace_back();
+          continue;
+        }
+        auto& text = static_cast<duckdb_string_t*>(duckdb_vector_get_data(vector))[row];
+        values.emplace_back(std::string(duckdb_string_t_data(&text), duckdb_string_t_length(text)));
+      }
+    }
+  }
+  if (statement.failed()) return run->status_of(statement.failure(), cancel);
+  return rows;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Engine>> make_engine(const EngineOptions& options, std::shared_ptr<exchange::SharedMemory> memory) {
+  ASSIGN_OR_RETURN(std::unique_ptr<Database> database, Database::open(options));
+  auto engine = std::make_unique<DuckEngine>(std::move(database), std::move(memory));
+  RETURN_IF_ERROR(engine->start());
+  return std::unique_ptr<Engine>(std::move(engine));
+}
+
+}  // namespace deuteron::relational

@@ -1,0 +1,442 @@
+#include "relational/materialize.h"
+
+#include <algorithm>
+#include <atomic>
+#include <exception>
+#include <functional>
+#include <mutex>
+#include <optional>
+#include <thread>
+
+#include "exchange/stream_writer.h"
+#include "relational/partitioning.h"
+
+namespace deuteron::relational {
+
+namespace {
+
+using exchange::Partition;
+using exchange::StageOutput;
+using exchange::StreamFormat;
+using exchange::StreamFormatPtr;
+using exchange::StreamWriter;
+using plan::resolved::as;
+using plan::resolved::Column;
+using plan::resolved::ExchangeScan;
+using plan::resolved::ExpressionPtr;
+using plan::resolved::RelationPtr;
+using plan::resolved::Repartition;
+using plan::resolved::Sort;
+
+constexpr int64_t kTemporaryExchange = INT64_MIN;
+
+// One column group, ready to be written.
+struct GroupFormat {
+  std::vector<int32_t> columns;
+  StreamFormatPtr format;
+};
+
+struct Target {
+  std::shared_ptr<exchange::SharedMemory> memory;
+  std::string owner;
+  int64_t max_rows_per_batch = 0;
+  std::vector<GroupFormat> groups;
+};
+
+Result<Target> make_target(const std::shared_ptr<exchange::SharedMemory>& memory, const RelationPtr& fragment,
+                           const RunContext& context, const MaterializeRequest& request) {
+  Target target{memory, context.owner, request.max_rows_per_batch, {}};
+  std::vector<ColumnGroupRequest> groups = request.groups;
+  if (groups.empty()) {
+    groups.emplace_back();
+    for (size_t i = 0; i < fragment->output.size(); ++i) groups[0].columns.push_back(static_cast<int32_t>(i));
+  }
+  for (const ColumnGroupRequest& group : groups) {
+    types::Schema schema;
+    for (size_t i = 0; i < group.columns.size(); ++i) {
+      const auto position = static_cast<size_t>(group.columns[i]);
+      if (position >= fragment->output.size()) return internal_error("a column group names a column that is not there");
+      const Column& column = fragment->output[position];
+      schema.push_back({i < group.names.size() ? group.names[i] : column.name, column.type, column.nullable, column.metadata_json});
+    }
+    ASSIGN_OR_RETURN(StreamFormatPtr format, StreamFormat::make(schema, group.layout, context.time_zone));
+    target.groups.push_back({group.columns, std::move(format)});
+  }
+  return target;
+}
+
+std::vector<exchange::ColumnGroup> column_groups(const Target& target) {
+  std::vector<exchange::ColumnGroup> groups;
+  for (const GroupFormat& group : target.groups) groups.push_back({group.format->schema(), group.format->layout(), ""});
+  return groups;
+}
+
+// Writes rows of chunks to the streams of partitions, one after the other.
+class PartitionWriter {
+ public:
+  explicit PartitionWriter(const Target& target) : target_(target) {
+    for (const GroupFormat& group : target.groups) {
+      writers_.push_back(std::make_unique<StreamWriter>(target.memory, target.owner, group.format, target.max_rows_per_batch));
+    }
+  }
+
+  Status add(duckdb_data_chunk chunk, const Statement& statement, const RowRange& rows) {
+    for (size_t i = 0; i < writers_.size(); ++i) {
+      int64_t done = 0;
+      while (done < rows.count) {
+        ASSIGN_OR_RETURN(const int64_t room, writers_[i]->room());
+        RowRange part = rows;
+        part.count = std::min(room, rows.count - done);
+        if (rows.selection == nullptr) {
+          part.start += done;
+        } else {
+          part.selection += done;
+        }
+        for (size_t k = 0; k < target_.groups[i].columns.size(); ++k) {
+          const auto column = static_cast<size_t>(target_.groups[i].columns[k]);
+          RETURN_IF_ERROR(append_rows(duckdb_data_chunk_get_vector(chunk, column), statement.source(column), part,
+                                      writers_[i]->columns()[k]));
+        }
+        writers_[i]->added(part.count);
+        done += part.count;
+      }
+    }
+    return Status();
+  }
+
+  // Ends the streams that are being written and adds them to the partition.
+  Status end_streams() {
+    partition_.resize(writers_.size());
+    for (size_t i = 0; i < writers_.size(); ++i) {
+      ASSIGN_OR_RETURN(exchange::Stream stream, writers_[i]->finish());
+      partition_[i].push_back(std::move(stream));
+    }
+    return Status();
+  }
+  Partition take() {
+    partition_.resize(writers_.size());
+    return std::exchange(partition_, {});
+  }
+
+ private:
+  const Target& target_;
+  std::vector<std::unique_ptr<StreamWriter>> writers_;
+  Partition partition_;
+};
+
+// Gathers finished partitions and tells the caller, one at a time.
+class Collector {
+ public:
+  Collector(size_t partitions, const PartitionSink& sink) : partitions_(partitions), sink_(sink) {}
+
+  Status add(size_t index, Partition partition) {
+    const std::lock_guard lock(mutex_);
+    partitions_[index] = std::move(partition);
+    return sink_ ? sink_(static_cast<int32_t>(index), partitions_[index]) : Status();
+  }
+  std::vector<Partition> take() { return std::move(partitions_); }
+
+ private:
+  std::mutex mutex_;
+  std::vector<Partition> partitions_;
+  const PartitionSink& sink_;
+};
+
+using ChunkSink = std::function<Status(duckdb_data_chunk chunk, const Statement& statement)>;
+
+Status run_fragment(const EngineParts& parts, const RelationPtr& fragment, const RunContext& context, const CutLeaf& cut,
+                    const KeyColumns* keys, CancelToken& cancel, const ChunkSink& sink) {
+  ASSIGN_OR_RETURN(const auto run, FragmentRun::make(parts, fragment, context, cut, keys));
+  ASSIGN_OR_RETURN(const Connection connection, parts.database.connect());
+  Statement statement(connection, cancel);
+  if (!statement.start(run->sql())) return run->status_of(statement.failure(), cancel);
+  while (duckdb_data_chunk chunk = statement.next()) RETURN_IF_ERROR(sink(chunk, statement));
+  return statement.failed() ? run->status_of(statement.failure(), cancel) : Status();
+}
+
+RowRange all_rows(duckdb_data_chunk chunk) { return {0, static_cast<int64_t>(duckdb_data_chunk_get_size(chunk)), nullptr}; }
+
+// Runs `work(index)` for 0 … count - 1 on several threads; the first error stops the rest.
+Status in_parallel(size_t count, size_t threads, CancelToken& cancel, const std::function<Status(size_t, CancelToken&)>& work) {
+  CancelToken stop;
+  const CancelToken::Registration registration = cancel.on_cancel([&] { stop.cancel(); });
+  std::mutex mutex;
+  Status first;
+  std::atomic<size_t> next{0};
+  const auto body = [&] {
+    while (!stop.cancelled()) {
+      const size_t index = next.fetch_add(1);
+      if (index >= count) return;
+      Status status;
+      try {
+        status = work(index, stop);
+      } catch (const std::exception& failure) {
+        status = internal_error(failure.what());
+      }
+      if (status.ok()) continue;
+      {
+        const std::lock_guard lock(mutex);
+        if (first.ok()) first = status;
+      }
+      stop.cancel();
+    }
+  };
+  std::vector<std::thread> helpers;
+  for (size_t i = 1; i < std::min(threads, count); ++i) helpers.emplace_back(body);
+  body();
+  for (std::thread& helper : helpers) helper.join();
+  if (cancel.cancelled()) return cancelled();
+  return first;
+}
+
+Result<std::vector<Partition>> run_cuts(const EngineParts& parts, const RelationPtr& fragment, const RunContext& context,
+                                        const Cutting& cutting, const Target& target, const PartitionSink& sink, CancelToken& cancel) {
+  Collector collector(cutting.cuts.size(), sink);
+  const auto threads = static_cast<size_t>(std::max(1, parts.database.threads()));
+  RETURN_IF_ERROR(in_parallel(cutting.cuts.size(), threads, cancel, [&](size_t index, CancelToken& stop) -> Status {
+    PartitionWriter writer(target);
+    const LeafCut& cut = cutting.cuts[index];
+    const bool is_empty_file_cut = std::holds_alternative<plan::resolved::FileScan>(cutting.leaf->node) && cut.files.empty();
+    if (!is_empty_file_cut && cut.row_count != 0) {
+      RETURN_IF_ERROR(run_fragment(parts, fragment, context, {cutting.leaf, cut}, nullptr, stop,
+                                   [&](duckdb_data_chunk chunk, const Statement& statement) {
+                                     return writer.add(chunk, statement, all_rows(chunk));
+                                   }));
+    }
+    RETURN_IF_ERROR(writer.end_streams());
+    return collector.add(index, writer.take());
+  }));
+  return collector.take();
+}
+
+Result<std::vector<Partition>> run_single(const EngineParts& parts, const RelationPtr& fragment, const RunContext& context,
+                                          const Target& target, const PartitionSink& sink, CancelToken& cancel) {
+  PartitionWriter writer(target);
+  RETURN_IF_ERROR(run_fragment(parts, fragment, context, {}, nullptr, cancel, [&](duckdb_data_chunk chunk, const Statement& statement) {
+    return writer.add(chunk, statement, all_rows(chunk));
+  }));
+  RETURN_IF_ERROR(writer.end_streams());
+  Collector collector(1, sink);
+  RETURN_IF_ERROR(collector.add(0, writer.take()));
+  return collector.take();
+}
+
+// Each partition gets a slice of every chunk: balanced, in one pass, no order kept across partitions.
+Result<std::vector<Partition>> run_dealt(const EngineParts& parts, const RelationPtr& fragment, const RunContext& context,
+                                         int32_t partitions, const Target& target, const PartitionSink& sink, CancelToken& cancel) {
+  std::vector<std::unique_ptr<PartitionWriter>> writers;
+  for (int32_t i = 0; i < partitions; ++i) writers.push_back(std::make_unique<PartitionWriter>(target));
+  int64_t dealt = 0;  // rows so far: where the next slice goes first, so that small chunks are spread too
+  RETURN_IF_ERROR(run_fragment(parts, fragment, context, {}, nullptr, cancel, [&](duckdb_data_chunk chunk, const Statement& statement) {
+    const RowRange all = all_rows(chunk);
+    for (int64_t i = 0; i < partitions; ++i) {
+      const int64_t begin = i * all.count / partitions;
+      const int64_t end = (i + 1) * all.count / partitions;
+      if (begin == end) continue;
+      const auto turn = static_cast<size_t>((i + dealt) % partitions);
+      RETURN_IF_ERROR(writers[turn]->add(chunk, statement, {begin, end - begin, nullptr}));
+    }
+    dealt += all.count;
+    return Status();
+  }));
+  Collector collector(writers.size(), sink);
+  for (size_t i = 0; i < writers.size(); ++i) {
+    RETURN_IF_ERROR(writers[i]->end_streams());
+    RETURN_IF_ERROR(collector.add(i, writers[i]->take()));
+  }
+  return collector.take();
+}
+
+template <typename T>
+const T* values_of(duckdb_data_chunk chunk, size_t column) {
+  return static_cast<const T*>(duckdb_vector_get_data(duckdb_data_chunk_get_vector(chunk, column)));
+}
+
+// Rows go where the column after the fragment's own says; a new group number begins a new stream when that was asked for.
+Result<std::vector<Partition>> run_hashed(const EngineParts& parts, const RelationPtr& fragment, const RunContext& context,
+                                          const KeyColumns& keys, const Target& target, const PartitionSink& sink, CancelToken& cancel) {
+  std::vector<std::unique_ptr<PartitionWriter>> writers;
+  for (int32_t i = 0; i < keys.partitions; ++i) writers.push_back(std::make_unique<PartitionWriter>(target));
+  const size_t key_column = std::max<size_t>(1, fragment->output.size());
+  std::vector<std::vector<uint32_t>> selections(writers.size());
+  int64_t group = -1;
+  size_t group_writer = 0;
+  const auto add_groups = [&](duckdb_data_chunk chunk, const Statement& statement) -> Status {
+    const auto* partition = values_of<int32_t>(chunk, key_column);
+    const auto* groups = values_of<int64_t>(chunk, key_column + 1);
+    const int64_t count = all_rows(chunk).count;
+    for (int64_t begin = 0; begin < count;) {
+      int64_t end = begin;
+      while (end < count && groups[end] == groups[begin]) ++end;
+      if (groups[begin] != group) {
+        if (group >= 0) RETURN_IF_ERROR(writers[group_writer]->end_streams());
+        group = groups[begin];
+        group_writer = static_cast<size_t>(partition[begin]);
+      }
+      RETURN_IF_ERROR(writers[group_writer]->add(chunk, statement, {begin, end - begin, nullptr}));
+      begin = end;
+    }
+    return Status();
+  };
+  const auto add_rows = [&](duckdb_data_chunk chunk, const Statement& statement) -> Status {
+    const auto* partition = values_of<int32_t>(chunk, key_column);
+    const int64_t count = all_rows(chunk).count;
+    for (auto& selection : selections) selection.clear();
+    for (int64_t row = 0; row < count; ++row) selections[static_cast<size_t>(partition[row])].push_back(static_cast<uint32_t>(row));
+    for (size_t i = 0; i < writers.size(); ++i) {
+      if (selections[i].empty()) continue;
+      RETURN_IF_ERROR(writers[i]->add(chunk, statement, {0, static_cast<int64_t>(selections[i].size()), selections[i].data()}));
+    }
+    return Status();
+  };
+  RETURN_IF_ERROR(run_fragment(parts, fragment, context, {}, &keys, cancel,
+                               [&](duckdb_data_chunk chunk, const Statement& statement) -> Status {
+                                 return keys.ordered_by_group ? add_groups(chunk, statement) : add_rows(chunk, statement);
+                               }));
+  if (keys.ordered_by_group && group >= 0) RETURN_IF_ERROR(writers[group_writer]->end_streams());
+  Collector collector(writers.size(), sink);
+  for (size_t i = 0; i < writers.size(); ++i) {
+    if (!keys.ordered_by_group) RETURN_IF_ERROR(writers[i]->end_streams());
+    RETURN_IF_ERROR(collector.add(i, writers[i]->take()));
+  }
+  return collector.take();
+}
+
+// Runs `inner` into shared memory and puts a scan of that in its place. The scan keeps the columns' ids, so that `outer`, a chain of
+// row-wise steps over `inner`, stays as it is.
+RelationPtr replace_input(const RelationPtr& outer, const RelationPtr& inner, const RelationPtr& scan) {
+  if (outer == inner) return scan;
+  const auto rebuild = [&](auto node) {
+    node.input = replace_input(node.input, inner, scan);
+    return plan::resolved::make_relation(std::move(node), outer->output, outer->partitions);
+  };
+  if (const auto* project = as<plan::resolved::Project>(outer)) return rebuild(*project);
+  if (const auto* filter = as<plan::resolved::Filter>(outer)) return rebuild(*filter);
+  if (const auto* generate = as<plan::resolved::Generate>(outer)) return rebuild(*generate);
+  return outer;
+}
+
+// The relation whose rows must meet, below a chain of row-wise steps.
+RelationPtr base_of(const RelationPtr& fragment) {
+  RelationPtr base = fragment;
+  while (is_row_wise(*base)) {
+    if (const auto* project = as<plan::resolved::Project>(base)) {
+      base = project->input;
+    } else if (const auto* filter = as<plan::resolved::Filter>(base)) {
+      base = filter->input;
+    } else {
+      base = as<plan::resolved::Generate>(base)->input;
+    }
+  }
+  return base;
+}
+
+RelationPtr temporary_scan(const RelationPtr& of) {
+  ExchangeScan scan;
+  scan.exchange_id = kTemporaryExchange;
+  for (size_t i = 0; i < of->output.size(); ++i) scan.columns.push_back(static_cast<int32_t>(i));
+  return plan::resolved::make_relation(std::move(scan), of->output);
+}
+
+Result<KeyColumns> key_columns(const RelationPtr& fragment, const MaterializeRequest& request, const RunContext& context) {
+  KeyColumns keys;
+  keys.partitions = request.partitions > 0 ? request.partitions : partitions_of_whole(fragment, context);
+  keys.ordered_by_group = request.stream_per_key;
+  for (const plan::resolved::ColumnId id : request.keys) {
+    const auto column = std::find_if(fragment->output.begin(), fragment->output.end(),
+                                     [&](const Column& candidate) { return candidate.id == id; });
+    if (column == fragment->output.end()) return internal_error("a key is not in the fragment's output");
+    keys.keys.push_back(plan::resolved::make_expression(plan::resolved::ColumnReference{id}, column->type, column->nullable));
+  }
+  return keys;
+}
+
+class Materializer {
+ public:
+  Materializer(const EngineParts& parts, std::shared_ptr<exchange::SharedMemory> memory, const RunContext& context,
+               const MaterializeRequest& request, CancelToken& cancel)
+      : parts_(parts), memory_(std::move(memory)), context_(context), request_(request), cancel_(cancel) {}
+
+  Result<exchange::StageOutputPtr> run(const RelationPtr& fragment) {
+    ASSIGN_OR_RETURN(const Target target, make_target(memory_, fragment, context_, request_));
+    ASSIGN_OR_RETURN(std::vector<Partition> partitions, make(fragment, target));
+    auto output = std::make_shared<StageOutput>();
+    output->groups = column_groups(target);
+    output->partitions = std::move(partitions);
+    return exchange::StageOutputPtr(std::move(output));
+  }
+
+ private:
+  Result<std::vector<Partition>> make(const RelationPtr& fragment, const Target& target) {
+    const PartitionSink& sink = request_.on_partition;
+    if (request_.distribution == Distribution::kSingle) return run_single(parts_, fragment, context_, target, sink, cancel_);
+    if (request_.distribution == Distribution::kHash) {
+      ASSIGN_OR_RETURN(const KeyColumns keys, key_columns(fragment, request_, context_));
+      return run_hashed(parts_, fragment, context_, keys, target, sink, cancel_);
+    }
+    ASSIGN_OR_RETURN(const std::optional<Cutting> cutting, cut_fragment(fragment, context_, parts_.files, request_.at_least));
+    if (cutting.has_value()) return run_cuts(parts_, fragment, context_, *cutting, target, sink, cancel_);
+    const int32_t partitions = request_.partitions > 0 ? request_.partitions : partitions_of_whole(fragment, context_);
+    if (partitions == 1) return run_single(parts_, fragment, context_, target, sink, cancel_);
+    if (const auto* repartition = as<Repartition>(fragment); repartition != nullptr && !repartition->keys.empty()) {
+      // The keys are written over the input's columns, which are this relation's own.
+      return run_hashed(parts_, fragment, context_, {repartition->keys, partitions, false}, target, sink, cancel_);
+    }
+    const RelationPtr base = base_of(fragment);
+    if (as<Sort>(base) != nullptr) return run_in_order(fragment, partitions, target);
+    if (base != fragment && as<Repartition>(base) != nullptr) return run_over_repartition(fragment, base, target);
+    return run_dealt(parts_, fragment, context_, partitions, target, sink, cancel_);
+  }
+
+  // Partitions that are runs of the plan's order: the rows must be counted before they are cut.
+  Result<std::vector<Partition>> run_in_order(const RelationPtr& fragment, int32_t partitions, const Target& target) {
+    MaterializeRequest whole;
+    whole.distribution = Distribution::kSingle;
+    ASSIGN_OR_RETURN(exchange::StageOutputPtr sorted, Materializer(parts_, memory_, context_, whole, cancel_).run(fragment));
+    const int64_t rows = sorted->partitions[0][0][0].rows;
+    const RelationPtr scan = temporary_scan(fragment);
+    RunContext context = context_;
+    context.inputs[kTemporaryExchange] = std::move(sorted);
+    Cutting cutting{scan.get(), {}};
+    for (int64_t i = 0; i < partitions; ++i) {
+      LeafCut cut;
+      cut.first_row = i * rows / partitions;
+      cut.row_count = (i + 1) * rows / partitions - cut.first_row;
+      cutting.cuts.push_back(std::move(cut));
+    }
+    return run_cuts(parts_, scan, context, cutting, target, request_.on_partition, cancel_);
+  }
+
+  Result<std::vector<Partition>> run_over_repartition(const RelationPtr& fragment, const RelationPtr& base, const Target& target) {
+    const MaterializeRequest inner;
+    ASSIGN_OR_RETURN(exchange::StageOutputPtr shuffled, Materializer(parts_, memory_, context_, inner, cancel_).run(base));
+    RunContext context = context_;
+    context.inputs[kTemporaryExchange] = std::move(shuffled);
+    const RelationPtr rest = replace_input(fragment, base, temporary_scan(base));
+    ASSIGN_OR_RETURN(const std::optional<Cutting> cutting, cut_fragment(rest, context, parts_.files, 0));
+    if (!cutting.has_value()) return internal_error("a chain of row-wise steps cannot be cut");
+    return run_cuts(parts_, rest, context, *cutting, target, request_.on_partition, cancel_);
+  }
+
+  EngineParts parts_;
+  std::shared_ptr<exchange::SharedMemory> memory_;
+  const RunContext& context_;
+  const MaterializeRequest& request_;
+  CancelToken& cancel_;
+};
+
+}  // namespace
+
+Result<exchange::StageOutputPtr> materialize(const EngineParts& parts, const std::shared_ptr<exchange::SharedMemory>& memory,
+                                             const RelationPtr& fragment, const RunContext& context, const MaterializeRequest& request,
+                                             CancelToken& cancel) {
+  return Materializer(parts, memory, context, request, cancel).run(fragment);
+}
+
+Result<int32_t> partition_count(const EngineParts& parts, const RelationPtr& fragment, const RunContext& context) {
+  ASSIGN_OR_RETURN(const std::optional<Cutting> cutting, cut_fragment(fragment, context, parts.files, 0));
+  if (cutting.has_value()) return static_cast<int32_t>(cutting->cuts.size());
+  return partitions_of_whole(fragment, context);
+}
+
+}  // namespace deuteron::relational

@@ -1,0 +1,32 @@
+// Partitions of a fragment: how it is cut at its leaf so that each partition can be run alone. Stateless; thread-safe.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "base/status.h"
+#include "plan/resolved.h"
+#include "relational/engine.h"
+#include "relational/fragment_run.h"
+
+namespace deuteron::relational {
+
+// One entry per partition; each a restriction of `leaf`.
+struct Cutting {
+  const plan::resolved::Relation* leaf = nullptr;
+  std::vector<LeafCut> cuts;
+};
+
+// The fragment's own partitions when it is a chain of row-wise steps over one leaf; nullopt when its rows must meet (joins, aggregates,
+// orders, shuffles): then it runs once.
+Result<std::optional<Cutting>> cut_fragment(const plan::resolved::RelationPtr& fragment, const RunContext& context, FileSources& files,
+                                            int32_t at_least);
+
+// Project, Filter or Generate without anything that looks at other rows.
+bool is_row_wise(const plan::resolved::Relation& relation);
+
+// The number of partitions of a fragment that runs once.
+int32_t partitions_of_whole(const plan::resolved::RelationPtr& fragment, const RunContext& context);
+
+}  // namespace deuteron::relational
