@@ -48,10 +48,12 @@ Parsed parse_request(const std::string& bytes, tasks::BarrierRequest& request) {
 }
 }  // namespace
 
-Result<std::unique_ptr<BarrierSocket>> BarrierSocket::listen(EventLoop& loop, std::string path, CallHandler on_call) {
+Result<std::unique_ptr<BarrierSocket>> BarrierSocket::listen(EventLoop& loop, std::string path,
+                                                             CallHandler on_call) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
-  if (path.size() >= sizeof address.sun_path) return internal_error("the path of a barrier socket is too long: " + path);
+  if (path.size() >= sizeof address.sun_path)
+    return internal_error("the path of a barrier socket is too long: " + path);
   path.copy(address.sun_path, path.size());
   FileDescriptor listener(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!listener.valid() || bind(listener.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0 ||

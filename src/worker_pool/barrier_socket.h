@@ -1,5 +1,6 @@
-// The unix socket at which one rank's BarrierTaskContext asks for barrier() and allGather(). One per task attempt, because the
-// protocol does not say who calls. A call is one connection; it is answered in order of arrival. Lives on the event loop's thread.
+// The unix socket at which one rank's BarrierTaskContext asks for barrier() and allGather(). One per task
+// attempt, because the protocol does not say who calls. A call is one connection; it is answered in order of
+// arrival. Lives on the event loop's thread.
 #pragma once
 
 #include <deque>
@@ -21,7 +22,8 @@ class BarrierSocket {
   using CallHandler = std::function<void(tasks::BarrierRequest request)>;
 
   // Listens at `path` (inside a directory that only we may enter; below 108 bytes) and removes it at the end.
-  static Result<std::unique_ptr<BarrierSocket>> listen(EventLoop& loop, std::string path, CallHandler on_call);
+  static Result<std::unique_ptr<BarrierSocket>> listen(EventLoop& loop, std::string path,
+                                                       CallHandler on_call);
   ~BarrierSocket();
   BarrierSocket(const BarrierSocket&) = delete;
   BarrierSocket& operator=(const BarrierSocket&) = delete;

@@ -29,7 +29,8 @@ std::vector<FileDescriptor> take_descriptors(msghdr& header) {
 }
 }  // namespace
 
-ControlChannel::ControlChannel(EventLoop& loop, FileDescriptor socket, MessageHandler on_message, ClosedHandler on_closed)
+ControlChannel::ControlChannel(EventLoop& loop, FileDescriptor socket, MessageHandler on_message,
+                               ClosedHandler on_closed)
     : loop_(loop),
       socket_(std::move(socket)),
       on_message_(std::move(on_message)),
@@ -61,8 +62,10 @@ void ControlChannel::send(const nlohmann::json& message, const std::vector<int>&
   if (waiting_.empty() && send_packet(text, descriptors)) return;
   if (waiting_.empty()) loop_.change(socket_.get(), EPOLLIN | EPOLLOUT);
   Packet& packet = waiting_.emplace_back(Packet{std::move(text), {}});
-  for (const int descriptor : descriptors) packet.descriptors.emplace_back(fcntl(descriptor, F_DUPFD_CLOEXEC, 0));
-  if (waiting_.size() > kMaxWaiting) shutdown(socket_.get(), SHUT_RDWR);  // the peer does not read; seen as closed
+  for (const int descriptor : descriptors)
+    packet.descriptors.emplace_back(fcntl(descriptor, F_DUPFD_CLOEXEC, 0));
+  if (waiting_.size() > kMaxWaiting)
+    shutdown(socket_.get(), SHUT_RDWR);  // the peer does not read; seen as closed
 }
 
 // False when the socket is full.
@@ -90,7 +93,8 @@ bool ControlChannel::send_packet(const std::string& text, const std::vector<int>
 void ControlChannel::send_waiting() {
   while (!waiting_.empty()) {
     std::vector<int> descriptors;
-    for (const FileDescriptor& descriptor : waiting_.front().descriptors) descriptors.push_back(descriptor.get());
+    for (const FileDescriptor& descriptor : waiting_.front().descriptors)
+      descriptors.push_back(descriptor.get());
     if (!send_packet(waiting_.front().text, descriptors)) return;
     waiting_.pop_front();
   }
@@ -116,7 +120,8 @@ void ControlChannel::receive() {
     if (length <= 0) return fail(length == 0 ? "the control socket was closed" : std::strerror(errno));
     std::vector<FileDescriptor> descriptors = take_descriptors(header);
     const auto message = nlohmann::json::parse(buffer_.data(), buffer_.data() + length, nullptr, false);
-    if (!message.is_object() || (header.msg_flags & (MSG_TRUNC | MSG_CTRUNC))) return fail("not a control message");
+    if (!message.is_object() || (header.msg_flags & (MSG_TRUNC | MSG_CTRUNC)))
+      return fail("not a control message");
     try {
       on_message_(message, std::move(descriptors));
     } catch (const nlohmann::json::exception& error) {

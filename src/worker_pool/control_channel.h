@@ -1,6 +1,6 @@
-// One end of a control socket (SOCK_SEQPACKET): JSON messages with file descriptors beside them, as docs/worker-protocol.md tells.
-// Lives on the event loop's thread. Sending never blocks: what the socket does not take waits here, up to a bound.
-// A handler may close the channel but not destroy it.
+// One end of a control socket (SOCK_SEQPACKET): JSON messages with file descriptors beside them, as
+// docs/worker-protocol.md tells. Lives on the event loop's thread. Sending never blocks: what the socket does
+// not take waits here, up to a bound. A handler may close the channel but not destroy it.
 #pragma once
 
 #include <deque>
@@ -17,7 +17,8 @@ namespace deuteron::worker_pool {
 
 class ControlChannel {
  public:
-  using MessageHandler = std::function<void(const nlohmann::json& message, std::vector<FileDescriptor> descriptors)>;
+  using MessageHandler =
+      std::function<void(const nlohmann::json& message, std::vector<FileDescriptor> descriptors)>;
   // Called once, when the peer has gone or sent garbage. No message follows.
   using ClosedHandler = std::function<void(const std::string& reason)>;
 

@@ -25,8 +25,8 @@ class EventLoop {
 
   EventLoop();
 
-  // Calls `handler` when one of `epoll_events` (EPOLLIN...) happens. The descriptor stays the caller's, who unwatches it before it
-  // closes it. Unwatching inside the handler is allowed.
+  // Calls `handler` when one of `epoll_events` (EPOLLIN...) happens. The descriptor stays the caller's, who
+  // unwatches it before it closes it. Unwatching inside the handler is allowed.
   void watch(int descriptor, uint32_t epoll_events, Handler handler);
   void change(int descriptor, uint32_t epoll_events);
   void unwatch(int descriptor);

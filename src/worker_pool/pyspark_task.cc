@@ -44,14 +44,10 @@ std::string join(const std::vector<std::string>& parts) {
 std::string context_json(const PySparkTask& task) {
   const tasks::TaskContext& context = task.context;
   nlohmann::json json = {
-      {"isBarrier", context.ranks > 0},
-      {"stageId", context.stage},
-      {"partitionId", context.partition},
-      {"attemptNumber", context.attempt},
-      {"taskAttemptId", context.task},
-      {"cpus", context.slots.cpus},
-      {"resources", nlohmann::json::object()},
-      {"localProperties", task.local_properties},
+      {"isBarrier", context.ranks > 0},        {"stageId", context.stage},
+      {"partitionId", context.partition},      {"attemptNumber", context.attempt},
+      {"taskAttemptId", context.task},         {"cpus", context.slots.cpus},
+      {"resources", nlohmann::json::object()}, {"localProperties", task.local_properties},
   };
   for (const auto& [name, addresses] : task.resource_addresses) {
     json["resources"][name] = {{"name", name}, {"addresses", addresses}};

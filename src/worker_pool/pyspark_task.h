@@ -1,5 +1,6 @@
-// What PySpark's worker is told before a task's data: evaluation type, functions, context, settings. Built into the bytes that
-// pyspark.worker.main reads (Spark 4.2). The data follows as further parts of the input, then kEndOfStream.
+// What PySpark's worker is told before a task's data: evaluation type, functions, context, settings. Built
+// into the bytes that pyspark.worker.main reads (Spark 4.2). The data follows as further parts of the input,
+// then kEndOfStream.
 #pragma once
 
 #include <cstdint>
@@ -42,7 +43,8 @@ struct FunctionArgument {
   std::optional<std::string> name;  // of a keyword argument
 };
 
-// One function applied to columns; `commands` are the client's PythonUDF.command, applied one after the other.
+// One function applied to columns; `commands` are the client's PythonUDF.command, applied one after the
+// other.
 struct PythonFunction {
   std::vector<FunctionArgument> arguments;
   std::vector<std::string> commands;
@@ -55,10 +57,10 @@ struct PySparkTask {
   tasks::TaskContext context;           // ranks > 0 makes a BarrierTaskContext
   std::map<std::string, std::vector<std::string>> resource_addresses;  // "gpu" -> {"0"}
   std::map<std::string, std::string> local_properties;
-  std::string barrier_path;              // WorkerPool::barrier_path(task) of a gang
-  std::vector<std::string> addresses;    // "host:port" per rank, what getTaskInfos() shows
-  std::string files_directory;           // absolute; put on sys.path
-  std::vector<std::string> includes;     // names in files_directory, put on sys.path (.py folders, .zip, .egg)
+  std::string barrier_path;            // WorkerPool::barrier_path(task) of a gang
+  std::vector<std::string> addresses;  // "host:port" per rank, what getTaskInfos() shows
+  std::string files_directory;         // absolute; put on sys.path
+  std::vector<std::string> includes;   // names in files_directory, put on sys.path (.py folders, .zip, .egg)
   std::map<std::string, std::string> runner_conf;
   std::map<std::string, std::string> evaluation_conf;
   std::vector<PythonFunction> functions;

@@ -35,15 +35,17 @@ TEST(PySparkTask, HeaderHasTheFieldsInPySparksOrder) {
   task.files_directory = "/files";
   task.includes = {"a.zip"};
   task.runner_conf = {{"key", "value"}};
-  task.functions = {{.arguments = {{2, std::nullopt}, {5, "named"}}, .commands = {"first", "second"}, .result_id = 9}};
+  task.functions = {
+      {.arguments = {{2, std::nullopt}, {5, "named"}}, .commands = {"first", "second"}, .result_id = 9}};
 
   Reader reader(build_task_header(task));
   EXPECT_EQ(reader.integer(4), 3);
   EXPECT_EQ(reader.text(), "3.11");
-  EXPECT_EQ(reader.text(),
-            R"({"attemptNumber":1,"connInfo":"/run/barrier-42","cpus":1,"isBarrier":true,)"
-            R"("localProperties":{"addresses":"127.0.0.1:1,127.0.0.1:2"},"partitionId":3,)"
-            R"("resources":{"gpu":{"addresses":["0"],"name":"gpu"}},"secret":null,"stageId":7,"taskAttemptId":42})");
+  EXPECT_EQ(
+      reader.text(),
+      R"({"attemptNumber":1,"connInfo":"/run/barrier-42","cpus":1,"isBarrier":true,)"
+      R"("localProperties":{"addresses":"127.0.0.1:1,127.0.0.1:2"},"partitionId":3,)"
+      R"("resources":{"gpu":{"addresses":["0"],"name":"gpu"}},"secret":null,"stageId":7,"taskAttemptId":42})");
   EXPECT_EQ(reader.text(), "/files");
   EXPECT_EQ(reader.integer(4), 1);
   EXPECT_EQ(reader.text(), "a.zip");

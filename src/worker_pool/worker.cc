@@ -51,17 +51,20 @@ Result<std::unique_ptr<WorkerProcess>> WorkerProcess::prepare(EventLoop& loop, W
                                                               std::vector<FileDescriptor>& theirs) {
   ASSIGN_OR_RETURN(auto sockets, ControlChannel::make_pair());
   int pipe_ends[2];
-  if (pipe2(pipe_ends, O_CLOEXEC) != 0) return internal_error(std::string("cannot make a pipe: ") + strerror(errno));
+  if (pipe2(pipe_ends, O_CLOEXEC) != 0)
+    return internal_error(std::string("cannot make a pipe: ") + strerror(errno));
   FileDescriptor output(pipe_ends[0]);
   FileDescriptor their_output(pipe_ends[1]);
   FileDescriptor header(memfd_create(kHeaderFile, MFD_CLOEXEC));
   FileDescriptor their_header(fcntl(header.get(), F_DUPFD_CLOEXEC, 0));
-  if (!their_header.valid()) return internal_error(std::string("cannot make a shared file: ") + strerror(errno));
+  if (!their_header.valid())
+    return internal_error(std::string("cannot make a shared file: ") + strerror(errno));
 
   std::unique_ptr<WorkerProcess> worker(new WorkerProcess(loop, id, zygote, std::move(events)));
   WorkerProcess* const self = worker.get();
   worker->header_ = std::move(header);
-  worker->output_ = std::make_unique<WorkerOutput>(loop, std::move(output), log, "worker " + std::to_string(id));
+  worker->output_ =
+      std::make_unique<WorkerOutput>(loop, std::move(output), log, "worker " + std::to_string(id));
   worker->channel_ = std::make_unique<ControlChannel>(
       loop, std::move(sockets.first),
       [self](const nlohmann::json& message, std::vector<FileDescriptor>) { self->on_message(message); },
@@ -89,7 +92,8 @@ void WorkerProcess::set_process(pid_t process, FileDescriptor pidfd) {
   become_ready();
 }
 
-// The greeting and the zygote's news of the fork come by two ways, in any order; the process id comes with the latter.
+// The greeting and the zygote's news of the fork come by two ways, in any order; the process id comes with
+// the latter.
 void WorkerProcess::become_ready() {
   if (state_ != State::kStarting || !greeted_ || process_ <= 1) return;
   state_ = State::kIdle;
@@ -98,7 +102,8 @@ void WorkerProcess::become_ready() {
 
 Status WorkerProcess::run(std::shared_ptr<const WorkerTask> task) {
   if (!write_all(header_.get(), task->header)) {
-    return internal_error("cannot write the header of a task of " + std::to_string(task->header.size()) + " bytes");
+    return internal_error("cannot write the header of a task of " + std::to_string(task->header.size()) +
+                          " bytes");
   }
   task_ = std::move(task);
   state_ = State::kRunning;

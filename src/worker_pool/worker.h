@@ -1,5 +1,5 @@
-// One worker process as the pool sees it: its control channel, its header file, what it prints, the task it runs. Used by the pool
-// only, on its thread.
+// One worker process as the pool sees it: its control channel, its header file, what it prints, the task it
+// runs. Used by the pool only, on its thread.
 #pragma once
 
 #include <sys/types.h>
@@ -37,8 +37,9 @@ class WorkerProcess {
   enum class State { kStarting, kIdle, kRunning, kEnding };
 
   // Makes our ends of sockets and files; `theirs` receives the three that the fork gets.
-  static Result<std::unique_ptr<WorkerProcess>> prepare(EventLoop& loop, WorkerLog& log, WorkerId id, ZygoteId zygote,
-                                                        Events events, std::vector<FileDescriptor>& theirs);
+  static Result<std::unique_ptr<WorkerProcess>> prepare(EventLoop& loop, WorkerLog& log, WorkerId id,
+                                                        ZygoteId zygote, Events events,
+                                                        std::vector<FileDescriptor>& theirs);
   ~WorkerProcess();
   WorkerProcess(const WorkerProcess&) = delete;
   WorkerProcess& operator=(const WorkerProcess&) = delete;

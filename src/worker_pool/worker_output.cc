@@ -9,7 +9,8 @@
 namespace deuteron::worker_pool {
 
 namespace {
-constexpr size_t kLongestLine = 3500;  // with its label below PIPE_BUF, so that a writable pipe takes all of it
+constexpr size_t kLongestLine =
+    3500;  // with its label below PIPE_BUF, so that a writable pipe takes all of it
 constexpr size_t kTailBytes = 4096;
 constexpr int kReadsAtOnce = 16;  // then others get their turn
 }  // namespace

@@ -1,5 +1,6 @@
-// What workers print: whole lines go to the pool's log with the name of who printed them; the last lines are kept, because they
-// tell why a process ended. Lives on the event loop's thread and never blocks: a log that nobody reads loses lines, not the server.
+// What workers print: whole lines go to the pool's log with the name of who printed them; the last lines are
+// kept, because they tell why a process ended. Lives on the event loop's thread and never blocks: a log that
+// nobody reads loses lines, not the server.
 #pragma once
 
 #include <functional>

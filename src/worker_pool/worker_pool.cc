@@ -25,12 +25,16 @@ namespace deuteron::worker_pool {
 namespace {
 using std::chrono::milliseconds;
 
-constexpr milliseconds kExitNewsDelay{50};     // how much later than a worker's end the zygote may tell how it ended
-constexpr milliseconds kRefillDelay{20};       // spares are forked when the tasks that took the last ones are under way
-constexpr milliseconds kIdleTime{30'000};      // then workers beyond the spares end
+constexpr milliseconds kExitNewsDelay{
+    50};  // how much later than a worker's end the zygote may tell how it ended
+constexpr milliseconds kRefillDelay{
+    20};  // spares are forked when the tasks that took the last ones are under way
+constexpr milliseconds kIdleTime{30'000};  // then workers beyond the spares end
 constexpr milliseconds kShutdownDeadline{5'000};
 constexpr double kDefaultMemoryShare = 0.6;
-constexpr uint64_t kMemorySlack = 32 << 20;    // so that a failing allocation comes before the end of the process
+constexpr double kAllWorkersMemoryShare = 0.75;
+constexpr uint64_t kMemorySlack =
+    32 << 20;  // so that a failing allocation comes before the end of the process
 
 using TaskPointer = std::shared_ptr<const WorkerTask>;
 using State = WorkerProcess::State;
@@ -51,7 +55,8 @@ std::string exception_line(const std::string& traceback) {
 
 std::string describe_signal(int signal) {
   const char* name = sigabbrev_np(signal);
-  return std::string("killed by signal ") + std::to_string(signal) + (name ? std::string(" (SIG") + name + ")" : "");
+  return std::string("killed by signal ") + std::to_string(signal) +
+         (name ? std::string(" (SIG") + name + ")" : "");
 }
 
 // Variables that take effect only when an interpreter or a library starts.
@@ -73,7 +78,8 @@ Status crashed(const WorkerTask& task, const std::string& reason) {
 Result<std::string> make_private_directory(const std::string& parent_option) {
   const char* runtime_directory = std::getenv("XDG_RUNTIME_DIR");
   std::string parent = parent_option;
-  if (parent.empty()) parent = runtime_directory != nullptr && *runtime_directory != '\0' ? runtime_directory : "/tmp";
+  if (parent.empty())
+    parent = runtime_directory != nullptr && *runtime_directory != '\0' ? runtime_directory : "/tmp";
   std::string path = parent + "/deuteron-XXXXXX";
   if (mkdtemp(path.data()) == nullptr) {  // mode 0700
     return internal_error("cannot make a folder in " + parent + ": " + std::strerror(errno));
@@ -92,7 +98,10 @@ bool wait_for_end(int pidfd, SteadyTime deadline) {
 class WorkerPool::Loop {
  public:
   Loop(WorkerPoolOptions options, WorkerPoolListener& listener, std::string directory)
-      : options_(std::move(options)), listener_(listener), directory_(std::move(directory)), log_(options_.log_descriptor) {
+      : options_(std::move(options)),
+        listener_(listener),
+        directory_(std::move(directory)),
+        log_(options_.log_descriptor) {
     thread_ = std::thread([this] { loop_.run(); });
   }
 
@@ -119,7 +128,8 @@ class WorkerPool::Loop {
   void answer_barrier(TaskId task, const std::vector<std::string>& messages);
   void refuse_barrier(TaskId task);
 
-  // Answers to barriers are urgent and touch nothing but the task's socket: at once when we are on the loop's thread.
+  // Answers to barriers are urgent and touch nothing but the task's socket: at once when we are on the loop's
+  // thread.
   void post_urgent(EventLoop::Function function) {
     loop_.on_loop_thread() ? function() : loop_.post(std::move(function));
   }
@@ -132,7 +142,7 @@ class WorkerPool::Loop {
     std::unique_ptr<ZygoteProcess> process;
     int failed_starts = 0;
     std::deque<TaskPointer> waiting;
-    std::set<std::string> wanted_modules;   // to be imported by the process
+    std::set<std::string> wanted_modules;     // to be imported by the process
     std::set<std::string> preloaded_modules;  // it was told to
     bool preload_planned = false;
     bool refill_planned = false;
@@ -143,13 +153,13 @@ class WorkerPool::Loop {
     std::unique_ptr<WorkerProcess> process;
     EventLoop::TimerId start_timer = 0;
     EventLoop::TimerId end_timer = 0;
-    int pidfd = -1;                  // of process
-    uint64_t inherited_bytes = 0;    // memory that it shares with its zygote
-    bool lost = false;               // ended, or about to be found so
-    bool killed = false;             // by kill() or stop_zygote()
-    std::string out_of_memory;       // killed by the memory check: what it used
-    std::string zygote_end;          // its zygote ended: how
-    bool end_known = false;          // exit_status and signal are set
+    int pidfd = -1;                // of process
+    uint64_t inherited_bytes = 0;  // memory that it shares with its zygote
+    bool lost = false;             // ended, or about to be found so
+    bool killed = false;           // by kill() or stop_zygote()
+    std::string out_of_memory;     // killed by the memory check: why
+    std::string zygote_end;        // its zygote ended: how
+    bool end_known = false;        // exit_status and signal are set
     int exit_status = -1;
     int signal = 0;
   };
@@ -195,6 +205,7 @@ class WorkerPool::Loop {
   int count(ZygoteId zygote, State state) const;
   void plan_memory_check();
   void check_memory();
+  void end_for_memory(Worker& worker, uint64_t used, const std::string& limit);
   void shut_down();
 
   const WorkerPoolOptions options_;
@@ -210,6 +221,8 @@ class WorkerPool::Loop {
   std::map<TaskId, WorkerId> running_;
   std::map<TaskId, std::unique_ptr<BarrierSocket>> barriers_;
   WorkerId next_worker_ = 1;
+  const uint64_t all_workers_limit_bytes_ =
+      static_cast<uint64_t>(machine_memory_bytes() * kAllWorkersMemoryShare);
   bool memory_check_planned_ = false;
 };
 
@@ -225,7 +238,8 @@ void WorkerPool::Loop::start_zygote(ZygoteId id, ZygoteOptions options) {
   launch(id);
 }
 
-// The zygote from which zygotes of these options can be forked, started when there is none. It runs no workers itself.
+// The zygote from which zygotes of these options can be forked, started when there is none. It runs no
+// workers itself.
 ZygoteId WorkerPool::Loop::find_template(const ZygoteOptions& options) {
   for (const auto& [key, value] : options.environment) {
     if (is_read_at_start(key)) return 0;
@@ -251,7 +265,8 @@ void WorkerPool::Loop::launch(ZygoteId id) {
   if (zygote.parent != 0) {
     Zygote& parent = zygotes_.at(zygote.parent);
     if (!parent.process) launch(zygote.parent);
-    if (!parent.process || !parent.process->ready()) return;  // its on_zygote_ready() or on_zygote_ended() goes on
+    if (!parent.process || !parent.process->ready())
+      return;  // its on_zygote_ready() or on_zygote_ended() goes on
   }
   auto process = start_process(id, zygote);
   if (process.ok()) {
@@ -270,7 +285,8 @@ Result<std::unique_ptr<ZygoteProcess>> WorkerPool::Loop::start_process(ZygoteId 
 
 void WorkerPool::Loop::on_zygote_forked(ZygoteId id, pid_t process, FileDescriptor pidfd) {
   const auto found = zygotes_.find(id);
-  if (found == zygotes_.end() || !found->second.process) return;  // stopped meanwhile; it sees its socket closed
+  if (found == zygotes_.end() || !found->second.process)
+    return;  // stopped meanwhile; it sees its socket closed
   if (pidfd.valid()) return found->second.process->set_process(process, std::move(pidfd));
   loop_.post([this, id] { on_zygote_ended(id, "the template of Python processes cannot be forked"); });
 }
@@ -292,10 +308,12 @@ ZygoteProcess::Events WorkerPool::Loop::zygote_events(ZygoteId id) {
           },
       .on_worker_ended = [this](WorkerId worker, int exit_status,
                                 int signal) { on_worker_ended(worker, exit_status, signal); },
-      .on_zygote_forked = [this](ZygoteId zygote, pid_t process,
-                                 FileDescriptor pidfd) { on_zygote_forked(zygote, process, std::move(pidfd)); },
+      .on_zygote_forked = [this](
+                              ZygoteId zygote, pid_t process,
+                              FileDescriptor pidfd) { on_zygote_forked(zygote, process, std::move(pidfd)); },
       .on_preloaded = [this, id] { on_preloaded(id); },
-      .on_ended = [this, id](std::string reason) { loop_.post([this, id, reason] { on_zygote_ended(id, reason); }); },
+      .on_ended =
+          [this, id](std::string reason) { loop_.post([this, id, reason] { on_zygote_ended(id, reason); }); },
   };
 }
 
@@ -412,7 +430,8 @@ void WorkerPool::Loop::fork_worker(ZygoteId id, bool spare) {
   }
   Worker& worker = workers_[worker_id];
   worker.process = *std::move(process);
-  worker.start_timer = loop_.call_after(options_.fork_deadline, [this, worker_id] { on_start_deadline(worker_id); });
+  worker.start_timer =
+      loop_.call_after(options_.fork_deadline, [this, worker_id] { on_start_deadline(worker_id); });
   const uint64_t data_limit_bytes = zygote.options.limit_allocations ? zygote.memory_limit_bytes : 0;
   zygote.process->fork(worker_id, spare, data_limit_bytes, std::move(theirs));
 }
@@ -443,21 +462,23 @@ void WorkerPool::Loop::on_worker_ready(WorkerId id) {
 void WorkerPool::Loop::on_start_deadline(WorkerId id) {
   const auto found = workers_.find(id);
   if (found == workers_.end()) return;
-  log_warning("a Python worker was not ready after " + std::to_string(options_.fork_deadline.count()) + " ms");
+  log_warning("a Python worker was not ready after " + std::to_string(options_.fork_deadline.count()) +
+              " ms");
   const ZygoteId zygote = found->second.process->zygote();
   const bool forked = found->second.pidfd >= 0;
   if (forked) return found->second.process->kill();
   on_zygote_ended(zygote, "the Python process that starts workers did not answer");
 }
 
-// The process has ended, or has closed its socket and is ended. How it ended comes from the zygote, a moment later.
+// The process has ended, or has closed its socket and is ended. How it ended comes from the zygote, a moment
+// later.
 void WorkerPool::Loop::on_worker_lost(WorkerId id) {
   const auto found = workers_.find(id);
   if (found == workers_.end() || found->second.lost) return;
   Worker& worker = found->second;
   worker.lost = true;
-  const bool explained = worker.end_known || worker.killed || !worker.out_of_memory.empty() ||
-                         !worker.process->has_task();
+  const bool explained =
+      worker.end_known || worker.killed || !worker.out_of_memory.empty() || !worker.process->has_task();
   plan_bury(id, explained ? Duration::zero() : kExitNewsDelay);
 }
 
@@ -502,21 +523,22 @@ void WorkerPool::Loop::bury(WorkerId id) {
 
 std::string WorkerPool::Loop::describe_end(Worker& worker) {
   if (worker.killed) return "stopped";
-  if (!worker.out_of_memory.empty()) return "used " + worker.out_of_memory + " of memory";
+  if (!worker.out_of_memory.empty()) return worker.out_of_memory;
   if (!worker.zygote_end.empty()) return worker.zygote_end;
   if (!worker.end_known) return "lost without news of how it ended";
-  return worker.signal != 0 ? describe_signal(worker.signal) : "exit status " + std::to_string(worker.exit_status);
+  return worker.signal != 0 ? describe_signal(worker.signal)
+                            : "exit status " + std::to_string(worker.exit_status);
 }
 
 TaskFailure WorkerPool::Loop::failure_of(Worker& worker, const WorkerTask& task) {
   const auto zygote = zygotes_.find(worker.process->zygote());
   if (worker.killed || zygote == zygotes_.end()) return {FailureKind::kKilled, cancelled()};
   if (!worker.out_of_memory.empty()) {
-    return {FailureKind::kMemoryLimit, crashed(task, "used " + worker.out_of_memory + " of memory, its limit is " +
-                                                         format_bytes(zygote->second.memory_limit_bytes))};
+    return {FailureKind::kMemoryLimit, crashed(task, worker.out_of_memory)};
   }
   std::string reason = describe_end(worker);
-  if (const std::string& tail = worker.process->output_tail(); !tail.empty()) reason += "; it printed last:\n" + tail;
+  if (const std::string& tail = worker.process->output_tail(); !tail.empty())
+    reason += "; it printed last:\n" + tail;
   return {FailureKind::kWorkerExited, crashed(task, reason), worker.exit_status, worker.signal};
 }
 
@@ -525,8 +547,7 @@ TaskFailure WorkerPool::Loop::failure_of(Worker& worker, const WorkerTask& task)
 void WorkerPool::Loop::submit(WorkerTask task) {
   const auto found = zygotes_.find(task.zygote);
   if (found == zygotes_.end()) {
-    return fail(task.task, FailureKind::kNotStarted,
-                not_started("the session has been closed"));
+    return fail(task.task, FailureKind::kNotStarted, not_started("the session has been closed"));
   }
   Zygote& zygote = found->second;
   const ZygoteId id = task.zygote;
@@ -554,7 +575,8 @@ void WorkerPool::Loop::pump(ZygoteId id) {
     assign(*worker, task);
   }
   if (!zygote.process || !zygote.process->ready()) return;
-  for (int starting = count(id, State::kStarting); starting < static_cast<int>(zygote.waiting.size()); ++starting) {
+  for (int starting = count(id, State::kStarting); starting < static_cast<int>(zygote.waiting.size());
+       ++starting) {
     fork_worker(id, false);
   }
 }
@@ -626,7 +648,9 @@ void WorkerPool::Loop::end_task(TaskId task) {
 }
 
 void WorkerPool::Loop::fail(TaskId task, FailureKind kind, Status status) {
-  loop_.post([this, task, kind, status = std::move(status)] { listener_.on_task_failed(task, {kind, status}); });
+  loop_.post([this, task, kind, status = std::move(status)] {
+    listener_.on_task_failed(task, {kind, status});
+  });
 }
 
 void WorkerPool::Loop::add_input(TaskId task, const std::vector<InputPart>& parts, bool complete) {
@@ -693,7 +717,8 @@ void WorkerPool::Loop::refill(ZygoteId id) {
   found->second.refill_planned = false;
   if (!found->second.process || !found->second.process->ready()) return;
   const int wanted = found->second.options.spares + static_cast<int>(found->second.waiting.size());
-  for (int there = count(id, State::kIdle) + count(id, State::kStarting); there < wanted; ++there) fork_worker(id, true);
+  for (int there = count(id, State::kIdle) + count(id, State::kStarting); there < wanted; ++there)
+    fork_worker(id, true);
 }
 
 void WorkerPool::Loop::plan_trim(ZygoteId id) {
@@ -720,18 +745,39 @@ void WorkerPool::Loop::plan_memory_check() {
   loop_.call_after(options_.memory_check_interval, [this] { check_memory(); });
 }
 
+// Ends each worker that is over its limit, and the largest one when all of them together use too much.
 void WorkerPool::Loop::check_memory() {
   memory_check_planned_ = false;
+  uint64_t total = 0;
+  uint64_t largest_used = 0;
+  Worker* largest = nullptr;
   for (const auto& [task, id] : running_) {
     Worker& worker = workers_.at(id);
     const auto zygote = zygotes_.find(worker.process->zygote());
+    if (worker.lost || !worker.out_of_memory.empty() || zygote == zygotes_.end()) continue;
     const uint64_t resident = private_memory_bytes(worker.process->process());
     const uint64_t used = resident - std::min(resident, worker.inherited_bytes);
-    if (zygote == zygotes_.end() || used <= zygote->second.memory_limit_bytes + kMemorySlack) continue;
-    worker.out_of_memory = format_bytes(used);
-    worker.process->kill();
+    if (used > zygote->second.memory_limit_bytes + kMemorySlack) {
+      end_for_memory(worker, used, "its limit is " + format_bytes(zygote->second.memory_limit_bytes));
+      continue;
+    }
+    total += used;
+    if (used >= largest_used) {
+      largest_used = used;
+      largest = &worker;
+    }
+  }
+  if (largest != nullptr && total > all_workers_limit_bytes_) {
+    end_for_memory(*largest, largest_used,
+                   "all workers together " + format_bytes(total) + " of at most " +
+                       format_bytes(all_workers_limit_bytes_));
   }
   if (!running_.empty()) plan_memory_check();
+}
+
+void WorkerPool::Loop::end_for_memory(Worker& worker, uint64_t used, const std::string& limit) {
+  worker.out_of_memory = "used " + format_bytes(used) + " of memory, " + limit;
+  worker.process->kill();
 }
 
 void WorkerPool::Loop::shut_down() {
@@ -742,14 +788,16 @@ void WorkerPool::Loop::shut_down() {
   for (const ZygoteId id : zygotes) stop_zygote(id);
   while (!workers_.empty()) {
     const auto& [id, worker] = *workers_.begin();
-    if (worker.pidfd >= 0 && !wait_for_end(worker.pidfd, deadline)) log_error("a killed Python worker has not ended");
+    if (worker.pidfd >= 0 && !wait_for_end(worker.pidfd, deadline))
+      log_error("a killed Python worker has not ended");
     bury(id);
   }
 }
 
 // ---- the facade
 
-Result<std::unique_ptr<WorkerPool>> WorkerPool::make(WorkerPoolOptions options, WorkerPoolListener& listener) {
+Result<std::unique_ptr<WorkerPool>> WorkerPool::make(WorkerPoolOptions options,
+                                                     WorkerPoolListener& listener) {
   ASSIGN_OR_RETURN(std::string directory, make_private_directory(options.runtime_directory));
   return std::unique_ptr<WorkerPool>(
       new WorkerPool(std::make_unique<Loop>(std::move(options), listener, std::move(directory))));
@@ -799,9 +847,8 @@ void WorkerPool::forget_slabs(std::vector<uint64_t> slabs) {
 std::string WorkerPool::barrier_path(TaskId task) const { return loop_->barrier_path(task); }
 
 void WorkerPool::answer_barrier(TaskId task, std::shared_ptr<const std::vector<std::string>> messages) {
-  loop_->post_urgent([loop = loop_.get(), task, messages = std::move(messages)] {
-    loop->answer_barrier(task, *messages);
-  });
+  loop_->post_urgent(
+      [loop = loop_.get(), task, messages = std::move(messages)] { loop->answer_barrier(task, *messages); });
 }
 
 void WorkerPool::refuse_barrier(TaskId task) {

@@ -1,11 +1,13 @@
-// Starts, watches, feeds and stops the processes that run Python tasks. It knows shared memory regions, not what lies in them, and
-// tasks, not plans. docs/worker-protocol.md describes the processes and what they say to each other.
+// Starts, watches, feeds and stops the processes that run Python tasks. It knows shared memory regions, not
+// what lies in them, and tasks, not plans. docs/worker-protocol.md describes the processes and what they say
+// to each other.
 //
-// A zygote is a warm Python parent, one per session and set of artifacts; workers are forked from it and run one task at a time.
-// Every task that was submitted ends in exactly one call of on_task_finished or on_task_failed.
+// A zygote is a warm Python parent, one per session and set of artifacts; workers are forked from it and run
+// one task at a time. Every task that was submitted ends in exactly one call of on_task_finished or
+// on_task_failed.
 //
-// Threads: all methods may be called from any thread, also from inside a listener's call; they return at once. The listener is
-// called on the pool's own thread and must not block.
+// Threads: all methods may be called from any thread, also from inside a listener's call; they return at
+// once. The listener is called on the pool's own thread and must not block.
 #pragma once
 
 #include <sys/types.h>
@@ -27,7 +29,8 @@ using tasks::TaskId;
 using WorkerId = int64_t;
 using ZygoteId = int64_t;
 
-// A piece of a shared memory file. The descriptor stays the caller's, who keeps it open until the task has ended.
+// A piece of a shared memory file. The descriptor stays the caller's, who keeps it open until the task has
+// ended.
 struct SharedMemoryRegion {
   int descriptor = -1;
   uint64_t slab = 0;  // names the file for ever: workers keep it mapped until forget_slabs()
@@ -44,8 +47,8 @@ struct ZygoteOptions {
   std::string package_folder;                      // put on PYTHONPATH; holds the package deuteron
   std::map<std::string, std::string> environment;  // added to the server's
   int spares = 0;                                  // idle workers to keep ready
-  uint64_t memory_limit_bytes = 0;                 // per worker, without shared memory; 0: 60 % of the machine
-  bool limit_allocations = true;                   // at the limit allocations fail (MemoryError) before the worker is killed
+  uint64_t memory_limit_bytes = 0;  // per worker, without shared memory; 0: 60 % of the machine
+  bool limit_allocations = true;    // at the limit allocations fail (MemoryError) before the worker is killed
   std::chrono::milliseconds start_deadline{60'000};
 };
 
@@ -56,18 +59,21 @@ struct WorkerTask {
   std::string header;  // build_task_header()
   std::vector<InputPart> input;
   bool input_complete = true;  // false: add_input() will bring more
-  SharedMemoryRegion output;   // written from its offset on; the file grows as needed. `length` is not looked at
+  SharedMemoryRegion
+      output;  // written from its offset on; the file grows as needed. `length` is not looked at
   uint64_t progress_bytes = 0;  // on_task_output after so many bytes of whole Arrow messages; 0: never
   std::map<std::string, std::string> environment;
-  bool barrier = false;      // serve barrier_path(task)
-  bool single_use = false;   // take a worker that has run nothing, and end it afterwards
+  bool barrier = false;     // serve barrier_path(task)
+  bool single_use = false;  // take a worker that has run nothing, and end it afterwards
 };
 
 struct TaskResult {
   enum class Kind { kNone, kArrow, kPickled };
-  Kind kind = Kind::kNone;   // kNone: no batch at all
-  SharedMemoryRegion data;   // in the output slab: one Arrow stream with its end mark, or length-prefixed pickles
-  std::vector<uint64_t> retained_slabs;  // user code still holds arrays in these: do not write there until the worker has ended
+  Kind kind = Kind::kNone;  // kNone: no batch at all
+  SharedMemoryRegion
+      data;  // in the output slab: one Arrow stream with its end mark, or length-prefixed pickles
+  std::vector<uint64_t>
+      retained_slabs;  // user code still holds arrays in these: do not write there until the worker has ended
 };
 
 enum class FailureKind {
@@ -101,10 +107,12 @@ class WorkerPoolListener {
 };
 
 struct WorkerPoolOptions {
-  std::string runtime_directory;  // parent of the pool's own folder (mode 0700); empty: $XDG_RUNTIME_DIR or /tmp
-  int log_descriptor = 2;         // where workers' output goes, a line each; -1: nowhere
+  std::string
+      runtime_directory;   // parent of the pool's own folder (mode 0700); empty: $XDG_RUNTIME_DIR or /tmp
+  int log_descriptor = 2;  // where workers' output goes, a line each; -1: nowhere
   std::chrono::milliseconds memory_check_interval{50};
-  std::chrono::milliseconds preload_delay{2'000};  // from a worker's import of torch to the zygote's; negative: never
+  std::chrono::milliseconds preload_delay{
+      2'000};  // from a worker's import of torch to the zygote's; negative: never
   std::chrono::milliseconds fork_deadline{30'000};
   int start_attempts = 3;  // of a zygote that ends or hangs before it is ready
 };
@@ -113,7 +121,8 @@ class WorkerPool {
  public:
   // Starts the pool's thread; the listener must outlive the pool.
   static Result<std::unique_ptr<WorkerPool>> make(WorkerPoolOptions options, WorkerPoolListener& listener);
-  // Kills all processes, removes sockets and folders; tasks that were under way fail with kKilled before it returns.
+  // Kills all processes, removes sockets and folders; tasks that were under way fail with kKilled before it
+  // returns.
   ~WorkerPool();
   WorkerPool(const WorkerPool&) = delete;
   WorkerPool& operator=(const WorkerPool&) = delete;

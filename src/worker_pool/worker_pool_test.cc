@@ -184,7 +184,8 @@ class WorkerPoolTest : public testing::Test {
     recorder_.pool = pool_.get();
   }
 
-  ZygoteId start_zygote(int spares = 0, const std::function<void(ZygoteOptions&)>& change = [](ZygoteOptions&) {}) {
+  ZygoteId start_zygote(
+      int spares = 0, const std::function<void(ZygoteOptions&)>& change = [](ZygoteOptions&) {}) {
     ZygoteOptions options;
     options.interpreter = interpreter();
     options.package_folder = std::filesystem::absolute("python");
@@ -195,18 +196,21 @@ class WorkerPoolTest : public testing::Test {
 
   SharedMemoryRegion make_slab(const std::string& content) {
     slabs_.emplace_back(memfd_create("slab", MFD_CLOEXEC));
-    EXPECT_EQ(write(slabs_.back().get(), content.data(), content.size()), static_cast<ssize_t>(content.size()));
+    EXPECT_EQ(write(slabs_.back().get(), content.data(), content.size()),
+              static_cast<ssize_t>(content.size()));
     return {slabs_.back().get(), next_slab_++, 0, content.size()};
   }
 
-  WorkerTask make_task(ZygoteId zygote, const std::string& function, int rank = 0, int ranks = 0, int attempt = 0) {
+  WorkerTask make_task(ZygoteId zygote, const std::string& function, int rank = 0, int ranks = 0,
+                       int attempt = 0) {
     PySparkTask header;
     header.python_version = content_of(functions_ + "/version");
     header.context = {.stage = 7, .task = next_task_, .partition = rank, .attempt = attempt, .ranks = ranks};
     header.barrier_path = pool_->barrier_path(next_task_);
     header.addresses = {"127.0.0.1:0"};
     header.files_directory = runtime_;
-    header.functions = {{.arguments = {{0, std::nullopt}}, .commands = {content_of(functions_ + "/" + function + ".command")}}};
+    header.functions = {{.arguments = {{0, std::nullopt}},
+                         .commands = {content_of(functions_ + "/" + function + ".command")}}};
     WorkerTask task;
     task.task = next_task_++;
     task.zygote = zygote;
@@ -310,7 +314,8 @@ TEST_F(WorkerPoolTest, ALostWorkerTellsHowItEndedAndWhatItPrintedLast) {
   ASSERT_TRUE(left.failure);
   EXPECT_EQ(left.failure->kind, FailureKind::kWorkerExited);
   EXPECT_EQ(left.failure->exit_status, 9);
-  EXPECT_NE(left.failure->status.to_string().find("exit status 9; it printed last:\nabout to leave"), std::string::npos)
+  EXPECT_NE(left.failure->status.to_string().find("exit status 9; it printed last:\nabout to leave"),
+            std::string::npos)
       << left.failure->status.to_string();
   const Recorder::Seen crashed = run(make_task(zygote, "crashing"));
   ASSERT_TRUE(crashed.failure);
@@ -357,7 +362,9 @@ TEST_F(WorkerPoolTest, AKilledTemplateIsReplaced) {
 TEST_F(WorkerPoolTest, ASecondSessionStartsQuicklyWithItsOwnEnvironment) {
   run(make_task(start_zygote(), "identity"));
   const SteadyTime begin = steady_now();
-  const ZygoteId second = start_zygote(0, [](ZygoteOptions& options) { options.environment = {{"DEUTERON_TEST", "5"}}; });
+  const ZygoteId second = start_zygote(0, [](ZygoteOptions& options) {
+    options.environment = {{"DEUTERON_TEST", "5"}};
+  });
   const Recorder::Seen seen = run(make_task(second, "variable"));
   ASSERT_TRUE(seen.result);
   std::printf("second session, start to first result: %.2f ms\n", milliseconds_since(begin));
@@ -366,7 +373,8 @@ TEST_F(WorkerPoolTest, ASecondSessionStartsQuicklyWithItsOwnEnvironment) {
 }
 
 TEST_F(WorkerPoolTest, AnInterpreterThatCannotStartWorkersFailsTheTasksWithTheReason) {
-  const ZygoteId missing = start_zygote(0, [](ZygoteOptions& options) { options.interpreter = "/no/such/python"; });
+  const ZygoteId missing =
+      start_zygote(0, [](ZygoteOptions& options) { options.interpreter = "/no/such/python"; });
   Recorder::Seen seen = run(make_task(missing, "identity"));
   ASSERT_TRUE(seen.failure);
   EXPECT_EQ(seen.failure->kind, FailureKind::kNotStarted);
@@ -395,7 +403,8 @@ TEST_F(WorkerPoolTest, AnInterpreterThatHangsMissesItsDeadline) {
 }
 
 TEST_F(WorkerPoolTest, MemoryIsLimitedByFailingAllocations) {
-  const ZygoteId zygote = start_zygote(0, [](ZygoteOptions& options) { options.memory_limit_bytes = 300 << 20; });
+  const ZygoteId zygote =
+      start_zygote(0, [](ZygoteOptions& options) { options.memory_limit_bytes = 300 << 20; });
   const Recorder::Seen seen = run(make_task(zygote, "allocating"));
   ASSERT_TRUE(seen.failure);
   EXPECT_EQ(seen.failure->kind, FailureKind::kPythonError);
@@ -408,7 +417,7 @@ TEST_F(WorkerPoolTest, MemoryIsLimitedByWatchingTheProcess) {
     options.memory_limit_bytes = 200 << 20;
     options.limit_allocations = false;
   });
-  const Recorder::Seen seen = run(make_task(zygote, "touching_shared_memory_of_others"));
+  const Recorder::Seen seen = run(make_task(zygote, "growing"));
   ASSERT_TRUE(seen.failure);
   EXPECT_EQ(seen.failure->kind, FailureKind::kMemoryLimit);
   EXPECT_NE(seen.failure->status.to_string().find("its limit is 200.0 MiB"), std::string::npos)
@@ -446,12 +455,14 @@ TEST_F(WorkerPoolTest, InputMayComeWhileTheTaskRunsAndOutputIsReportedEarly) {
   task.input_complete = false;
   task.progress_bytes = 1000;
   pool_->submit(std::move(task));
-  for (int i = 0; i < 1000 && recorder_.seen(id).outputs.empty(); ++i) std::this_thread::sleep_for(milliseconds(10));
+  for (int i = 0; i < 1000 && recorder_.seen(id).outputs.empty(); ++i)
+    std::this_thread::sleep_for(milliseconds(10));
   const auto outputs = recorder_.seen(id).outputs;
   ASSERT_FALSE(outputs.empty());
   EXPECT_GT(outputs[0].length, 8000u);
-  pool_->add_input(id, {SharedMemoryRegion{input_.descriptor, input_.slab, half, input_.length - half}, kEndOfStream},
-                   true);
+  pool_->add_input(
+      id, {SharedMemoryRegion{input_.descriptor, input_.slab, half, input_.length - half}, kEndOfStream},
+      true);
   ASSERT_TRUE(recorder_.wait_for_end(id));
   ASSERT_TRUE(recorder_.seen(id).result);
   EXPECT_EQ(recorder_.seen(id).result->data.offset, outputs[0].offset);
@@ -468,14 +479,17 @@ TEST_F(WorkerPoolTest, AGangGathersAndWaits) {
     for (int rank = 0; rank < kRanks; ++rank) pool_->submit(make_task(zygote, "gang", rank, kRanks));
     for (int rank = 0; rank < kRanks; ++rank) {
       ASSERT_TRUE(recorder_.wait_for_end(first + rank));
-      ASSERT_TRUE(recorder_.seen(first + rank).result) << recorder_.seen(first + rank).failure->status.to_string();
+      ASSERT_TRUE(recorder_.seen(first + rank).result)
+          << recorder_.seen(first + rank).failure->status.to_string();
     }
     RecordProperty("gang_ms_" + std::to_string(repeat), std::to_string(milliseconds_since(begin)));
-    std::printf("gang of %d, submit to result, with 20 barriers and an allGather: %.2f ms\n", kRanks, milliseconds_since(begin));
+    std::printf("gang of %d, submit to result, with 20 barriers and an allGather: %.2f ms\n", kRanks,
+                milliseconds_since(begin));
   }
   const std::string log = log_after("gathered");
-  EXPECT_NE(log.find("gathered rank 0 of attempt 0, rank 1 of attempt 0, rank 2 of attempt 0, rank 3 of attempt 0"),
-            std::string::npos);
+  EXPECT_NE(
+      log.find("gathered rank 0 of attempt 0, rank 1 of attempt 0, rank 2 of attempt 0, rank 3 of attempt 0"),
+      std::string::npos);
   const size_t barriers = log.rfind("barriers");
   std::printf("%s\n", log.substr(barriers, log.find('\n', barriers) - barriers).c_str());
 }

@@ -43,8 +43,13 @@ std::vector<char*> pointers(std::vector<std::string>& texts) {
 }
 
 Result<pid_t> spawn(const ZygoteOptions& options, int control, int output) {
-  std::vector<std::string> arguments = {options.interpreter,    "-m", "deuteron.worker.zygote", "--control-descriptor",
-                                        std::to_string(kControlDescriptor), "--parent", std::to_string(getpid())};
+  std::vector<std::string> arguments = {options.interpreter,
+                                        "-m",
+                                        "deuteron.worker.zygote",
+                                        "--control-descriptor",
+                                        std::to_string(kControlDescriptor),
+                                        "--parent",
+                                        std::to_string(getpid())};
   std::vector<std::string> environment;
   for (const auto& [key, value] : zygote_environment(options)) environment.push_back(key + "=" + value);
 
@@ -90,11 +95,13 @@ struct Ends {
 Result<Ends> make_ends() {
   ASSIGN_OR_RETURN(auto sockets, ControlChannel::make_pair());
   int pipe_ends[2];
-  if (pipe2(pipe_ends, O_CLOEXEC) != 0) return internal_error(std::string("cannot make a pipe: ") + strerror(errno));
+  if (pipe2(pipe_ends, O_CLOEXEC) != 0)
+    return internal_error(std::string("cannot make a pipe: ") + strerror(errno));
   const FileDescriptor their_output(pipe_ends[1]);
   return Ends{std::move(sockets.first),
               FileDescriptor(fcntl(sockets.second.get(), F_DUPFD_CLOEXEC, kControlDescriptor + 1)),
-              FileDescriptor(pipe_ends[0]), FileDescriptor(fcntl(their_output.get(), F_DUPFD_CLOEXEC, kControlDescriptor + 1))};
+              FileDescriptor(pipe_ends[0]),
+              FileDescriptor(fcntl(their_output.get(), F_DUPFD_CLOEXEC, kControlDescriptor + 1))};
 }
 }  // namespace
 
@@ -102,8 +109,8 @@ Result<std::unique_ptr<ZygoteProcess>> ZygoteProcess::start(EventLoop& loop, con
                                                             WorkerLog& log, Events events) {
   ASSIGN_OR_RETURN(Ends ends, make_ends());
   ASSIGN_OR_RETURN(const pid_t process, spawn(options, ends.their_control.get(), ends.their_output.get()));
-  std::unique_ptr<ZygoteProcess> zygote(
-      new ZygoteProcess(loop, options, std::move(events), log, std::move(ends.control), std::move(ends.output)));
+  std::unique_ptr<ZygoteProcess> zygote(new ZygoteProcess(loop, options, std::move(events), log,
+                                                          std::move(ends.control), std::move(ends.output)));
   zygote->is_child_ = true;
   zygote->set_process(process, FileDescriptor(static_cast<int>(syscall(SYS_pidfd_open, process, 0))));
   return zygote;
@@ -115,8 +122,8 @@ Result<std::unique_ptr<ZygoteProcess>> ZygoteProcess::fork_from(ZygoteProcess& p
   ASSIGN_OR_RETURN(Ends ends, make_ends());
   parent.channel_->send({{"type", "fork"}, {"zygote", id}, {"environment", options.environment}},
                         {ends.their_control.get(), ends.their_output.get()});
-  return std::unique_ptr<ZygoteProcess>(
-      new ZygoteProcess(parent.loop_, options, std::move(events), log, std::move(ends.control), std::move(ends.output)));
+  return std::unique_ptr<ZygoteProcess>(new ZygoteProcess(parent.loop_, options, std::move(events), log,
+                                                          std::move(ends.control), std::move(ends.output)));
 }
 
 ZygoteProcess::ZygoteProcess(EventLoop& loop, const ZygoteOptions& options, Events events, WorkerLog& log,
@@ -129,7 +136,8 @@ ZygoteProcess::ZygoteProcess(EventLoop& loop, const ZygoteOptions& options, Even
         on_message(message, std::move(descriptors));
       },
       [this](const std::string& reason) {
-        if (!pidfd_.valid()) end("ended before it was ready: " + reason);  // else the process's end says more, and follows
+        if (!pidfd_.valid())
+          end("ended before it was ready: " + reason);  // else the process's end says more, and follows
       });
   deadline_ = loop_.call_after(options.start_deadline, [this, deadline = options.start_deadline] {
     end("was not ready after " + std::to_string(deadline.count()) + " ms");
@@ -161,7 +169,8 @@ void ZygoteProcess::fork(WorkerId worker, bool spare, uint64_t data_limit_bytes,
                          std::vector<FileDescriptor> descriptors) {
   std::vector<int> numbers;
   for (const FileDescriptor& descriptor : descriptors) numbers.push_back(descriptor.get());
-  channel_->send({{"type", "fork"}, {"worker", worker}, {"spare", spare}, {"data_limit", data_limit_bytes}}, numbers);
+  channel_->send({{"type", "fork"}, {"worker", worker}, {"spare", spare}, {"data_limit", data_limit_bytes}},
+                 numbers);
 }
 
 void ZygoteProcess::preload(const std::vector<std::string>& modules) {

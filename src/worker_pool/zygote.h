@@ -1,4 +1,5 @@
-// One zygote process: started, greeted, told to fork and to preload, and noticed when it ends. Used by the pool only, on its thread.
+// One zygote process: started, greeted, told to fork and to preload, and noticed when it ends. Used by the
+// pool only, on its thread.
 #pragma once
 
 #include <sys/types.h>
@@ -27,16 +28,18 @@ class ZygoteProcess {
     // A zygote was forked, or could not be (then -1).
     std::function<void(ZygoteId zygote, pid_t process, FileDescriptor pidfd)> on_zygote_forked;
     std::function<void()> on_preloaded;
-    // Once, when the process has ended or has missed its deadline (and was killed). It may destroy the object.
+    // Once, when the process has ended or has missed its deadline (and was killed). It may destroy the
+    // object.
     std::function<void(std::string reason)> on_ended;
   };
 
   // Starts an interpreter. Must be called on the thread whose end shall end the zygote.
-  static Result<std::unique_ptr<ZygoteProcess>> start(EventLoop& loop, const ZygoteOptions& options, WorkerLog& log,
-                                                      Events events);
+  static Result<std::unique_ptr<ZygoteProcess>> start(EventLoop& loop, const ZygoteOptions& options,
+                                                      WorkerLog& log, Events events);
   // Asks `parent`, which is ready, to fork itself; its on_zygote_forked(id) is to be passed to set_process().
-  static Result<std::unique_ptr<ZygoteProcess>> fork_from(ZygoteProcess& parent, ZygoteId id, const ZygoteOptions& options,
-                                                          WorkerLog& log, Events events);
+  static Result<std::unique_ptr<ZygoteProcess>> fork_from(ZygoteProcess& parent, ZygoteId id,
+                                                          const ZygoteOptions& options, WorkerLog& log,
+                                                          Events events);
   // Lets the process end its workers and itself, which takes some milliseconds; after 200 ms it is killed.
   ~ZygoteProcess();
   ZygoteProcess(const ZygoteProcess&) = delete;
@@ -51,8 +54,8 @@ class ZygoteProcess {
   void preload(const std::vector<std::string>& modules);
 
  private:
-  ZygoteProcess(EventLoop& loop, const ZygoteOptions& options, Events events, WorkerLog& log, FileDescriptor control,
-                FileDescriptor output);
+  ZygoteProcess(EventLoop& loop, const ZygoteOptions& options, Events events, WorkerLog& log,
+                FileDescriptor control, FileDescriptor output);
   void on_message(const nlohmann::json& message, std::vector<FileDescriptor> descriptors);
   void end(std::string reason);
 

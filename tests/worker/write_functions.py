@@ -63,14 +63,14 @@ def allocating(batches):
     yield
 
 
-def touching_shared_memory_of_others(batches):
-    """Grows without allocations that RLIMIT_DATA would see one by one: many small objects, slowly enough to be watched."""
+def growing(batches):
+    """Takes memory slowly enough to be watched."""
     import time
 
     rows = []
     while True:
-        rows.append(bytes(1 << 20))
-        time.sleep(0.0002)
+        rows.append(b"x" * (1 << 20))
+        time.sleep(0.001)
     yield
 
 
@@ -131,7 +131,7 @@ def importing(batches):
 
 
 FUNCTIONS = (identity, sum_of_column, failing, sys_exit, os_exit, crashing, sleeping, allocating,
-             touching_shared_memory_of_others, keeping, process_id, gang, first_attempt_hangs, variable, importing)  # fmt: skip
+             growing, keeping, process_id, gang, first_attempt_hangs, variable, importing)  # fmt: skip
 
 
 def struct_stream():
