@@ -40,7 +40,7 @@ void PythonLauncher::start(scheduler::LaunchRequest request) {
   const auto& work = static_cast<const PythonWork&>(*request.work);
   auto output = memory_->acquire(work.program->session_id, std::max(kSmallestOutput, work.input_bytes()));
   if (!output.ok()) {
-    observer_->task_ended(task, {tasks::FailureKind::kTaskError, output.status(), nullptr});
+    observer_->task_ended(task, {tasks::FailureKind::kTaskError, output.status(), nullptr, 0, 0});
     return;
   }
   worker_pool::WorkerTask pool_task = make_task(request.context, work, **output);
@@ -96,6 +96,10 @@ void PythonLauncher::answer_barrier(tasks::TaskId task, tasks::BarrierReply repl
   }
 }
 
+int64_t PythonLauncher::input_bytes(const RunningTask& running) {
+  return static_cast<int64_t>(static_cast<const PythonWork&>(*running.work).input_bytes());
+}
+
 std::shared_ptr<PythonLauncher::RunningTask> PythonLauncher::remove(tasks::TaskId task) {
   std::lock_guard lock(mutex_);
   const auto found = running_.find(task);
@@ -118,12 +122,14 @@ void PythonLauncher::on_task_finished(tasks::TaskId task, worker_pool::TaskResul
   if (result.kind != worker_pool::TaskResult::Kind::kNone) {
     output->data = {running->output, result.data.offset, result.data.length};
   }
-  observer_->task_ended(task, {tasks::FailureKind::kNone, Status(), std::move(output)});
+  const auto output_bytes = static_cast<int64_t>(result.data.length);
+  observer_->task_ended(task, {tasks::FailureKind::kNone, Status(), std::move(output), input_bytes(*running), output_bytes});
 }
 
 void PythonLauncher::on_task_failed(tasks::TaskId task, worker_pool::TaskFailure failure) {
-  if (remove(task) == nullptr) return;
-  observer_->task_ended(task, {to_task_failure(failure.kind), std::move(failure.status), nullptr});
+  const auto running = remove(task);
+  if (running == nullptr) return;
+  observer_->task_ended(task, {to_task_failure(failure.kind), std::move(failure.status), nullptr, input_bytes(*running), 0});
 }
 
 void PythonLauncher::on_barrier_call(tasks::TaskId task, tasks::BarrierRequest request) {

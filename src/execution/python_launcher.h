@@ -39,6 +39,7 @@ class PythonLauncher : public scheduler::Launcher, public worker_pool::WorkerPoo
   };
 
   worker_pool::WorkerTask make_task(const tasks::TaskContext& context, const PythonWork& work, const exchange::Slab& output) const;
+  static int64_t input_bytes(const RunningTask& running);
   std::shared_ptr<RunningTask> remove(tasks::TaskId task);
 
   const std::shared_ptr<exchange::SharedMemory> memory_;

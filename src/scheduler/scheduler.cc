@@ -34,7 +34,7 @@ tasks::JobId Scheduler::new_job(const std::string& session_id, const std::string
 
 void Scheduler::cancel_job(tasks::JobId job) {
   bus_.publish(events::JobCancelled{job});
-  send({core::CancelJob{job}, 0, nullptr, {}, nullptr});
+  send({core::CancelJob{job}, 0, nullptr, {}, {}});
 }
 
 tasks::StageId Scheduler::submit_tasks(const TaskStageRequest& request, std::shared_ptr<StageListener> listener) {
@@ -43,17 +43,17 @@ tasks::StageId Scheduler::submit_tasks(const TaskStageRequest& request, std::sha
   core::SubmitTaskStage event{request.job, stage, request.slots_per_task, request.max_task_errors,
                               request.max_lost_workers};
   bus_.publish(events::StageSubmitted{request.job, stage, "tasks", request.name, 0, request.slots_per_task.cpus});
-  inbox_.push_back({std::move(event), stage, std::move(listener), {}, nullptr});  // in the order of the ids
+  inbox_.push_back({std::move(event), stage, std::move(listener), {}, {}});  // in the order of the ids
   lock.unlock();
   arrived_.notify_one();
   return stage;
 }
 
 void Scheduler::add_task(tasks::StageId stage, int32_t partition, std::shared_ptr<const tasks::TaskWork> work) {
-  send({core::AddTask{stage, partition}, stage, nullptr, {{partition, std::move(work)}}, nullptr});
+  send({core::AddTask{stage, partition}, stage, nullptr, {{partition, std::move(work)}}, {}});
 }
 
-void Scheduler::no_more_tasks(tasks::StageId stage) { send({core::NoMoreTasks{stage}, stage, nullptr, {}, nullptr}); }
+void Scheduler::no_more_tasks(tasks::StageId stage) { send({core::NoMoreTasks{stage}, stage, nullptr, {}, {}}); }
 
 tasks::StageId Scheduler::submit_gang(GangRequest request, std::shared_ptr<StageListener> listener) {
   const auto ranks = static_cast<int32_t>(request.ranks.size());
@@ -63,7 +63,7 @@ tasks::StageId Scheduler::submit_gang(GangRequest request, std::shared_ptr<Stage
   const tasks::StageId stage = next_stage_++;
   core::SubmitGang event{request.job, stage, request.slots_per_task, ranks, request.max_attempts, request.barrier_timeout};
   bus_.publish(events::StageSubmitted{request.job, stage, "gang", request.name, ranks, request.slots_per_task.cpus});
-  inbox_.push_back({std::move(event), stage, std::move(listener), std::move(works), nullptr});
+  inbox_.push_back({std::move(event), stage, std::move(listener), std::move(works), {}});
   lock.unlock();
   arrived_.notify_one();
   return stage;
@@ -72,11 +72,12 @@ tasks::StageId Scheduler::submit_gang(GangRequest request, std::shared_ptr<Stage
 void Scheduler::task_running(tasks::TaskId task, int64_t process_id) { bus_.publish(events::TaskRunning{task, process_id}); }
 
 void Scheduler::barrier_requested(tasks::TaskId task, tasks::BarrierRequest request) {
-  send({core::BarrierArrived{task, std::move(request)}, 0, nullptr, {}, nullptr});
+  send({core::BarrierArrived{task, std::move(request)}, 0, nullptr, {}, {}});
 }
 
 void Scheduler::task_ended(tasks::TaskId task, tasks::TaskOutcome outcome) {
-  send({core::TaskEnded{task, outcome.failure, std::move(outcome.status)}, 0, nullptr, {}, std::move(outcome.output)});
+  core::TaskEnded event{task, outcome.failure, std::move(outcome.status)};
+  send({std::move(event), 0, nullptr, {}, std::move(outcome)});
 }
 
 void Scheduler::send(Message message) {
@@ -101,7 +102,7 @@ void Scheduler::run() {
     batch.swap(inbox_);
     lock.unlock();
     for (Message& message : batch) handle(std::move(message));
-    if (batch.empty()) handle({core::Tick{}, 0, nullptr, {}, nullptr});
+    if (batch.empty()) handle({core::Tick{}, 0, nullptr, {}, {}});
     lock.lock();
   }
 }
@@ -112,8 +113,8 @@ void Scheduler::handle(Message message) {
     stages_[message.stage] = {std::move(message.listener), {}, is_gang};
   }
   if (const auto record = stages_.find(message.stage); record != stages_.end()) record->second.works.merge(message.works);
-  if (const auto* ended = std::get_if<core::TaskEnded>(&message.event)) report_end(*ended);
-  current_output_ = std::move(message.output);
+  if (const auto* ended = std::get_if<core::TaskEnded>(&message.event)) report_end(*ended, message.outcome);
+  current_output_ = std::move(message.outcome.output);
   for (const core::Action& action : core::step(state_, message.event, steady_now())) perform(action);
   current_output_.reset();
 }
@@ -122,11 +123,12 @@ void Scheduler::perform(const core::Action& action) {
   std::visit([this](const auto& what) { act(what); }, action);
 }
 
-void Scheduler::report_end(const core::TaskEnded& ended) {
+void Scheduler::report_end(const core::TaskEnded& ended, const tasks::TaskOutcome& outcome) {
   const auto found = tasks_.find(ended.task);
   if (found == tasks_.end()) return;
   const tasks::TaskContext& context = found->second.context;
-  bus_.publish(events::TaskFinished{context.stage, ended.task, context.partition, context.attempt, error_text(ended.status), 0, 0, 0});
+  bus_.publish(events::TaskFinished{context.stage, ended.task, context.partition, context.attempt, error_text(ended.status),
+                                    outcome.input_bytes, outcome.output_bytes});
   tasks_.erase(found);
 }
 

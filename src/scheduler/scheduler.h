@@ -83,7 +83,7 @@ class Scheduler : public LaunchObserver {
     tasks::StageId stage = 0;                          // of the next three
     std::shared_ptr<StageListener> listener;           // with a submission
     std::map<int32_t, std::shared_ptr<const tasks::TaskWork>> works;
-    std::shared_ptr<tasks::TaskOutput> output;         // with TaskEnded
+    tasks::TaskOutcome outcome;                        // with TaskEnded; its status is in the event
   };
   struct RunningTask {
     tasks::TaskContext context;
@@ -93,7 +93,7 @@ class Scheduler : public LaunchObserver {
   void run();
   void handle(Message message);
   void perform(const core::Action& action);
-  void report_end(const core::TaskEnded& ended);
+  void report_end(const core::TaskEnded& ended, const tasks::TaskOutcome& outcome);
 
   void act(const core::LaunchTask& action);
   void act(const core::KillTask& action);

@@ -47,13 +47,13 @@ TEST(Scheduler, RunsAGangWithABarrierAndRestartsIt) {
   Scheduler scheduler(tasks::Slots{2, {}}, launcher, bus);
   launcher.on_start = [&](const tasks::TaskContext& context) {
     if (context.attempt == 0 && context.partition == 1) {
-      scheduler.task_ended(context.task, {tasks::FailureKind::kWorkerLost, internal_error("killed"), nullptr});
+      scheduler.task_ended(context.task, {tasks::FailureKind::kWorkerLost, internal_error("killed"), nullptr, 0, 0});
     } else {
       scheduler.barrier_requested(context.task, {tasks::BarrierKind::kAllGather, "x"});
     }
   };
   launcher.on_kill = [&](tasks::TaskId task) {
-    scheduler.task_ended(task, {tasks::FailureKind::kWorkerLost, internal_error("killed"), nullptr});
+    scheduler.task_ended(task, {tasks::FailureKind::kWorkerLost, internal_error("killed"), nullptr, 0, 0});
   };
   launcher.on_answer = [&](tasks::TaskId task, const tasks::BarrierReply& reply) {
     if (!reply.status.ok()) return;
@@ -84,7 +84,7 @@ TEST(Scheduler, ABarrierTimeoutComesByItself) {
     if (context.partition == 0) scheduler.barrier_requested(context.task, {});
   };
   launcher.on_kill = [&](tasks::TaskId task) {
-    scheduler.task_ended(task, {tasks::FailureKind::kWorkerLost, internal_error("killed"), nullptr});
+    scheduler.task_ended(task, {tasks::FailureKind::kWorkerLost, internal_error("killed"), nullptr, 0, 0});
   };
   auto listener = std::make_shared<Ended>();
   scheduler.submit_gang({scheduler.new_job("s", "o"), "train", {}, {nullptr, nullptr}, 1, std::chrono::milliseconds(20)}, listener);
@@ -96,7 +96,7 @@ TEST(Scheduler, CancelEndsAStage) {
   events::Bus bus;
   Scheduler scheduler(tasks::Slots{2, {}}, launcher, bus);
   launcher.on_kill = [&](tasks::TaskId task) {
-    scheduler.task_ended(task, {tasks::FailureKind::kWorkerLost, internal_error("killed"), nullptr});
+    scheduler.task_ended(task, {tasks::FailureKind::kWorkerLost, internal_error("killed"), nullptr, 0, 0});
   };
   auto listener = std::make_shared<Ended>();
   const auto job = scheduler.new_job("s", "o");

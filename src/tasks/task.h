@@ -70,6 +70,8 @@ struct TaskOutcome {
   FailureKind failure = FailureKind::kNone;
   Status status;                       // why it failed
   std::shared_ptr<TaskOutput> output;  // of success
+  int64_t input_bytes = 0;             // what was sent to the task
+  int64_t output_bytes = 0;            // what it left
 };
 
 }  // namespace deuteron::tasks
