@@ -1,2 +1,20 @@
 # Sources of lowering/ and kernels/, for the module's own list.
-set(LOWERING_SOURCES)
+set(LOWERING_SOURCES
+  lowering/aggregate.cc
+  lowering/arithmetic.cc
+  lowering/call_writer.cc
+  lowering/carriers.cc
+  lowering/cast.cc
+  lowering/collection.cc
+  lowering/comparison.cc
+  lowering/date_time.cc
+  lowering/fragment.cc
+  lowering/mathematics.cc
+  lowering/string.cc
+  lowering/writer.cc
+  kernels/decimal_kernels.cc
+  kernels/number_kernels.cc
+  kernels/registry.cc
+  kernels/text_kernels.cc
+  kernels/time_kernels.cc
+)

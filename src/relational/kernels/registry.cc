@@ -1,0 +1,39 @@
+#include "relational/kernels/registry.h"
+
+#include <string>
+
+#include "relational/kernels/vector_access.h"
+
+namespace deuteron::relational {
+
+using kernels::Signature;
+
+Status register_kernel(duckdb_connection connection, std::string_view name) {
+  const std::string text(name);
+  if (kernels::is_decimal_kernel(name)) {
+    if (kernels::register_decimal_kernel(connection, text) == DuckDBSuccess) return {};
+    return internal_error("the kernel " + text + " was not registered");
+  }
+  std::optional<Signature> signature = kernels::find_number_kernel(name);
+  if (!signature) signature = kernels::find_text_kernel(name);
+  if (!signature) signature = kernels::find_time_kernel(name);
+  if (!signature) return internal_error("no kernel is called " + text);
+  duckdb_scalar_function function = duckdb_create_scalar_function();
+  duckdb_scalar_function_set_name(function, text.c_str());
+  for (const duckdb_type argument : signature->arguments) {
+    duckdb_logical_type type = duckdb_create_logical_type(argument);
+    duckdb_scalar_function_add_parameter(function, type);
+    duckdb_destroy_logical_type(&type);
+  }
+  duckdb_logical_type result = duckdb_create_logical_type(signature->result);
+  duckdb_scalar_function_set_return_type(function, result);
+  duckdb_destroy_logical_type(&result);
+  // Kernels answer null for null arguments themselves.
+  duckdb_scalar_function_set_special_handling(function);
+  duckdb_scalar_function_set_function(function, signature->body);
+  const duckdb_state state = duckdb_register_scalar_function(connection, function);
+  duckdb_destroy_scalar_function(&function);
+  return state == DuckDBSuccess ? Status() : internal_error("the kernel " + text + " was not registered");
+}
+
+}  // namespace deuteron::relational

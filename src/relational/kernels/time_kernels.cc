@@ -1,0 +1,490 @@
+// Dates, timestamps and intervals: Spark's texts of them, read and written, and Spark's patterns. Timestamps here are microseconds
+// of a clock whose zone the caller chose.
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <chrono>
+#include <cmath>
+#include <cstdio>
+#include <limits>
+#include <unordered_map>
+
+#include "relational/kernels/vector_access.h"
+#include "types/value.h"
+
+namespace deuteron::relational::kernels {
+namespace {
+
+constexpr int64_t kMicrosPerSecond = 1'000'000;
+constexpr int64_t kMicrosPerDay = 86'400 * kMicrosPerSecond;
+constexpr std::array<std::string_view, 12> kMonths = {"January", "February", "March",     "April",   "May",      "June",
+                                                      "July",    "August",   "September", "October", "November", "December"};
+constexpr std::array<std::string_view, 7> kWeekdays = {"Thursday", "Friday", "Saturday", "Sunday", "Monday", "Tuesday", "Wednesday"};
+
+int64_t floor_divide(int64_t a, int64_t b) { return a / b - (a % b < 0 ? 1 : 0); }
+int64_t floor_modulo(int64_t a, int64_t b) { return a - floor_divide(a, b) * b; }
+
+int days_in_month(int64_t year, int month) {
+  const int64_t next = month == 12 ? types::days_from_civil(year + 1, 1, 1) : types::days_from_civil(year, month + 1, 1);
+  return static_cast<int>(next - types::days_from_civil(year, month, 1));
+}
+
+bool is_date(int64_t year, int64_t month, int64_t day) {
+  return month >= 1 && month <= 12 && day >= 1 && day <= days_in_month(year, static_cast<int>(month));
+}
+
+std::string padded(int64_t value, int width) {
+  char buffer[32];
+  std::snprintf(buffer, sizeof buffer, "%0*lld", width, static_cast<long long>(value));
+  return buffer;
+}
+
+std::string year_text(int64_t year) {
+  if (year > 9999) return "+" + std::to_string(year);
+  if (year < 0) return "-" + padded(-year, 4);
+  return padded(year, 4);
+}
+
+std::string text_of_date(int64_t days) {
+  const types::CivilDate date = types::civil_from_days(days);
+  return year_text(date.year) + "-" + padded(date.month, 2) + "-" + padded(date.day, 2);
+}
+
+std::string fraction_text(int64_t micros) {
+  std::string digits = padded(micros, 6);
+  digits.erase(digits.find_last_not_of('0') + 1);
+  return digits.empty() ? "" : "." + digits;
+}
+
+std::optional<std::string> date_text(Date date) { return text_of_date(date.days); }
+
+std::optional<std::string> timestamp_text(Timestamp value) {
+  const int64_t days = floor_divide(value.microseconds, kMicrosPerDay), rest = floor_modulo(value.microseconds, kMicrosPerDay);
+  const int64_t seconds = rest / kMicrosPerSecond;
+  return text_of_date(days) + " " + padded(seconds / 3600, 2) + ":" + padded(seconds / 60 % 60, 2) + ":" + padded(seconds % 60, 2) +
+         fraction_text(rest % kMicrosPerSecond);
+}
+
+// ---- reading ----------------------------------------------------------------------------------------------------------
+
+// Reads numbers and marks from the front of a text.
+struct Reader {
+  std::string_view rest;
+
+  bool at_end() const { return rest.empty(); }
+  bool take(char c) {
+    if (rest.empty() || rest.front() != c) return false;
+    rest.remove_prefix(1);
+    return true;
+  }
+  // Between `least` and `most` digits.
+  std::optional<int64_t> number(size_t least, size_t most) {
+    size_t digits = 0;
+    int64_t value = 0;
+    while (digits < rest.size() && digits < most && std::isdigit(static_cast<unsigned char>(rest[digits]))) {
+      value = value * 10 + (rest[digits++] - '0');
+    }
+    if (digits < least) return std::nullopt;
+    rest.remove_prefix(digits);
+    return value;
+  }
+  bool at_digit() const { return !rest.empty() && std::isdigit(static_cast<unsigned char>(rest.front())); }
+};
+
+struct DateParts {
+  int64_t year = 0, month = 1, day = 1;
+  int fields = 1;
+};
+
+// [+-]yyyy[-m[m][-d[d]]]
+std::optional<DateParts> read_date(Reader& reader) {
+  DateParts parts;
+  const bool negative = reader.take('-');
+  if (!negative) reader.take('+');
+  const auto year = reader.number(4, 7);
+  if (!year || reader.at_digit()) return std::nullopt;
+  parts.year = negative ? -*year : *year;
+  if (reader.take('-')) {
+    const auto month = reader.number(1, 2);
+    if (!month || reader.at_digit()) return std::nullopt;
+    parts.month = *month;
+    parts.fields = 2;
+    if (reader.take('-')) {
+      const auto day = reader.number(1, 2);
+      if (!day || reader.at_digit()) return std::nullopt;
+      parts.day = *day;
+      parts.fields = 3;
+    }
+  }
+  if (!is_date(parts.year, parts.month, parts.day)) return std::nullopt;
+  return parts;
+}
+
+std::optional<Date> parse_date(std::string_view text) {
+  Reader reader{trim_all(text)};
+  const auto parts = read_date(reader);
+  if (!parts) return std::nullopt;
+  // After a whole date anything may follow a space or T.
+  if (!reader.at_end() && !(parts->fields == 3 && (reader.rest.front() == ' ' || reader.rest.front() == 'T'))) return std::nullopt;
+  const int64_t days = types::days_from_civil(parts->year, static_cast<int>(parts->month), static_cast<int>(parts->day));
+  if (days < std::numeric_limits<int32_t>::min() || days > std::numeric_limits<int32_t>::max()) return std::nullopt;
+  return Date{static_cast<int32_t>(days)};
+}
+
+struct ParsedTime {
+  int64_t local_micros = 0;
+  std::string_view zone;
+  bool only_time = false;
+};
+
+// h[h][:m[m][:s[s][.fraction]]]
+std::optional<int64_t> read_time(Reader& reader) {
+  const auto hour = reader.number(1, 2);
+  if (!hour || *hour > 23 || reader.at_digit()) return std::nullopt;
+  int64_t micros = *hour * 3600 * kMicrosPerSecond;
+  if (!reader.take(':')) return micros;
+  const auto minute = reader.number(1, 2);
+  if (!minute || *minute > 59 || reader.at_digit()) return std::nullopt;
+  micros += *minute * 60 * kMicrosPerSecond;
+  if (!reader.take(':')) return micros;
+  const auto second = reader.number(1, 2);
+  if (!second || *second > 59 || reader.at_digit()) return std::nullopt;
+  micros += *second * kMicrosPerSecond;
+  if (!reader.take('.')) return micros;
+  int64_t unit = kMicrosPerSecond;
+  while (reader.at_digit()) {
+    unit /= 10;
+    micros += *reader.number(1, 1) * unit;
+  }
+  return micros;
+}
+
+std::optional<ParsedTime> read_timestamp(std::string_view text) {
+  Reader reader{trim_all(text)};
+  ParsedTime parsed;
+  Reader ahead = reader;
+  const bool starts_with_t = ahead.take('T');
+  const auto hour = ahead.number(1, 2);
+  if (hour && !ahead.rest.empty() && ahead.rest.front() == ':') {
+    if (starts_with_t) reader.take('T');
+    parsed.only_time = true;
+  } else {
+    const auto date = read_date(reader);
+    if (!date) return std::nullopt;
+    parsed.local_micros =
+        types::days_from_civil(date->year, static_cast<int>(date->month), static_cast<int>(date->day)) * kMicrosPerDay;
+    if (reader.at_end()) return parsed;
+    if (date->fields != 3 || (!reader.take(' ') && !reader.take('T'))) return std::nullopt;
+    if (reader.at_end()) return parsed;
+  }
+  const auto time = read_time(reader);
+  if (!time) return std::nullopt;
+  parsed.local_micros += *time;
+  parsed.zone = trim_all(reader.rest);
+  return parsed;
+}
+
+// Z, UTC, GMT, [UTC|GMT][+-]h[h][:mm[:ss]]; nullopt for named regions.
+std::optional<int64_t> zone_seconds(std::string_view zone) {
+  if (zone == "Z" || zone == "UTC" || zone == "GMT" || zone == "UT") return 0;
+  for (std::string_view prefix : {"UTC", "GMT", "UT"}) {
+    if (zone.starts_with(prefix)) {
+      zone.remove_prefix(prefix.size());
+      break;
+    }
+  }
+  if (zone.empty() || (zone.front() != '+' && zone.front() != '-')) return std::nullopt;
+  const int sign = zone.front() == '-' ? -1 : 1;
+  Reader reader{zone.substr(1)};
+  const auto hours = reader.number(1, 2);
+  if (!hours || *hours > 18) return std::nullopt;
+  int64_t seconds = *hours * 3600;
+  for (const int64_t unit : {60, 1}) {
+    if (reader.at_end()) break;
+    reader.take(':');
+    const auto part = reader.number(1, 2);
+    if (!part || *part > 59) return std::nullopt;
+    seconds += *part * unit;
+  }
+  if (!reader.at_end()) return std::nullopt;
+  return sign * seconds;
+}
+
+int64_t today_micros() {
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  return floor_divide(std::chrono::duration_cast<std::chrono::microseconds>(now).count(), kMicrosPerDay) * kMicrosPerDay;
+}
+
+// UTC, when the text names its zone.
+std::optional<Timestamp> parse_with_zone(std::string_view text) {
+  const auto parsed = read_timestamp(text);
+  if (!parsed || parsed->zone.empty()) return std::nullopt;
+  const auto offset = zone_seconds(parsed->zone);
+  if (!offset) return std::nullopt;
+  return Timestamp{parsed->local_micros + (parsed->only_time ? today_micros() : 0) - *offset * kMicrosPerSecond};
+}
+
+std::optional<Timestamp> parse_without_zone(std::string_view text) {
+  const auto parsed = read_timestamp(text);
+  if (!parsed || !parsed->zone.empty()) return std::nullopt;
+  return Timestamp{parsed->local_micros + (parsed->only_time ? today_micros() : 0)};
+}
+
+// A zone in the text is read and left aside; a time alone is no timestamp without zone.
+std::optional<Timestamp> parse_ntz(std::string_view text) {
+  const auto parsed = read_timestamp(text);
+  if (!parsed || parsed->only_time || (!parsed->zone.empty() && !zone_seconds(parsed->zone))) return std::nullopt;
+  return Timestamp{parsed->local_micros};
+}
+
+// ---- patterns ---------------------------------------------------------------------------------------------------------
+
+// A run of one letter, or text to take as it stands (letter 0).
+struct Piece {
+  char letter = 0;
+  size_t count = 0;
+  std::string text;
+};
+
+std::vector<Piece> pieces_of(std::string_view pattern) {
+  std::vector<Piece> pieces;
+  for (size_t i = 0; i < pattern.size();) {
+    const char c = pattern[i];
+    if (c == '\'') {
+      std::string text;
+      size_t j = i + 1;
+      for (; j < pattern.size(); ++j) {
+        if (pattern[j] != '\'') {
+          text += pattern[j];
+        } else if (j + 1 < pattern.size() && pattern[j + 1] == '\'') {
+          text += '\'';
+          ++j;
+        } else {
+          break;
+        }
+      }
+      if (j == i + 1) text = "'";
+      pieces.push_back({0, 0, text});
+      i = j + 1;
+    } else if (std::isalpha(static_cast<unsigned char>(c))) {
+      size_t count = 1;
+      while (i + count < pattern.size() && pattern[i + count] == c) ++count;
+      pieces.push_back({c, count, ""});
+      i += count;
+    } else {
+      pieces.push_back({0, 0, std::string(1, c)});
+      ++i;
+    }
+  }
+  return pieces;
+}
+
+std::string format_piece(const Piece& piece, int64_t days, int64_t rest) {
+  const types::CivilDate date = types::civil_from_days(days);
+  const int64_t seconds = rest / kMicrosPerSecond, hour = seconds / 3600;
+  const int width = static_cast<int>(piece.count);
+  switch (piece.letter) {
+    case 'y': return width == 2 ? padded(floor_modulo(date.year, 100), 2) : date.year > 9999 && width >= 4 ? "+" + padded(date.year, width) : padded(date.year, width);
+    case 'M':
+      if (width >= 4) return std::string(kMonths[static_cast<size_t>(date.month - 1)]);
+      if (width == 3) return std::string(kMonths[static_cast<size_t>(date.month - 1)].substr(0, 3));
+      return padded(date.month, width);
+    case 'd': return padded(date.day, width);
+    case 'D': return padded(days - types::days_from_civil(date.year, 1, 1) + 1, width);
+    case 'E': {
+      const std::string_view name = kWeekdays[static_cast<size_t>(floor_modulo(days, 7))];
+      return std::string(width >= 4 ? name : name.substr(0, 3));
+    }
+    case 'q':
+    case 'Q': return padded((date.month + 2) / 3, width);
+    case 'H': return padded(hour, width);
+    case 'h': return padded((hour + 11) % 12 + 1, width);
+    case 'm': return padded(seconds / 60 % 60, width);
+    case 's': return padded(seconds % 60, width);
+    case 'a': return hour < 12 ? "AM" : "PM";
+    case 'S': {
+      std::string digits = padded(rest % kMicrosPerSecond, 6) + "000";
+      return digits.substr(0, piece.count);
+    }
+    default: return piece.text;
+  }
+}
+
+std::optional<std::string> date_format(Timestamp value, std::string_view pattern) {
+  thread_local std::string known_pattern;
+  thread_local std::vector<Piece> pieces;
+  if (known_pattern != pattern || pieces.empty()) {
+    known_pattern = pattern;
+    pieces = pieces_of(pattern);
+  }
+  const int64_t days = floor_divide(value.microseconds, kMicrosPerDay), rest = floor_modulo(value.microseconds, kMicrosPerDay);
+  std::string text;
+  for (const Piece& piece : pieces) text += format_piece(piece, days, rest);
+  return text;
+}
+
+bool same_word(std::string_view text, std::string_view word) {
+  return text.size() >= word.size() && std::equal(word.begin(), word.end(), text.begin());
+}
+
+struct Fields {
+  int64_t year = 1970, month = 1, day = 1, day_of_year = 0, hour = 0, half_day_hour = -1, minute = 0, second = 0, micros = 0;
+  int afternoon = -1;
+};
+
+bool read_name(Reader& reader, const Piece& piece, int64_t& month) {
+  for (size_t i = 0; i < kMonths.size(); ++i) {
+    const std::string_view name = piece.count >= 4 ? kMonths[i] : kMonths[i].substr(0, 3);
+    if (same_word(reader.rest, name)) {
+      reader.rest.remove_prefix(name.size());
+      month = static_cast<int64_t>(i + 1);
+      return true;
+    }
+  }
+  return false;
+}
+
+bool read_piece(Reader& reader, const Piece& piece, bool next_is_number, Fields& fields) {
+  if (piece.letter == 0) {
+    if (!reader.rest.starts_with(piece.text)) return false;
+    reader.rest.remove_prefix(piece.text.size());
+    return true;
+  }
+  if (piece.letter == 'a') {
+    for (int half = 0; half < 2; ++half) {
+      if (same_word(reader.rest, half == 0 ? "AM" : "PM")) {
+        reader.rest.remove_prefix(2);
+        fields.afternoon = half;
+        return true;
+      }
+    }
+    return false;
+  }
+  if (piece.letter == 'M' && piece.count >= 3) return read_name(reader, piece, fields.month);
+  if (piece.letter == 'E') {
+    for (std::string_view name : kWeekdays) {
+      const std::string_view shown = piece.count >= 4 ? name : name.substr(0, 3);
+      if (same_word(reader.rest, shown)) {
+        reader.rest.remove_prefix(shown.size());
+        return true;
+      }
+    }
+    return false;
+  }
+  // One letter takes any number of digits, two take two; a longer year takes at least that many.
+  size_t least = piece.count, most = piece.count;
+  if (piece.count == 1) most = next_is_number ? 1 : 19;
+  if (piece.letter == 'y' && piece.count >= 3 && !next_is_number) most = 10;
+  const auto number = reader.number(least, most);
+  if (!number) return false;
+  switch (piece.letter) {
+    case 'y': fields.year = piece.count == 2 ? 2000 + *number : *number; break;
+    case 'M': fields.month = *number; break;
+    case 'd': fields.day = *number; break;
+    case 'D': fields.day_of_year = *number; break;
+    case 'H': fields.hour = *number; break;
+    case 'h': fields.half_day_hour = *number; break;
+    case 'm': fields.minute = *number; break;
+    case 's': fields.second = *number; break;
+    case 'S': {
+      fields.micros = *number;
+      for (size_t i = piece.count; i < 6; ++i) fields.micros *= 10;
+      for (size_t i = 6; i < piece.count; ++i) fields.micros /= 10;
+      break;
+    }
+    default: return false;
+  }
+  return true;
+}
+
+std::optional<Timestamp> parse_with_pattern(std::string_view text, std::string_view pattern) {
+  const std::vector<Piece> pieces = pieces_of(pattern);
+  Reader reader{text};
+  Fields fields;
+  for (size_t i = 0; i < pieces.size(); ++i) {
+    const bool next_is_number = i + 1 < pieces.size() && pieces[i + 1].letter != 0 && pieces[i + 1].letter != 'a' &&
+                                pieces[i + 1].letter != 'E' && !(pieces[i + 1].letter == 'M' && pieces[i + 1].count >= 3);
+    if (!read_piece(reader, pieces[i], next_is_number, fields)) return std::nullopt;
+  }
+  if (!reader.at_end()) return std::nullopt;
+  if (fields.half_day_hour >= 0) {
+    if (fields.half_day_hour < 1 || fields.half_day_hour > 12) return std::nullopt;
+    fields.hour = fields.half_day_hour % 12 + (fields.afternoon == 1 ? 12 : 0);
+  }
+  if (!is_date(fields.year, fields.month, fields.day) || fields.hour > 23 || fields.minute > 59 || fields.second > 59) return std::nullopt;
+  int64_t days = types::days_from_civil(fields.year, static_cast<int>(fields.month), static_cast<int>(fields.day));
+  if (fields.day_of_year > 0) days = types::days_from_civil(fields.year, 1, 1) + fields.day_of_year - 1;
+  return Timestamp{days * kMicrosPerDay + ((fields.hour * 60 + fields.minute) * 60 + fields.second) * kMicrosPerSecond + fields.micros};
+}
+
+// ---- other ------------------------------------------------------------------------------------------------------------
+
+std::optional<double> months_between(Timestamp a, Timestamp b, bool rounds) {
+  const int64_t days_a = floor_divide(a.microseconds, kMicrosPerDay), days_b = floor_divide(b.microseconds, kMicrosPerDay);
+  const types::CivilDate x = types::civil_from_days(days_a), y = types::civil_from_days(days_b);
+  const auto months = static_cast<double>((x.year - y.year) * 12 + x.month - y.month);
+  const bool both_last = x.day == days_in_month(x.year, x.month) && y.day == days_in_month(y.year, y.month);
+  if (x.day == y.day || both_last) return months;
+  const int64_t seconds_a = floor_modulo(a.microseconds, kMicrosPerDay) / kMicrosPerSecond;
+  const int64_t seconds_b = floor_modulo(b.microseconds, kMicrosPerDay) / kMicrosPerSecond;
+  const double difference = months + static_cast<double>((x.day - y.day) * 86400 + seconds_a - seconds_b) / (31 * 86400.0);
+  return rounds ? std::floor(difference * 1e8 + 0.5) / 1e8 : difference;
+}
+
+std::optional<Timestamp> seconds_to_timestamp(int64_t seconds) {
+  constexpr int64_t kLimit = std::numeric_limits<int64_t>::max() / kMicrosPerSecond;
+  if (seconds > kLimit) return Timestamp{std::numeric_limits<int64_t>::max() - 1};
+  if (seconds < -kLimit) return Timestamp{std::numeric_limits<int64_t>::min() + 2};
+  return Timestamp{seconds * kMicrosPerSecond};
+}
+
+constexpr std::string_view kDayTimeFields[] = {"DAY", "HOUR", "MINUTE", "SECOND"};
+
+// INTERVAL '1 02:03:04.5' DAY TO SECOND
+std::optional<std::string> day_time_text(int64_t micros, int32_t start, int32_t end) {
+  const bool negative = micros < 0;
+  const auto size = negative ? -static_cast<unsigned __int128>(micros) : static_cast<unsigned __int128>(micros);
+  const auto value = static_cast<uint64_t>(size);
+  constexpr uint64_t kUnits[] = {86'400'000'000, 3'600'000'000, 60'000'000, 1'000'000};
+  std::string text;
+  for (int field = start; field <= end; ++field) {
+    const uint64_t amount = (field == start ? value : value % kUnits[field - 1]) / kUnits[field];
+    if (field > start) text += field == 1 ? " " : ":";
+    text += field == 0 ? std::to_string(amount) : padded(static_cast<int64_t>(amount), 2);
+    if (field == 3) text += fraction_text(static_cast<int64_t>(value % 1'000'000));
+  }
+  std::string fields(kDayTimeFields[start]);
+  if (end > start) fields += " TO " + std::string(kDayTimeFields[end]);
+  return "INTERVAL '" + std::string(negative ? "-" : "") + text + "' " + fields;
+}
+
+std::optional<std::string> year_month_text(int32_t months, int32_t start, int32_t end) {
+  const int64_t size = std::abs(static_cast<int64_t>(months));
+  const std::string sign = months < 0 ? "-" : "";
+  if (start == 0 && end == 1) return "INTERVAL '" + sign + std::to_string(size / 12) + "-" + std::to_string(size % 12) + "' YEAR TO MONTH";
+  if (start == 0) return "INTERVAL '" + sign + std::to_string(size / 12) + "' YEAR";
+  return "INTERVAL '" + sign + std::to_string(size) + "' MONTH";
+}
+
+}  // namespace
+
+std::optional<Signature> find_time_kernel(std::string_view name) {
+  static const std::unordered_map<std::string_view, Signature> kKernels = {
+      {"date_text", Adapter<date_text>::signature()},
+      {"timestamp_text", Adapter<timestamp_text>::signature()},
+      {"day_time_text", Adapter<day_time_text>::signature()},
+      {"year_month_text", Adapter<year_month_text>::signature()},
+      {"parse_date", Adapter<parse_date>::signature()},
+      {"parse_timestamp_with_zone", Adapter<parse_with_zone>::signature()},
+      {"parse_timestamp_without_zone", Adapter<parse_without_zone>::signature()},
+      {"parse_timestamp_ntz", Adapter<parse_ntz>::signature()},
+      {"date_format", Adapter<date_format>::signature()},
+      {"parse_with_pattern", Adapter<parse_with_pattern>::signature()},
+      {"months_between", Adapter<months_between>::signature()},
+      {"seconds_to_timestamp", Adapter<seconds_to_timestamp>::signature()},
+  };
+  const auto found = kKernels.find(name);
+  return found == kKernels.end() ? std::nullopt : std::optional<Signature>(found->second);
+}
+
+}  // namespace deuteron::relational::kernels
