@@ -33,7 +33,7 @@ def session_of(remote):
         close(session)
 
 
-@pytest.mark.parametrize("case_file, case, expected", recorded())
+@pytest.mark.parametrize("case_file, case, expected", list(recorded()))
 def test_answer(session_of, request, case_file, case, expected):
     assert expected is not None, f"no recorded answer: run tests/oracle/record.py --missing {case_file.path.stem}"
     answer = cases.run_case(session_of(case_file), case)
