@@ -86,7 +86,7 @@ CommandNode Parser::set_command() {
   if (at("TIME") && at("ZONE", 1)) {
     advance();
     advance();
-    if (peek().kind != TokenKind::kString) return unsupported_command();
+    if (peek().kind != TokenKind::kString) return UnsupportedCommand{"SET TIME ZONE other than '…'"};
     return unresolved::SetSetting{"spark.sql.session.timeZone", string_token(), true};
   }
   if (at_any({"CATALOG", "ROLE", "VAR", "VARIABLE", "PATH"}) && peek(1).kind != TokenKind::kEnd && !at_any({"=", "."}, 1)) {
@@ -169,8 +169,9 @@ plan::Options Parser::option_list() {
   expect("(");
   do {
     std::string key;
-    if (peek().kind == TokenKind::kString) {
-      key = string_token();
+    if (peek().kind == TokenKind::kString) {  // one token alone: the value may be the next
+      key = string_value(peek().text);
+      advance();
     } else {
       for (const std::string& part : multipart_name()) key += (key.empty() ? "" : ".") + part;
     }

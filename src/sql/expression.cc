@@ -24,16 +24,19 @@ ExpressionPtr Parser::expression() {
   const size_t start = position_;
   Expressions terms;
   do terms.push_back(conjunction());
-  while (accept("OR"));
+  while (accept_connective("OR"));
   return balanced("or", std::move(terms), start);
 }
+
+// A last word of the text is not taken for a connective: the error is then at that word, as in Spark.
+bool Parser::accept_connective(std::string_view word) { return peek(1).kind != TokenKind::kEnd && accept(word); }
 
 ExpressionPtr Parser::conjunction() {
   const Level level(*this, 0, false);
   const size_t start = position_;
   Expressions terms;
   do terms.push_back(negation());
-  while (accept("AND"));
+  while (accept_connective("AND"));
   return balanced("and", std::move(terms), start);
 }
 
@@ -107,7 +110,7 @@ ExpressionPtr Parser::in_predicate(ExpressionPtr value, bool negated, size_t sta
   Expressions arguments{std::move(value)};
   do arguments.push_back(expression());
   while (accept(","));
-  expect(")");
+  close_list(arguments.size() > 2);
   return negate(call("in", std::move(arguments), start), negated, start);
 }
 

@@ -40,7 +40,7 @@ ExpressionPtr Parser::function_call() {
     while (accept(","));
   }
   node.ignore_nulls = accept("IGNORE", "NULLS");
-  expect(")");
+  close_list(node.arguments.size() > 1);
   if (at("WITHIN") && at("GROUP", 1)) fail_unsupported("WITHIN GROUP");
   if (at("FILTER") && at("(", 1) && at("WHERE", 2)) {
     advance();

@@ -243,7 +243,6 @@ ExpressionPtr Parser::interval_literal() {
 // '…' from TO to
 ExpressionPtr Parser::interval_range(const std::string& text, bool is_text, bool is_negative, const std::string& from,
                                      size_t body, size_t start) {
-  const size_t to = position_;
   expect("TO");
   const Unit* last = find_unit(peek().upper);
   if (last == nullptr) {
@@ -259,8 +258,8 @@ ExpressionPtr Parser::interval_range(const std::string& text, bool is_text, bool
   const auto* form = std::find_if(std::begin(kRangeForms), std::end(kRangeForms),
                                   [&](const RangeForm& f) { return f.from == first->name && f.to == last->name; });
   if (form == std::end(kRangeForms)) {
-    position_ = to;
-    fail_here();
+    fail_at(body, "INVALID_INTERVAL_FORMAT.UNSUPPORTED_FROM_TO_EXPRESSION",
+            {{"input", text}, {"from", lower(first->name)}, {"to", lower(last->name)}});
     return nullptr;
   }
   const std::optional<IntervalSum> sum = parse_range(text, *form, is_negative);

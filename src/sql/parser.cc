@@ -85,12 +85,18 @@ void Parser::expect(std::string_view word) {
   fail_here(word == ")" && at_end() ? ": missing ')'" : "");
 }
 
+// `)` behind a list. Once there was a comma Spark's parser takes anything else for one word too many.
+void Parser::close_list(bool after_comma) {
+  if (after_comma && !at(")")) return fail_here(": extra input " + quoted_text(peek()));
+  expect(")");
+}
+
 void Parser::expect_end() {
-  while (accept(";")) {
-  }
+  bool is_extra = false;
+  while (accept(";")) is_extra = true;
   if (at_end()) return;
-  const bool is_last = peek(1).kind == TokenKind::kEnd || at(";", 1);
-  fail_here(is_last ? ": extra input " + quoted_text(peek()) : "");
+  is_extra = is_extra || peek(1).kind == TokenKind::kEnd || at(";", 1);
+  fail_here(is_extra ? ": extra input " + quoted_text(peek()) : "");
 }
 
 // ---- failure and bounds ----------------------------------------------------------------------------------------
@@ -222,7 +228,9 @@ std::string Parser::string_token() {
 
 // A keyword that begins a clause here, judged by what follows: the same word may be an alias.
 bool Parser::at_clause() const {
-  if (at_any({"GROUP", "ORDER", "SORT", "CLUSTER", "DISTRIBUTE", "PARTITION"})) return at("BY", 1);
+  if (at_any({"GROUP", "ORDER", "SORT", "CLUSTER", "DISTRIBUTE", "PARTITION"})) {
+    return at("BY", 1) && peek(2).kind != TokenKind::kEnd;
+  }
   if (at("LATERAL")) return at_any({"VIEW", "("}, 1) || at_name(1);
   const bool has_operand = peek(1).kind != TokenKind::kEnd && !at_any({")", ",", ";", ".", "="}, 1);
   return has_operand && at_any({"FROM", "WHERE", "HAVING", "LIMIT", "OFFSET", "WINDOW", "QUALIFY", "TABLESAMPLE", "PIVOT",
@@ -256,13 +264,13 @@ ExpressionPtr Parser::whole_expression() {
     return nullptr;
   }
   ExpressionPtr parsed = named_expression();
-  if (!at_end()) expect_end();
+  if (!at_end()) fail_here();
   return parsed;
 }
 
 types::DataType Parser::whole_data_type() {
   types::DataType parsed = data_type(false);
-  expect_end();
+  if (!at_end()) fail_here();
   return parsed;
 }
 
@@ -273,7 +281,7 @@ types::Schema Parser::whole_schema() {
                            (peek(2).kind == TokenKind::kEnd || at("TO", 2));
   if (!is_interval && at_name() && (at_name(1) || at(":", 1))) {
     types::Schema fields = struct_fields();
-    expect_end();
+    if (!at_end()) fail_here();
     return fields;
   }
   types::DataType parsed = whole_data_type();

@@ -56,6 +56,7 @@ class Parser {
   // Both or none.
   bool accept(std::string_view first, std::string_view second);
   void expect(std::string_view word);
+  void close_list(bool after_comma);
   void expect_end();
 
   // ---- failure and bounds ----
@@ -165,6 +166,7 @@ class Parser {
   // ---- expression.cc ----
   Expressions expression_list();
   ExpressionPtr expression();
+  bool accept_connective(std::string_view word);
   ExpressionPtr conjunction();
   ExpressionPtr balanced(std::string_view word, Expressions terms, size_t start);
   ExpressionPtr negation();

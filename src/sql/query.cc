@@ -246,7 +246,8 @@ ExpressionPtr Parser::named_expression() {
   const size_t start = position_;
   ExpressionPtr child = expression();
   unresolved::Alias alias;
-  if (accept("AS")) {
+  if (at("AS") && (at_name(1) || at("(", 1))) {
+    advance();
     if (at("(")) {
       alias.names = identifier_list();
     } else {
