@@ -15,6 +15,15 @@ namespace {
 
 constexpr size_t kIdleConnections = 32;
 
+// Timestamps are micros of UTC for DuckDB; the session's zone is the expression writer's business.
+constexpr const char* kConnectionSettings[] = {
+    "SET TimeZone='UTC'",
+    "SET streaming_buffer_size='16MB'",
+    "SET scalar_subquery_error_on_multiple_rows=true",
+    "SET max_expression_depth=4000",
+    "SET enable_progress_bar=false",
+};
+
 struct ConfigDeleter {
   void operator()(duckdb_config config) const { duckdb_destroy_config(&config); }
 };
@@ -79,13 +88,6 @@ Result<std::unique_ptr<Database>> Database::open(const EngineOptions& options) {
     duckdb_free(message);
     return status;
   }
-  // Timestamps are micros of UTC for DuckDB; the session's zone is the expression writer's business.
-  for (const char* sql : {"SET GLOBAL TimeZone='UTC'", "SET GLOBAL streaming_buffer_size='16MB'", "SET GLOBAL scalar_subquery_error_on_multiple_rows=true",
-                          "SET GLOBAL enable_progress_bar=false", "SET GLOBAL max_expression_depth=4000",
-                          "SET GLOBAL parquet_metadata_cache=true"}) {
-    const Status status = database->execute(sql);
-    if (!status.ok() && std::string_view(sql).find("parquet_metadata_cache") == std::string_view::npos) return status;
-  }
   return database;
 }
 
@@ -105,7 +107,16 @@ Result<Connection> Database::connect() {
   }
   duckdb_connection handle = nullptr;
   if (duckdb_connect(handle_, &handle) != DuckDBSuccess) return internal_error("DuckDB gives no connection");
-  return Connection(this, handle);
+  Connection connection(this, handle);
+  for (const char* sql : kConnectionSettings) {
+    duckdb_result result{};
+    const bool ok = duckdb_query(handle, sql, &result) == DuckDBSuccess;
+    const char* message = ok ? nullptr : duckdb_result_error(&result);
+    const Status status = ok ? Status() : internal_error("DuckDB: " + std::string(message == nullptr ? sql : message));
+    duckdb_destroy_result(&result);
+    if (!status.ok()) return status;
+  }
+  return connection;
 }
 
 Status Database::ensure_kernels(const std::set<std::string>& names) {
