@@ -4,7 +4,6 @@
 
 #include "analyzer/errors.h"
 #include "analyzer/relations.h"
-#include "functions/coercion.h"
 
 namespace deuteron::analyzer {
 
@@ -22,7 +21,8 @@ bool is_literal(const ExpressionPtr& expression) { return resolved::as<resolved:
 // Replaces parts of one expression by columns of the Aggregate node; remembers the first error.
 class Extraction {
  public:
-  Extraction(Analysis& analysis, AggregateParts& parts) : analysis_(analysis), parts_(parts) {
+  Extraction(Analysis& analysis, AggregateParts& parts, const Columns* output)
+      : analysis_(analysis), parts_(parts), output_(output) {
     for (const Column& column : parts.input.plan->output) input_ids_.insert(column.id);
   }
 
@@ -38,7 +38,7 @@ class Extraction {
     }
     if (const auto* call = resolved::as<resolved::Call>(part); call != nullptr && call->function == "grouping_id") {
       if (parts_.grouping_id.id != 0) return reference_to(parts_.grouping_id, part->origin);
-      return fail(error("UNSUPPORTED_GROUPING_EXPRESSION"), part);
+      return fail(at(error("UNSUPPORTED_GROUPING_EXPRESSION"), part->origin), part);
     }
     for (size_t i = 0; i < parts_.grouping.size(); ++i) {
       if (!is_literal(part) && same_expression(part, parts_.grouping[i])) {
@@ -48,7 +48,7 @@ class Extraction {
     if (resolved::as<resolved::AggregateCall>(part) != nullptr) return call_column(part);
     if (const auto* column = resolved::as<resolved::ColumnReference>(part)) {
       if (!input_ids_.contains(column->id)) return part;
-      return fail(missing(*column), part);
+      return fail(missing(*column, part->origin), part);
     }
     if (const RelationPtr plan = subquery_plan(part)) return subquery(part, plan);
     if (const auto* window = resolved::as<resolved::Window>(part)) return over_window(part, *window);
@@ -85,7 +85,7 @@ class Extraction {
         substitution[id] = reference_to(parts_.grouping_columns[i]);
         found = true;
       }
-      if (!found) return fail(missing({id}), part);
+      if (!found) return fail(missing({id}, part->origin), part);
     }
     const ExpressionPtr inside = with_subquery_plan(part, substitute(plan, substitution));
     return map_children(inside, [&](const ExpressionPtr& child) { return run(child); });
@@ -93,7 +93,7 @@ class Extraction {
 
   // grouping(a): the bit of `a` in the grouping id.
   ExpressionPtr grouping_bit(const ExpressionPtr& part, const resolved::Call& call) {
-    if (parts_.grouping_id.id == 0) return fail(error("UNSUPPORTED_GROUPING_EXPRESSION"), part);
+    if (parts_.grouping_id.id == 0) return fail(at(error("UNSUPPORTED_GROUPING_EXPRESSION"), part->origin), part);
     const size_t count = parts_.grouping.size();
     for (size_t i = 0; i < count; ++i) {
       if (!same_expression(call.arguments[0], parts_.grouping[i])) continue;
@@ -108,7 +108,7 @@ class Extraction {
     return fail(error("GROUPING_COLUMN_MISMATCH", {{"grouping", "grouping"}, {"groupingColumns", ""}}), part);
   }
 
-  Status missing(const resolved::ColumnReference& reference) const {
+  Status missing(const resolved::ColumnReference& reference, const plan::Origin& origin) const {
     std::string name;
     const AggregateParts& parts = parts_;
     for (const Columns* columns : {&parts.input.columns, &parts.input.hidden, &parts.input.plan->output}) {
@@ -116,18 +116,20 @@ class Extraction {
         if (column.id == reference.id && name.empty()) name = column.name;
       }
     }
+    if (output_ != nullptr) return unresolved_column({name}, {output_}, origin);
     if (parts_.grouping.empty() && parts_.grouping_sets.empty()) return error("MISSING_GROUP_BY");
     return error("MISSING_AGGREGATION", {{"expression", quoted_expression(name)},
                                          {"expressionAnyValue", quoted_expression("any_value(" + name + ")")}});
   }
 
   ExpressionPtr fail(Status status, const ExpressionPtr& part) {
-    if (status_.ok()) status_ = at(std::move(status), part->origin);
+    if (status_.ok()) status_ = std::move(status);
     return part;
   }
 
   Analysis& analysis_;
   AggregateParts& parts_;
+  const Columns* output_;
   ColumnIds input_ids_;
   Status status_;
 };
@@ -140,8 +142,9 @@ Substitution item_expressions(const AggregateParts& parts) {
 
 }  // namespace
 
-Result<ExpressionPtr> over_aggregate(Analysis& analysis, AggregateParts& parts, const ExpressionPtr& expression) {
-  Extraction extraction(analysis, parts);
+Result<ExpressionPtr> over_aggregate(Analysis& analysis, AggregateParts& parts, const ExpressionPtr& expression,
+                                     const Columns* output) {
+  Extraction extraction(analysis, parts, output);
   ExpressionPtr result = extraction.run(expression);
   RETURN_IF_ERROR(extraction.status());
   return result;
@@ -182,7 +185,7 @@ Status extend_aggregate_for_sort(Analysis& analysis, Input& input, std::vector<r
                         std::all_of(read.begin(), read.end(), [&](resolved::ColumnId id) { return visible.contains(id); });
     if (direct) continue;
     ASSIGN_OR_RETURN(const ExpressionPtr expression,
-                     over_aggregate(analysis, *parts, substitute(key.expression, items)));
+                     over_aggregate(analysis, *parts, substitute(key.expression, items), &input.columns));
     const Column column{analysis.next_id(), "sort_key", expression->type, expression->nullable, {}, ""};
     parts->items.push_back({expression, column});
     key.expression = reference_to(column);
@@ -226,18 +229,6 @@ std::vector<std::vector<int32_t>> grouping_sets_of(plan::GroupType type, int32_t
     sets.push_back(std::move(set));
   }
   return sets;
-}
-
-Status check_groupable(const resolved::Expressions& grouping, const unresolved::Expressions& texts,
-                       ExpressionResolver& resolver) {
-  for (size_t i = 0; i < grouping.size(); ++i) {
-    if (functions::is_comparable(grouping[i]->type)) continue;
-    const std::string text = i < texts.size() ? resolver.pretty(texts[i]) : "";
-    return at(error("GROUP_EXPRESSION_TYPE_IS_NOT_ORDERABLE",
-                    {{"sqlExpr", quoted_expression(text)}, {"dataType", quoted_type(grouping[i]->type)}}),
-              grouping[i]->origin);
-  }
-  return Status();
 }
 
 // The outputs for the grouping expressions: a bare column keeps its id unless sets may null it out.
@@ -307,7 +298,7 @@ Result<resolved::Expressions> RelationResolver::resolve_grouping_list(const unre
     if (ordinal < 0 || !by_alias) {
       ASSIGN_OR_RETURN(auto value, resolver.resolve(expression));
       if (contains<resolved::AggregateCall>(value)) {
-        return at(error("GROUP_BY_AGGREGATE", {{"sqlExpr", resolver.pretty(expression)}}), expression->origin);
+        return at(error("GROUP_BY_AGGREGATE", {{"sqlExpr", resolver.qualified(expression)}}), expression->origin);
       }
       result.push_back(std::move(value));
       continue;
@@ -319,7 +310,7 @@ Result<resolved::Expressions> RelationResolver::resolve_grouping_list(const unre
     }
     const NamedExpression& item = items[static_cast<size_t>(ordinal - 1)];
     if (contains<resolved::AggregateCall>(item.expression)) {
-      return at(error("GROUP_BY_POS_AGGREGATE", {{"index", std::to_string(ordinal)}, {"aggExpr", item.column.name}}),
+      return at(error("GROUP_BY_POS_AGGREGATE", {{"index", std::to_string(ordinal)}, {"aggExpr", item.column.name + " AS " + quoted_name(item.column.name)}}),
                 expression->origin);
     }
     result.push_back(item.expression);
@@ -329,7 +320,7 @@ Result<resolved::Expressions> RelationResolver::resolve_grouping_list(const unre
 
 Result<Input> RelationResolver::aggregate(const unresolved::Aggregate& node, Input input, const plan::Origin& origin) {
   if (node.group_type == plan::GroupType::kPivot) return pivot(node, std::move(input), origin);
-  ASSIGN_OR_RETURN(std::vector<NamedExpression> items, select_list(node.aggregates, input, {true, true, ""}));
+  ASSIGN_OR_RETURN(std::vector<NamedExpression> items, select_list(node.aggregates, input, {true, true, "", origin}));
   unresolved::Expressions grouping_texts = node.grouping;
   if (node.group_type == plan::GroupType::kGroupingSets) {
     for (const auto& set : node.grouping_sets) grouping_texts.insert(grouping_texts.end(), set.begin(), set.end());
@@ -338,7 +329,6 @@ Result<Input> RelationResolver::aggregate(const unresolved::Aggregate& node, Inp
                    resolve_grouping_list(grouping_texts, node.output_is_select_list, input, items));
   const Scope scope = scope_of(input);
   ExpressionResolver resolver(analysis_, scope);
-  RETURN_IF_ERROR(check_groupable(grouping, grouping_texts, resolver));
   if (!node.output_is_select_list) {
     std::vector<NamedExpression> all;
     for (const auto& expression : node.grouping) {
@@ -367,7 +357,11 @@ Result<Input> RelationResolver::aggregate(const unresolved::Aggregate& node, Inp
   for (NamedExpression& item : items) {
     const auto* before = resolved::as<resolved::ColumnReference>(item.expression);
     const bool bare = before != nullptr && before->id == item.column.id;
-    ASSIGN_OR_RETURN(item.expression, over_aggregate(analysis_, *parts, item.expression));
+    auto computed = over_aggregate(analysis_, *parts, item.expression);
+    if (!computed.ok()) {
+      return computed.status().condition() == "MISSING_GROUP_BY" ? at(computed.status(), origin) : computed.status();
+    }
+    item.expression = *std::move(computed);
     // With grouping sets a bare grouping column is another column than the input's.
     const auto* after = resolved::as<resolved::ColumnReference>(item.expression);
     if (bare && after != nullptr) item.column.id = after->id;
@@ -376,14 +370,15 @@ Result<Input> RelationResolver::aggregate(const unresolved::Aggregate& node, Inp
   return aggregate_input(analysis_, std::move(parts));
 }
 
-Result<Input> RelationResolver::having(const unresolved::ExpressionPtr& condition, Input input) {
+Result<Input> RelationResolver::having(const unresolved::ExpressionPtr& condition, Input input,
+                                       const plan::Origin& origin) {
   Scope scope = scope_of(input);
   scope.look_below = true;
-  ExpressionResolver resolver(analysis_, scope, {true, false, "HAVING"});
-  ASSIGN_OR_RETURN(ExpressionPtr value, resolver.resolve_condition(condition, "DATATYPE_MISMATCH.FILTER_NOT_BOOLEAN"));
+  ExpressionResolver resolver(analysis_, scope, {true, false, "HAVING", origin});
+  ASSIGN_OR_RETURN(ExpressionPtr value, resolver.resolve_condition(condition, "DATATYPE_MISMATCH.FILTER_NOT_BOOLEAN", origin));
   if (input.aggregate == nullptr) return analyzer::filter(std::move(input), std::move(value));
   auto parts = std::make_shared<AggregateParts>(*input.aggregate);
-  ASSIGN_OR_RETURN(value, over_aggregate(analysis_, *parts, substitute(value, item_expressions(*parts))));
+  ASSIGN_OR_RETURN(value, over_aggregate(analysis_, *parts, substitute(value, item_expressions(*parts)), &input.columns));
   parts->having = both(parts->having, std::move(value));
   Input result = aggregate_input(analysis_, std::move(parts));
   result.columns = input.columns;

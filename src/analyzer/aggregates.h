@@ -21,9 +21,10 @@ struct AggregateParts {
 };
 
 // `expression` over the Aggregate's output: grouping expressions and aggregate calls become its columns.
-// MISSING_AGGREGATION when a column of the input remains. `pretty` is for that error.
+// When a column of the input remains: MISSING_AGGREGATION, or UNRESOLVED_COLUMN among `output` if that is given (ORDER BY, HAVING).
 Result<resolved::ExpressionPtr> over_aggregate(Analysis& analysis, AggregateParts& parts,
-                                               const resolved::ExpressionPtr& expression);
+                                               const resolved::ExpressionPtr& expression,
+                                               const resolved::Columns* output = nullptr);
 // Aggregate, then Filter (having), then Project (items).
 resolved::RelationPtr build_aggregate_plan(Analysis& analysis, const AggregateParts& parts);
 // Sort keys over an aggregation that name columns of its input or aggregates: `input` grows by what they need, the keys then read it.

@@ -8,6 +8,8 @@ namespace {
 
 using plan::Names;
 
+constexpr const char* kSearchPath = "[`system`.`builtin`, `system`.`session`, `spark_catalog`.`default`]";
+
 bool is_plain(const std::string& name) {
   if (name.empty()) return false;
   bool all_digits = true;
@@ -82,7 +84,11 @@ std::string proposal(const Names& wanted, std::vector<Names> candidates) {
   }
   const std::string target = plain_name(wanted);
   std::vector<std::pair<size_t, std::string>> ranked;
-  for (const Names& name : candidates) ranked.emplace_back(edit_distance(plain_name(name), target), quoted_name(name));
+  for (const Names& name : candidates) {
+    std::string quoted = quoted_name(name);
+    const size_t distance = edit_distance(quoted, target);
+    ranked.emplace_back(distance, std::move(quoted));
+  }
   std::stable_sort(ranked.begin(), ranked.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
   constexpr size_t kMost = 5;
   std::string text;
@@ -127,14 +133,11 @@ Status ambiguous_reference(const Names& name, const plan::resolved::Columns& can
 }
 
 Status unresolved_routine(const Names& name, const plan::Origin& origin) {
-  return at(error("UNRESOLVED_ROUTINE",
-                  {{"routineName", quoted_name(name)},
-                   {"searchPath", "[`system`.`builtin`, `system`.`session`, `spark_catalog`.`default`]"}}),
-            origin);
+  return at(error("UNRESOLVED_ROUTINE", {{"routineName", quoted_name(name)}, {"searchPath", kSearchPath}}), origin);
 }
 
 Status table_not_found(const Names& name, const plan::Origin& origin) {
-  return at(error("TABLE_OR_VIEW_NOT_FOUND", {{"relationName", quoted_name(name)}}), origin);
+  return at(error("TABLE_OR_VIEW_NOT_FOUND", {{"relationName", quoted_name(name)}, {"searchPath", kSearchPath}}), origin);
 }
 
 }  // namespace deuteron::analyzer

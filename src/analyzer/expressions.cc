@@ -119,7 +119,7 @@ Result<ExpressionPtr> ExpressionResolver::resolve_attribute(const unresolved::At
   std::vector<const resolved::Columns*> candidates;
   for (const Input* input : scope_.inputs) candidates.push_back(&input->columns);
   if (attribute.plan_id >= 0) {
-    return at(error("CANNOT_RESOLVE_DATAFRAME_COLUMN", {{"name", quoted_name(attribute.parts)}}), origin);
+    return at(error("CANNOT_RESOLVE_DATAFRAME_COLUMN", {{"name", quoted_expression(plain_name(attribute.parts))}}), origin);
   }
   return unresolved_column(attribute.parts, candidates, origin);
 }
@@ -130,6 +130,10 @@ Result<std::optional<ExpressionPtr>> ExpressionResolver::find_attribute(const un
   std::optional<Match> match;
   if (attribute.plan_id >= 0) {
     ASSIGN_OR_RETURN(match, find_in_data_frame(scope_, attribute.plan_id, parts, origin));
+    for (const Scope* outer = scope_.outer; !match.has_value() && outer != nullptr; outer = outer->outer) {
+      ASSIGN_OR_RETURN(match, find_in_data_frame(*outer, attribute.plan_id, parts, origin));
+    }
+    if (!match.has_value()) return std::optional<ExpressionPtr>();
   }
   if (!match.has_value()) {
     ASSIGN_OR_RETURN(auto variable, find_lambda_variable(parts, origin));
@@ -199,7 +203,7 @@ Result<std::optional<ExpressionPtr>> ExpressionResolver::find_alias(const plan::
   for (const LateralAlias& alias : *scope_.aliases) {
     if (!same_name(alias.name, parts[0], scope_.case_sensitive)) continue;
     if (alias.expression == nullptr) {
-      return at(error("AMBIGUOUS_LATERAL_COLUMN_ALIAS", {{"name", quoted_name(parts)}, {"n", "2"}}), origin);
+      return at(error("AMBIGUOUS_LATERAL_COLUMN_ALIAS", {{"name", quoted_name(parts)}, {"n", "2"}}), nullptr);
     }
     if (contains<resolved::Window>(alias.expression) && inside_window_function_) {
       return at(error("UNSUPPORTED_FEATURE.LATERAL_COLUMN_ALIAS_IN_WINDOW", {{"lca", quoted_name(parts)}}), origin);
@@ -229,7 +233,13 @@ Result<std::optional<ExpressionPtr>> ExpressionResolver::find_outer(const plan::
 }
 
 Result<ExpressionPtr> ExpressionResolver::from_match(const Match& match, const plan::Origin& origin) {
-  return fields_of(reference_to(match.column, origin), match.fields, origin);
+  ExpressionPtr value = reference_to(match.column, origin);
+  std::string base = match.column.name;
+  for (const std::string& field : match.fields) {
+    ASSIGN_OR_RETURN(value, get_field(std::move(value), field, origin, base));
+    base += "." + field;
+  }
+  return value;
 }
 
 Result<ExpressionPtr> ExpressionResolver::fields_of(ExpressionPtr child, const plan::Names& fields,
@@ -241,13 +251,13 @@ Result<ExpressionPtr> ExpressionResolver::fields_of(ExpressionPtr child, const p
 }
 
 Result<ExpressionPtr> ExpressionResolver::get_field(ExpressionPtr child, const std::string& name,
-                                                    const plan::Origin& origin) {
-  if (child->type.is(TypeId::kMap)) return call("element_at_map", {child, make_string(name)}, "", origin);
+                                                    const plan::Origin& origin, const std::string& base) {
+  if (child->type.is(TypeId::kMap)) return call("element_at", {child, make_string(name)}, "", origin);
   const bool through_array = child->type.is(TypeId::kArray) && child->type.element().is(TypeId::kStruct);
   const DataType type = through_array ? child->type.element() : child->type;
   if (!type.is(TypeId::kStruct)) {
     return at(error("INVALID_EXTRACT_BASE_FIELD_TYPE",
-                    {{"base", quoted_expression(name)}, {"other", quoted_type(child->type)}}),
+                    {{"base", quoted_expression(base)}, {"other", quoted_type(child->type)}}),
               origin);
   }
   int32_t found = -1;
@@ -288,10 +298,14 @@ Result<ExpressionPtr> ExpressionResolver::resolve_extract(const unresolved::Expr
       return at(error("INVALID_EXTRACT_FIELD_TYPE", {{"extraction", quoted_expression(pretty(extract.key))}}),
                 expression->origin);
     }
-    return call("get_array_item", {child, key}, pretty(expression), expression->origin);
+    if (!analysis_.settings.ansi) return call("get", {child, key}, pretty(expression), expression->origin);
+    const DataType element = child->type.element();
+    return resolved::make_expression(
+        resolved::Call{"get_array_item", {std::move(child), cast_implicitly(std::move(key), DataType(TypeId::kInteger))}, true},
+        element, true, expression->origin);
   }
   if (child->type.is(TypeId::kMap)) {
-    return call("get_map_value", {child, key}, pretty(expression), expression->origin);
+    return call("element_at", {child, key}, pretty(expression), expression->origin);
   }
   return at(error("INVALID_EXTRACT_BASE_FIELD_TYPE", {{"base", quoted_expression(pretty(extract.child))},
                                                       {"other", quoted_type(child->type)}}),
@@ -306,7 +320,8 @@ Result<ExpressionPtr> ExpressionResolver::resolve_cast(const unresolved::Express
   ASSIGN_OR_RETURN(ExpressionPtr value, resolve(child));
   const bool ansi = analysis_.settings.ansi;
   if (!functions::can_cast(value->type, type, mode, ansi)) {
-    std::map<std::string, std::string> parameters = {{"sqlExpr", quoted_expression(pretty(expression))},
+    const bool bare = unresolved::as<unresolved::Attribute>(child) != nullptr;
+    std::map<std::string, std::string> parameters = {{"sqlExpr", quoted_expression(pretty(bare ? child : expression))},
                                                      {"srcType", quoted_type(value->type)},
                                                      {"targetType", quoted_type(type)}};
     const bool strict = ansi && mode == plan::CastMode::kDefault;
@@ -325,10 +340,10 @@ Result<ExpressionPtr> ExpressionResolver::resolve_cast(const unresolved::Express
 }
 
 Result<ExpressionPtr> ExpressionResolver::resolve_condition(const unresolved::ExpressionPtr& expression,
-                                                            const std::string& error_condition) {
+                                                            const std::string& error_condition, const plan::Origin& origin) {
   ASSIGN_OR_RETURN(ExpressionPtr condition, resolve(expression));
   if (condition->type.is(TypeId::kBoolean)) return condition;
-  if (condition->type.is(TypeId::kNull) || condition->type.is(TypeId::kString)) {
+  if (condition->type.is(TypeId::kNull)) {
     return cast_implicitly(std::move(condition), DataType(TypeId::kBoolean));
   }
   const bool join = error_condition == "JOIN_CONDITION_IS_NOT_BOOLEAN_TYPE";
@@ -336,7 +351,7 @@ Result<ExpressionPtr> ExpressionResolver::resolve_condition(const unresolved::Ex
   parameters[join ? "joinCondition" : "filter"] = quoted_expression(pretty(expression));
   parameters[join ? "conditionType" : "type"] = quoted_type(condition->type);
   if (!join) parameters["sqlExpr"] = quoted_expression(pretty(expression));
-  return at(error(error_condition, std::move(parameters)), expression->origin);
+  return at(error(error_condition, std::move(parameters)), origin);
 }
 
 Result<resolved::SortKey> ExpressionResolver::resolve_sort_key(const unresolved::ExpressionPtr& order) {
@@ -454,16 +469,12 @@ Result<std::vector<NamedExpression>> ExpressionResolver::resolve_item(const unre
     return std::vector<NamedExpression>{std::move(named)};
   }
   const auto* attribute = unresolved::as<unresolved::Attribute>(item);
-  if (attribute != nullptr) {
+  if (attribute != nullptr && reference != nullptr && source.id != 0) {
+    named.column = source;
     named.column.name = attribute->parts.back();
-    if (reference != nullptr && source.id != 0) {
-      named.column = source;
-      named.column.name = attribute->parts.back();
-      return std::vector<NamedExpression>{std::move(named)};
-    }
-  } else {
-    named.column.name = pretty(item);
+    return std::vector<NamedExpression>{std::move(named)};
   }
+  named.column.name = item_name(item);
   named.column.id = analysis_.next_id();
   return std::vector<NamedExpression>{std::move(named)};
 }

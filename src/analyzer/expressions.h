@@ -16,6 +16,7 @@ struct Allowed {
   bool windows = false;
   // The error for an aggregate or window function where none may stand; "" is the general one.
   std::string operator_name;
+  plan::Origin origin;  // of the relation, for errors that speak of all of it
 };
 
 // An output column and the expression that gives it.
@@ -32,7 +33,7 @@ class ExpressionResolver {
   Result<resolved::ExpressionPtr> resolve(const unresolved::ExpressionPtr& expression);
   // As resolve, then cast to boolean where Spark would; DATATYPE_MISMATCH.FILTER_NOT_BOOLEAN names `operator_name`.
   Result<resolved::ExpressionPtr> resolve_condition(const unresolved::ExpressionPtr& expression,
-                                                    const std::string& error_condition);
+                                                    const std::string& error_condition, const plan::Origin& origin);
   // One item of a select list: a star gives many columns.
   Result<std::vector<NamedExpression>> resolve_item(const unresolved::ExpressionPtr& item);
   Result<resolved::SortKey> resolve_sort_key(const unresolved::ExpressionPtr& order);
@@ -41,6 +42,10 @@ class ExpressionResolver {
 
   // The text of an expression as Spark names a column of it.
   std::string pretty(const unresolved::ExpressionPtr& expression);
+  // The same with the qualifiers of columns.
+  std::string qualified(const unresolved::ExpressionPtr& expression);
+  // The name of a select item without an alias.
+  std::string item_name(const unresolved::ExpressionPtr& item);
 
   // A call of a registered function on resolved arguments, with its implicit casts. `sql` is for errors.
   Result<resolved::ExpressionPtr> call(const std::string& function, resolved::Expressions arguments,
@@ -59,7 +64,9 @@ class ExpressionResolver {
   Result<std::optional<resolved::ExpressionPtr>> find_alias(const plan::Names& parts, const plan::Origin& origin);
   Result<std::optional<resolved::ExpressionPtr>> find_outer(const plan::Names& parts, const plan::Origin& origin);
   ExpressionResult from_match(const Match& match, const plan::Origin& origin);
-  ExpressionResult get_field(resolved::ExpressionPtr child, const std::string& name, const plan::Origin& origin);
+  // base: the text of `child`, for errors.
+  ExpressionResult get_field(resolved::ExpressionPtr child, const std::string& name, const plan::Origin& origin,
+                             const std::string& base = "");
   ExpressionResult fields_of(resolved::ExpressionPtr child, const plan::Names& fields, const plan::Origin& origin);
   ExpressionResult resolve_extract(const unresolved::ExpressionPtr& expression, const unresolved::ExtractValue& extract);
   ExpressionResult resolve_cast(const unresolved::ExpressionPtr& expression, const unresolved::ExpressionPtr& child,
@@ -100,6 +107,8 @@ class ExpressionResolver {
   std::string pretty_attribute(const unresolved::Attribute& attribute);
   std::string pretty_call(const unresolved::FunctionCall& call);
   std::string pretty_window(const unresolved::Window& window);
+  std::string pretty_window_specification(const unresolved::Window& window);
+  std::string pretty_subquery(const unresolved::ExpressionPtr& expression, const unresolved::Subquery& subquery);
   plan::Names pretty_list(const unresolved::Expressions& expressions);
 
   Analysis& analysis_;
@@ -107,6 +116,7 @@ class ExpressionResolver {
   Allowed allowed_;
   bool inside_aggregate_ = false;
   bool inside_window_function_ = false;
+  bool with_qualifiers_ = false;
   std::vector<resolved::Columns> lambda_parameters_;  // innermost last
 };
 
@@ -123,7 +133,12 @@ resolved::ExpressionPtr both(resolved::ExpressionPtr left, resolved::ExpressionP
 
 // Is this a call of an aggregate function, of a generator (explode …)?
 bool is_aggregate_call(const unresolved::ExpressionPtr& expression);
+// The outermost calls of aggregate functions, not those of sub-queries.
+std::vector<unresolved::ExpressionPtr> aggregate_calls(const unresolved::ExpressionPtr& expression);
+bool contains_window(const unresolved::ExpressionPtr& expression);
 bool contains_aggregate_call(const unresolved::ExpressionPtr& expression);
+// The type whose name, used as a function, casts to it: int('1').
+std::optional<types::DataType> cast_function_type(const std::string& name);
 bool is_generator_name(const std::string& name);
 
 }  // namespace deuteron::analyzer

@@ -1,4 +1,5 @@
 // Calls of functions: which function a name means, its arguments, its implicit casts.
+#include <functional>
 #include <set>
 
 #include "analyzer/errors.h"
@@ -67,6 +68,18 @@ bool is_generator_name(const std::string& name) {
   return kNames.contains(name);
 }
 
+std::optional<DataType> cast_function_type(const std::string& name) {
+  static const std::map<std::string, DataType> kTypes = {
+      {"boolean", DataType(TypeId::kBoolean)}, {"tinyint", DataType(TypeId::kByte)},
+      {"smallint", DataType(TypeId::kShort)},  {"int", DataType(TypeId::kInteger)},
+      {"bigint", DataType(TypeId::kLong)},     {"float", DataType(TypeId::kFloat)},
+      {"double", DataType(TypeId::kDouble)},   {"decimal", DataType::decimal(10, 0)},
+      {"date", DataType(TypeId::kDate)},       {"timestamp", DataType(TypeId::kTimestamp)},
+      {"binary", DataType(TypeId::kBinary)},   {"string", DataType(TypeId::kString)}};
+  const auto found = kTypes.find(name);
+  return found == kTypes.end() ? std::nullopt : std::optional<DataType>(found->second);
+}
+
 bool is_aggregate_call(const unresolved::ExpressionPtr& expression) {
   const auto* call = unresolved::as<unresolved::FunctionCall>(expression);
   if (call == nullptr) return false;
@@ -76,52 +89,56 @@ bool is_aggregate_call(const unresolved::ExpressionPtr& expression) {
   return function != nullptr && functions::kind_of(*function) == functions::Kind::kAggregate;
 }
 
-bool contains_aggregate_call(const unresolved::ExpressionPtr& expression) {
-  if (expression == nullptr) return false;
-  if (is_aggregate_call(expression)) return true;
-  if (const auto* node = unresolved::as<unresolved::FunctionCall>(expression)) {
-    for (const auto& argument : node->arguments) {
-      if (contains_aggregate_call(argument)) return true;
+namespace {
+
+// Visits the expressions directly below; not the plans of sub-queries.
+void for_each_part(const unresolved::ExpressionPtr& expression,
+                   const std::function<void(const unresolved::ExpressionPtr&)>& visit) {
+  std::visit(
+      [&](const auto& node) {
+        if constexpr (!std::is_same_v<std::decay_t<decltype(node)>, std::monostate>) {
+          visit_fields(node, [&](const char*, const auto& field) {
+            using Field = std::decay_t<decltype(field)>;
+            if constexpr (std::is_same_v<Field, unresolved::ExpressionPtr>) {
+              if (field != nullptr) visit(field);
+            } else if constexpr (std::is_same_v<Field, unresolved::Expressions>) {
+              for (const auto& part : field) visit(part);
+            }
+          });
+        }
+      },
+      expression->node);
+}
+
+}  // namespace
+
+std::vector<unresolved::ExpressionPtr> aggregate_calls(const unresolved::ExpressionPtr& expression) {
+  if (expression == nullptr) return {};
+  if (is_aggregate_call(expression)) return {expression};
+  std::vector<unresolved::ExpressionPtr> found;
+  const auto collect = [&](const unresolved::ExpressionPtr& part) {
+    const auto inner = aggregate_calls(part);
+    found.insert(found.end(), inner.begin(), inner.end());
+  };
+  // The function over a window is no aggregation itself; its arguments may hold one.
+  const auto* window = unresolved::as<unresolved::Window>(expression);
+  for_each_part(expression, [&](const unresolved::ExpressionPtr& part) {
+    if (window != nullptr && part == window->function) {
+      for_each_part(part, collect);
+    } else {
+      collect(part);
     }
-    return false;
-  }
-  if (const auto* node = unresolved::as<unresolved::Window>(expression)) {
-    // The function over the window is no aggregation itself; its arguments may hold one.
-    if (const auto* call = unresolved::as<unresolved::FunctionCall>(node->function)) {
-      for (const auto& argument : call->arguments) {
-        if (contains_aggregate_call(argument)) return true;
-      }
-    }
-    for (const auto* list : {&node->partition_by, &node->order_by}) {
-      for (const auto& part : *list) {
-        if (contains_aggregate_call(part)) return true;
-      }
-    }
-    return false;
-  }
-  if (const auto* node = unresolved::as<unresolved::Cast>(expression)) return contains_aggregate_call(node->child);
-  if (const auto* node = unresolved::as<unresolved::CastToText>(expression)) return contains_aggregate_call(node->child);
-  if (const auto* node = unresolved::as<unresolved::Alias>(expression)) return contains_aggregate_call(node->child);
-  if (const auto* node = unresolved::as<unresolved::SortOrder>(expression)) return contains_aggregate_call(node->child);
-  if (const auto* node = unresolved::as<unresolved::NamedArgument>(expression)) return contains_aggregate_call(node->value);
-  if (const auto* node = unresolved::as<unresolved::ExtractValue>(expression)) {
-    return contains_aggregate_call(node->child) || contains_aggregate_call(node->key);
-  }
-  if (const auto* node = unresolved::as<unresolved::UpdateField>(expression)) {
-    return contains_aggregate_call(node->structure) || contains_aggregate_call(node->value);
-  }
-  if (const auto* node = unresolved::as<unresolved::Subquery>(expression)) {
-    for (const auto& value : node->values) {
-      if (contains_aggregate_call(value)) return true;
-    }
-    return false;
-  }
-  if (const auto* node = unresolved::as<unresolved::PythonCall>(expression)) {
-    for (const auto& argument : node->arguments) {
-      if (contains_aggregate_call(argument)) return true;
-    }
-  }
-  return false;
+  });
+  return found;
+}
+
+bool contains_aggregate_call(const unresolved::ExpressionPtr& expression) { return !aggregate_calls(expression).empty(); }
+
+bool contains_window(const unresolved::ExpressionPtr& expression) {
+  if (unresolved::as<unresolved::Window>(expression) != nullptr) return true;
+  bool found = false;
+  for_each_part(expression, [&](const unresolved::ExpressionPtr& part) { found = found || contains_window(part); });
+  return found;
 }
 
 Result<ExpressionPtr> ExpressionResolver::resolve_call(const unresolved::ExpressionPtr& expression,
@@ -133,9 +150,11 @@ Result<ExpressionPtr> ExpressionResolver::resolve_call(const unresolved::Express
   ASSIGN_OR_RETURN(ExpressionPtr constant, resolve_constant_function(expression, call, name));
   if (constant != nullptr) return constant;
   if (name == "struct") return resolve_struct(call, expression->origin);
+  if (const auto type = cast_function_type(name); type.has_value() && call.arguments.size() == 1) {
+    return resolve_cast(expression, call.arguments[0], *type, plan::CastMode::kDefault);
+  }
   if (is_generator_name(name)) {
-    return at(error("UNSUPPORTED_GENERATOR.NESTED_IN_EXPRESSIONS", {{"expression", quoted_expression(pretty(expression))}}),
-              expression->origin);
+    return error("UNSUPPORTED_GENERATOR.NESTED_IN_EXPRESSIONS", {{"expression", quoted_expression(pretty(expression))}});
   }
   const functions::Function* function = functions::find(name);
   if (function == nullptr || call.name.size() > 3) {
@@ -150,7 +169,8 @@ Result<ExpressionPtr> ExpressionResolver::resolve_call(const unresolved::Express
   const bool is_aggregate = functions::kind_of(*function) == functions::Kind::kAggregate && !inside_window_function_;
   if (is_aggregate) RETURN_IF_ERROR(check_aggregate_place(expression));
   if (functions::kind_of(*function) == functions::Kind::kWindow && !inside_window_function_) {
-    return at(error("WINDOW_FUNCTION_WITHOUT_OVER_CLAUSE", {{"funcName", quoted_name(name)}}), expression->origin);
+    return at(error("WINDOW_FUNCTION_WITHOUT_OVER_CLAUSE", {{"funcName", quoted_expression(pretty(expression))}}),
+              allowed_.origin);
   }
   ASSIGN_OR_RETURN(const unresolved::Expressions unresolved_arguments, expand_arguments(call, name));
   resolved::Expressions arguments;
@@ -171,13 +191,9 @@ Status ExpressionResolver::check_aggregate_place(const unresolved::ExpressionPtr
   if (allowed_.aggregates) return Status();
   const std::string text = quoted_expression(pretty(expression));
   if (allowed_.operator_name == "GROUP BY") {
-    return at(error("GROUP_BY_AGGREGATE", {{"sqlExpr", text.substr(1, text.size() - 2)}}), expression->origin);
+    return at(error("GROUP_BY_AGGREGATE", {{"sqlExpr", qualified(expression)}}), expression->origin);
   }
-  if (allowed_.operator_name == "WHERE") {
-    return at(error("INVALID_WHERE_CONDITION", {{"condition", text}, {"expressionList", text.substr(1, text.size() - 2)}}),
-              expression->origin);
-  }
-  return at(error("UNSUPPORTED_EXPR_FOR_OPERATOR", {{"invalidExprSqls", text}}), expression->origin);
+  return at(error("UNSUPPORTED_EXPR_FOR_OPERATOR", {{"invalidExprSqls", text}}), allowed_.origin);
 }
 
 // Stars become columns; count(*) becomes count(1).
@@ -299,7 +315,7 @@ Result<ExpressionPtr> ExpressionResolver::build_aggregate(const unresolved::Expr
   if (call.filter != nullptr) {
     const bool was_inside = inside_aggregate_;
     inside_aggregate_ = true;
-    auto filter = resolve_condition(call.filter, "INVALID_AGGREGATE_FILTER.NOT_BOOLEAN");
+    auto filter = resolve_condition(call.filter, "INVALID_AGGREGATE_FILTER.NOT_BOOLEAN", expression->origin);
     inside_aggregate_ = was_inside;
     if (!filter.ok()) return filter.status();
     aggregate.filter = *std::move(filter);

@@ -21,15 +21,10 @@ class Binding {
       field = value_of(*parameter, field->origin);
       return;
     }
-    auto copy = std::make_shared<Expression>(*field);
-    edit_node(copy->node);
-    field = std::move(copy);
+    edit_copy(field);
   }
   void edit(RelationPtr& field) {
-    if (field == nullptr) return;
-    auto copy = std::make_shared<Relation>(*field);
-    edit_node(copy->node);
-    field = std::move(copy);
+    if (field != nullptr) edit_copy(field);
   }
   void edit(CteDefinition& field) { edit(field.relation); }
   void edit(std::shared_ptr<const WindowFrame>& field) {
@@ -70,7 +65,17 @@ class Binding {
   }
 
  private:
+  // Parts without a parameter stay the shared nodes that they are.
+  template <typename Pointer>
+  void edit_copy(Pointer& field) {
+    const int before = replaced_;
+    auto copy = std::make_shared<std::remove_const_t<typename Pointer::element_type>>(*field);
+    edit_node(copy->node);
+    if (replaced_ != before) field = std::move(copy);
+  }
+
   ExpressionPtr value_of(const Parameter& parameter, const plan::Origin& origin) {
+    ++replaced_;
     if (parameter.name.empty()) {
       const auto index = static_cast<size_t>(parameter.index);
       if (index < sql_.positional_arguments.size()) return sql_.positional_arguments[index];
@@ -84,6 +89,7 @@ class Binding {
   }
 
   const Sql& sql_;
+  int replaced_ = 0;
   Status status_;
 };
 

@@ -13,6 +13,17 @@ std::string join(const plan::Names& parts, const std::string& separator) {
   return text;
 }
 
+std::string upper_case(std::string text) {
+  for (char& c : text) {
+    if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 'a' + 'A');
+  }
+  return text;
+}
+
+bool same_place(const plan::Origin& left, const plan::Origin& right) {
+  return left == right || (left != nullptr && right != nullptr && *left == *right);
+}
+
 bool is_try(plan::CastMode mode) { return mode == plan::CastMode::kTry; }
 
 // "ASC NULLS FIRST" and its like.
@@ -39,6 +50,32 @@ std::string frame_text(const plan::FrameUnit unit, const std::string& lower, con
 
 }  // namespace
 
+std::string ExpressionResolver::qualified(const unresolved::ExpressionPtr& expression) {
+  with_qualifiers_ = true;
+  std::string text = pretty(expression);
+  with_qualifiers_ = false;
+  return text;
+}
+
+std::string ExpressionResolver::item_name(const unresolved::ExpressionPtr& item) {
+  if (const auto* attribute = unresolved::as<unresolved::Attribute>(item)) {
+    const std::string text = pretty_attribute(*attribute);
+    return text.ends_with("()") ? text : attribute->parts.back();
+  }
+  const auto* cast = unresolved::as<unresolved::Cast>(item);
+  const auto* cast_to_text = unresolved::as<unresolved::CastToText>(item);
+  if (cast == nullptr && cast_to_text == nullptr) {
+    return pretty(item);
+  }
+  // The cast of a column keeps the column's name.
+  const unresolved::ExpressionPtr& child = cast != nullptr ? cast->child : cast_to_text->child;
+  const auto* attribute = unresolved::as<unresolved::Attribute>(child);
+  if (attribute == nullptr) return pretty(item);
+  const auto value = resolve(child);
+  const bool is_column = value.ok() && resolved::as<resolved::ColumnReference>(*value) != nullptr;
+  return is_column ? attribute->parts.back() : pretty(item);
+}
+
 plan::Names ExpressionResolver::pretty_list(const unresolved::Expressions& expressions) {
   plan::Names texts;
   for (const auto& expression : expressions) texts.push_back(pretty(expression));
@@ -52,6 +89,11 @@ std::string ExpressionResolver::pretty(const unresolved::ExpressionPtr& expressi
   if (unresolved::as<unresolved::LambdaVariable>(expression) != nullptr) return "namedlambdavariable()";
   if (const auto* node = unresolved::as<unresolved::FunctionCall>(expression)) return pretty_call(*node);
   if (const auto* node = unresolved::as<unresolved::Cast>(expression)) {
+    const auto* literal = unresolved::as<unresolved::Literal>(node->child);
+    if (literal != nullptr && literal->value.type.is(types::TypeId::kTimestampNtz) &&
+        node->type.is(types::TypeId::kTimestamp) && same_place(node->child->origin, expression->origin)) {
+      return types::to_sql_text({node->type, literal->value.value});  // TIMESTAMP '…' of the session's time zone
+    }
     return std::string(is_try(node->mode) ? "TRY_CAST(" : "CAST(") + pretty(node->child) + " AS " + node->type.sql() + ")";
   }
   if (const auto* node = unresolved::as<unresolved::CastToText>(expression)) {
@@ -71,14 +113,7 @@ std::string ExpressionResolver::pretty(const unresolved::ExpressionPtr& expressi
     return pretty(node->child) + "[" + pretty(node->key) + "]";
   }
   if (const auto* node = unresolved::as<unresolved::Subquery>(expression)) {
-    switch (node->kind) {
-      case plan::SubqueryKind::kExists: return "exists()";
-      case plan::SubqueryKind::kIn: {
-        const std::string values = join(pretty_list(node->values), ", ");
-        return "(" + (node->values.size() > 1 ? "named_struct(" + values + ")" : values) + " IN (listquery()))";
-      }
-      default: return "scalarsubquery()";
-    }
+    return pretty_subquery(expression, *node);
   }
   if (const auto* node = unresolved::as<unresolved::PythonCall>(expression)) {
     return node->name + "(" + join(pretty_list(node->arguments), ", ") + ")";
@@ -106,6 +141,27 @@ std::string ExpressionResolver::pretty(const unresolved::ExpressionPtr& expressi
   return "";
 }
 
+// A sub-query shows the columns of this query that it reads.
+std::string ExpressionResolver::pretty_subquery(const unresolved::ExpressionPtr& expression,
+                                                const unresolved::Subquery& subquery) {
+  plan::Names outer;
+  const auto value = resolve(expression);
+  if (value.ok()) {
+    for (const resolved::ColumnId id : outer_references(subquery_plan(*value))) {
+      for (const Input* input : scope_.inputs) {
+        for (const resolved::Column& column : input->columns) {
+          if (column.id == id) outer.push_back(column.name);
+        }
+      }
+    }
+  }
+  const std::string names = join(outer, ", ");
+  if (subquery.kind == plan::SubqueryKind::kExists) return "exists(" + names + ")";
+  if (subquery.kind != plan::SubqueryKind::kIn) return "scalarsubquery(" + names + ")";
+  const std::string values = join(pretty_list(subquery.values), ", ");
+  return "(" + (subquery.values.size() > 1 ? "named_struct(" + values + ")" : values) + " IN (listquery(" + names + ")))";
+}
+
 std::string ExpressionResolver::pretty_attribute(const unresolved::Attribute& attribute) {
   for (const resolved::Columns& parameters : lambda_parameters_) {
     for (const resolved::Column& parameter : parameters) {
@@ -121,7 +177,11 @@ std::string ExpressionResolver::pretty_attribute(const unresolved::Attribute& at
       const auto match = find_in_inputs(scope_, attribute.parts, nullptr);
       if (match.ok() && !match->has_value()) return (name == "user" ? "current_user" : name) + "()";
     }
-    return attribute.parts[0];
+    const auto match = with_qualifiers_ ? find_in_inputs(scope_, attribute.parts, nullptr) : std::optional<Match>();
+    if (!match.ok() || !match->has_value()) return attribute.parts[0];
+    plan::Names full = (*match)->column.qualifier;
+    full.push_back(attribute.parts[0]);
+    return join(full, ".");
   }
   const auto match = find_in_inputs(scope_, attribute.parts, nullptr);
   if (!match.ok() || !match->has_value()) {
@@ -129,11 +189,28 @@ std::string ExpressionResolver::pretty_attribute(const unresolved::Attribute& at
     return attribute.plan_id >= 0 ? attribute.parts.back() : join(attribute.parts, ".");
   }
   const plan::Names& fields = (*match)->fields;
+  if (with_qualifiers_) {
+    plan::Names full = (*match)->column.qualifier;
+    full.insert(full.end(), attribute.parts.end() - static_cast<long>(fields.size()) - 1, attribute.parts.end());
+    return join(full, ".");
+  }
   return join({attribute.parts.end() - static_cast<long>(fields.size()) - 1, attribute.parts.end()}, ".");
 }
 
 std::string ExpressionResolver::pretty_call(const unresolved::FunctionCall& call) {
   const std::string name = lower_case(call.name.back());
+  if (name == "and" && call.arguments.size() == 2) {
+    // BETWEEN was taken apart by the parser: both comparisons share one operand.
+    const auto* lower = unresolved::as<unresolved::FunctionCall>(call.arguments[0]);
+    const auto* upper = unresolved::as<unresolved::FunctionCall>(call.arguments[1]);
+    if (lower != nullptr && upper != nullptr && lower->name == plan::Names{">="} && upper->name == plan::Names{"<="} &&
+        lower->arguments[0] == upper->arguments[0]) {
+      return "between(" + pretty(lower->arguments[0]) + ", " + pretty(lower->arguments[1]) + ", " +
+             pretty(upper->arguments[1]) + ")";
+    }
+  }
+  // A type's name used as a function is a cast that is not shown.
+  if (call.arguments.size() == 1 && cast_function_type(name).has_value()) return pretty(call.arguments[0]);
   plan::Names arguments;
   for (const auto& argument : call.arguments) {
     const auto* star = unresolved::as<unresolved::Star>(argument);
@@ -147,7 +224,9 @@ std::string ExpressionResolver::pretty_call(const unresolved::FunctionCall& call
   }
   const functions::Function* function = functions::find(name);
   std::string text;
-  if (function != nullptr && name != "struct") {
+  if (name == "rank" || name == "dense_rank" || name == "percent_rank") {
+    text = upper_case(name) + "(" + join(arguments, ", ") + ")";
+  } else if (function != nullptr && name != "struct") {
     text = functions::display_name(*function, name, arguments, call.is_distinct);
   } else {
     text = name + "(" + (call.is_distinct ? "DISTINCT " : "") + join(arguments, ", ") + ")";
@@ -158,7 +237,11 @@ std::string ExpressionResolver::pretty_call(const unresolved::FunctionCall& call
 }
 
 std::string ExpressionResolver::pretty_window(const unresolved::Window& window) {
-  std::string text = pretty(window.function) + " OVER (";
+  return pretty(window.function) + " OVER " + pretty_window_specification(window);
+}
+
+std::string ExpressionResolver::pretty_window_specification(const unresolved::Window& window) {
+  std::string text = "(";
   std::string separator;
   if (!window.partition_by.empty()) {
     text += "PARTITION BY " + join(pretty_list(window.partition_by), ", ");

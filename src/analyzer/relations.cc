@@ -44,7 +44,11 @@ Result<Input> RelationResolver::resolve(const unresolved::RelationPtr& relation)
   ASSIGN_OR_RETURN(Input result, resolve_leaf(*current));
   mark_data_frame(result, (*current)->plan_id);
   for (auto node = chain.rbegin(); node != chain.rend(); ++node) {
-    auto next = apply(**node, std::move(result));
+    const auto* projection = unresolved::as<unresolved::Project>(**node);
+    const bool is_grouped = projection != nullptr && std::next(node) != chain.rend() &&
+                            unresolved::as<unresolved::Having>(**std::next(node)) != nullptr;
+    auto next = is_grouped ? project(*projection, std::move(result), (**std::next(node))->origin, true)
+                           : apply(**node, std::move(result));
     if (!next.ok()) return next.status();
     result = *std::move(next);
     mark_data_frame(result, (**node)->plan_id);
@@ -88,7 +92,7 @@ Result<Input> RelationResolver::apply(const unresolved::RelationPtr& relation, I
         if constexpr (std::is_same_v<Node, unresolved::Project>) {
           return project(node, std::move(input), origin);
         } else if constexpr (std::is_same_v<Node, unresolved::Filter>) {
-          return filter(node, std::move(input));
+          return filter(node, std::move(input), origin);
         } else if constexpr (std::is_same_v<Node, unresolved::Join>) {
           return join(node, std::move(input), origin);
         } else if constexpr (std::is_same_v<Node, unresolved::SetOperation>) {
@@ -109,7 +113,7 @@ Result<Input> RelationResolver::apply(const unresolved::RelationPtr& relation, I
         } else if constexpr (std::is_same_v<Node, unresolved::Aggregate>) {
           return aggregate(node, std::move(input), origin);
         } else if constexpr (std::is_same_v<Node, unresolved::Having>) {
-          return having(node.condition, std::move(input));
+          return having(node.condition, std::move(input), origin);
         } else if constexpr (std::is_same_v<Node, unresolved::SubqueryAlias>) {
           return subquery_alias(node, std::move(input), origin);
         } else if constexpr (std::is_same_v<Node, unresolved::LateralView>) {

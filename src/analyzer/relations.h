@@ -40,10 +40,11 @@ class RelationResolver {
   InputResult with_relations(const unresolved::WithRelations& with);
 
   // relations_projections.cc
-  InputResult project(const unresolved::Project& node, Input input, const plan::Origin& origin);
+  // is_grouped: HAVING follows, which makes any select list a global aggregation.
+  InputResult project(const unresolved::Project& node, Input input, const plan::Origin& origin, bool is_grouped = false);
   Result<std::vector<NamedExpression>> select_list(const unresolved::Expressions& items, const Input& input,
                                                    const Allowed& allowed);
-  InputResult filter(const unresolved::Filter& node, Input input);
+  InputResult filter(const unresolved::Filter& node, Input input, const plan::Origin& origin);
   InputResult with_columns(const unresolved::WithColumns& node, Input input);
   InputResult with_columns_renamed(const unresolved::WithColumnsRenamed& node, Input input);
   InputResult drop(const unresolved::Drop& node, Input input);
@@ -81,7 +82,7 @@ class RelationResolver {
   // aggregates.cc
   InputResult aggregate(const unresolved::Aggregate& node, Input input, const plan::Origin& origin);
   InputResult pivot(const unresolved::Aggregate& node, Input input, const plan::Origin& origin);
-  InputResult having(const unresolved::ExpressionPtr& condition, Input input);
+  InputResult having(const unresolved::ExpressionPtr& condition, Input input, const plan::Origin& origin);
   Result<resolved::Expressions> resolve_grouping_list(const unresolved::Expressions& grouping,
                                                       bool by_alias, const Input& input,
                                                       const std::vector<NamedExpression>& items);

@@ -56,16 +56,14 @@ const Column* find_by_name(const Columns& columns, const std::string& name, bool
   return found == columns.end() ? nullptr : &*found;
 }
 
-Status missing_using_column(const std::string& name, const Columns& columns, const std::string& side,
-                            const plan::Origin& origin) {
+Status missing_using_column(const std::string& name, const Columns& columns, const std::string& side) {
   plan::Names names;
   for (const Column& column : columns) names.push_back(column.name);
   std::sort(names.begin(), names.end());
   std::string suggestion;
   for (const std::string& candidate : names) suggestion += (suggestion.empty() ? "" : ", ") + quoted_name(candidate);
-  return at(error("UNRESOLVED_USING_COLUMN_FOR_JOIN",
-                  {{"colName", quoted_name(name)}, {"side", side}, {"suggestion", suggestion}}),
-            origin);
+  return error("UNRESOLVED_USING_COLUMN_FOR_JOIN",
+               {{"colName", quoted_name(name)}, {"side", side}, {"suggestion", suggestion}});
 }
 
 Columns without(const Columns& columns, const Columns& keys) {
@@ -100,8 +98,9 @@ Result<Input> RelationResolver::join(const unresolved::Join& node, Input left, c
   ExpressionPtr condition;
   if (node.condition != nullptr) {
     const Scope scope = scope_of(left, right);
-    ExpressionResolver resolver(analysis_, scope, {false, false, "JOIN"});
-    ASSIGN_OR_RETURN(condition, resolver.resolve_condition(node.condition, "JOIN_CONDITION_IS_NOT_BOOLEAN_TYPE"));
+    ExpressionResolver resolver(analysis_, scope, {false, false, "JOIN", origin});
+    ASSIGN_OR_RETURN(condition,
+                     resolver.resolve_condition(node.condition, "JOIN_CONDITION_IS_NOT_BOOLEAN_TYPE", origin));
   }
   return join_inputs(analysis_, std::move(left), std::move(right), node.type, std::move(condition), node.is_lateral);
 }
@@ -123,9 +122,9 @@ Result<Input> RelationResolver::join_using(const unresolved::Join& node, Input l
   Columns right_keys;
   for (const std::string& name : names) {
     const Column* left_key = find_by_name(left.columns, name, case_sensitive);
-    if (left_key == nullptr) return missing_using_column(name, left.columns, "left", origin);
+    if (left_key == nullptr) return missing_using_column(name, left.columns, "left");
     const Column* right_key = find_by_name(right.columns, name, case_sensitive);
-    if (right_key == nullptr) return missing_using_column(name, right.columns, "right", origin);
+    if (right_key == nullptr) return missing_using_column(name, right.columns, "right");
     ASSIGN_OR_RETURN(ExpressionPtr equal, resolver.call("==", {reference_to(*left_key), reference_to(*right_key)},
                                                         "(" + left_key->name + " = " + right_key->name + ")", origin));
     condition = both(std::move(condition), std::move(equal));
@@ -221,7 +220,9 @@ Status align_by_name(Analysis& analysis, const unresolved::SetOperation& node, I
     } else if (node.allow_missing_columns) {
       right_items.push_back({make_literal({column.type, {}}), {analysis.next_id(), column.name, column.type, true, {}, ""}});
     } else {
-      return unresolved_column({column.name}, {&right.columns}, nullptr);
+      std::string names;
+      for (const Column& candidate : right.columns) names += (names.empty() ? "" : ", ") + candidate.name;
+      return error("UNRESOLVED_COLUMN_AMONG_FIELD_NAMES", {{"colName", column.name}, {"fieldNames", names}});
     }
   }
   for (const Column& column : right.columns) {

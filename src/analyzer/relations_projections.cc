@@ -74,9 +74,10 @@ Result<std::vector<NamedExpression>> RelationResolver::select_list(const unresol
   return result;
 }
 
-Result<Input> RelationResolver::project(const unresolved::Project& node, Input input, const plan::Origin& origin) {
+Result<Input> RelationResolver::project(const unresolved::Project& node, Input input, const plan::Origin& origin,
+                                        bool is_grouped) {
   ASSIGN_OR_RETURN(const unresolved::Expressions items, parsed(node.expressions));
-  if (std::any_of(items.begin(), items.end(), contains_aggregate_call)) {
+  if (is_grouped || std::any_of(items.begin(), items.end(), contains_aggregate_call)) {
     unresolved::Aggregate global;
     global.aggregates = items;
     global.output_is_select_list = true;
@@ -90,7 +91,7 @@ Result<Input> RelationResolver::project(const unresolved::Project& node, Input i
     }
     generator = i;
   }
-  const Allowed allowed{false, true, ""};
+  const Allowed allowed{false, true, "", origin};
   if (generator == items.size()) {
     ASSIGN_OR_RETURN(const auto named, select_list(items, input, allowed));
     return analyzer::project(analysis_, std::move(input), named);

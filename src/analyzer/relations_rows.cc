@@ -74,14 +74,23 @@ resolved::SortKey key_like(const unresolved::ExpressionPtr& order, const Column&
 
 }  // namespace
 
-Result<Input> RelationResolver::filter(const unresolved::Filter& node, Input input) {
+Result<Input> RelationResolver::filter(const unresolved::Filter& node, Input input, const plan::Origin& origin) {
   if (input.aggregate != nullptr && contains_aggregate_call(node.condition)) {
-    return having(node.condition, std::move(input));
+    return having(node.condition, std::move(input), origin);
   }
   Scope scope = scope_of(input);
   scope.look_below = input.aggregate == nullptr && input.below != nullptr;
-  ExpressionResolver resolver(analysis_, scope, {false, false, "WHERE"});
-  ASSIGN_OR_RETURN(ExpressionPtr condition, resolver.resolve_condition(node.condition, "DATATYPE_MISMATCH.FILTER_NOT_BOOLEAN"));
+  ExpressionResolver resolver(analysis_, scope, {false, false, "WHERE", origin});
+  if (contains_window(node.condition)) return error("WINDOW_FUNCTION_NOT_ALLOWED_IN_CLAUSE", {{"clauseName", "WHERE"}});
+  if (const auto calls = aggregate_calls(node.condition); !calls.empty()) {
+    std::string list;
+    for (const auto& call : calls) list += (list.empty() ? "" : ", ") + resolver.qualified(call);
+    return at(error("INVALID_WHERE_CONDITION",
+                    {{"condition", quoted_expression(resolver.pretty(node.condition))}, {"expressionList", list}}),
+              origin);
+  }
+  ASSIGN_OR_RETURN(ExpressionPtr condition,
+                   resolver.resolve_condition(node.condition, "DATATYPE_MISMATCH.FILTER_NOT_BOOLEAN", origin));
   RETURN_IF_ERROR(reach(input, missing_columns(input, {condition}), node.condition));
   return analyzer::filter(std::move(input), std::move(condition));
 }

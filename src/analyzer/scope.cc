@@ -137,7 +137,7 @@ Result<std::optional<Match>> find_in_data_frame(const Scope& scope, int64_t plan
   if (!known || candidates.empty()) return std::optional<Match>();
   std::stable_sort(candidates.begin(), candidates.end(), [](const auto& a, const auto& b) { return a.depth < b.depth; });
   if (candidates.size() > 1 && candidates[0].depth == candidates[1].depth) {
-    return at(error("AMBIGUOUS_COLUMN_REFERENCE", {{"name", quoted_name(parts)}}), origin);
+    return at(error("AMBIGUOUS_COLUMN_REFERENCE", {{"name", quoted_expression(plain_name(parts))}}), origin);
   }
   return std::optional<Match>(candidates[0].match);
 }

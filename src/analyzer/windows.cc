@@ -1,4 +1,6 @@
 // Window expressions: the function, its frame, and what Spark refuses.
+#include <limits>
+#include <optional>
 #include <set>
 
 #include "analyzer/errors.h"
@@ -30,6 +32,27 @@ resolved::WindowFrame default_frame(bool ordered) {
   frame.lower.kind = FrameBoundKind::kUnboundedPreceding;
   frame.upper.kind = ordered ? FrameBoundKind::kCurrentRow : FrameBoundKind::kUnboundedFollowing;
   return frame;
+}
+
+// The place of a bound on the axis of the frame, when it is known.
+std::optional<double> place_of(const resolved::FrameBound& bound) {
+  switch (bound.kind) {
+    case FrameBoundKind::kUnboundedPreceding: return -std::numeric_limits<double>::infinity();
+    case FrameBoundKind::kUnboundedFollowing: return std::numeric_limits<double>::infinity();
+    case FrameBoundKind::kCurrentRow: return 0;
+    case FrameBoundKind::kValue: break;
+  }
+  const types::Value* value = literal_value(bound.value);
+  if (value == nullptr) return std::nullopt;
+  if (const auto* number = std::get_if<int64_t>(&value->data)) return static_cast<double>(*number);
+  if (const auto* real = std::get_if<double>(&value->data)) return *real;
+  return std::nullopt;
+}
+
+bool in_order(const resolved::WindowFrame& frame) {
+  const auto lower = place_of(frame.lower);
+  const auto upper = place_of(frame.upper);
+  return !lower.has_value() || !upper.has_value() || *lower <= *upper;
 }
 
 }  // namespace
@@ -72,7 +95,8 @@ Result<ExpressionPtr> ExpressionResolver::resolve_window(const unresolved::Expre
     result.order_by.push_back(std::move(key));
   }
   if (is_window && result.order_by.empty() && functions::needs_order(*known)) {
-    return at(error("WINDOW_FUNCTION_WITHOUT_ORDER_BY", {{"wf", pretty(called)}}), expression->origin);
+    return error("WINDOW_FUNCTION_FRAME_NOT_ORDERED",
+                 {{"wf_name", std::string(functions::name_of(*known))}, {"wf_expr", pretty(called)}});
   }
   ASSIGN_OR_RETURN(result.frame, resolve_frame(expression, window, result.function, result.order_by));
   const types::DataType type = result.function->type;
@@ -103,16 +127,24 @@ Result<std::shared_ptr<const resolved::WindowFrame>> ExpressionResolver::resolve
   frame->unit = window.frame->unit;
   ASSIGN_OR_RETURN(frame->lower, resolve_bound(window.frame->lower, frame->unit, order));
   ASSIGN_OR_RETURN(frame->upper, resolve_bound(window.frame->upper, frame->unit, order));
+  if (!in_order(*frame)) {
+    const std::string specification = pretty_window_specification(window);
+    const size_t start = specification.find(frame->unit == FrameUnit::kRows ? "ROWS BETWEEN" : "RANGE BETWEEN");
+    return at(error("DATATYPE_MISMATCH.SPECIFIED_WINDOW_FRAME_WRONG_COMPARISON",
+                    {{"comparison", "less than or equal"},
+                     {"sqlExpr", quoted_expression(specification.substr(start, specification.size() - start - 1))}}),
+              expression->origin);
+  }
   const bool has_value = frame->lower.value != nullptr || frame->upper.value != nullptr;
   const bool has_current =
       frame->lower.kind == FrameBoundKind::kCurrentRow || frame->upper.kind == FrameBoundKind::kCurrentRow;
   if (frame->unit == FrameUnit::kRange && order.empty() && (has_value || has_current)) {
-    return at(error("DATATYPE_MISMATCH.RANGE_FRAME_WITHOUT_ORDER", {{"sqlExpr", quoted_expression(pretty(expression))}}),
+    return at(error("DATATYPE_MISMATCH.RANGE_FRAME_WITHOUT_ORDER", {{"sqlExpr", quoted_expression(pretty_window_specification(window))}}),
               expression->origin);
   }
   if (frame->unit == FrameUnit::kRange && has_value && order.size() > 1) {
     return at(error("DATATYPE_MISMATCH.RANGE_FRAME_MULTI_ORDER",
-                    {{"sqlExpr", quoted_expression(pretty(expression))}, {"orderSpec", ""}}),
+                    {{"sqlExpr", quoted_expression(pretty_window_specification(window))}, {"orderSpec", ""}}),
               expression->origin);
   }
   return std::shared_ptr<const resolved::WindowFrame>(std::move(frame));
