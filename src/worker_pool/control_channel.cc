@@ -7,6 +7,8 @@
 #include <cerrno>
 #include <cstring>
 
+#include "base/log.h"
+
 namespace deuteron::worker_pool {
 
 namespace {
@@ -59,6 +61,11 @@ void ControlChannel::close() {
 void ControlChannel::send(const nlohmann::json& message, const std::vector<int>& descriptors) {
   if (!socket_.valid()) return;
   std::string text = message.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  if (text.size() > kMaxMessageBytes) {
+    log_error("a control message of " + std::to_string(text.size()) + " bytes is too long");
+    shutdown(socket_.get(), SHUT_RDWR);  // seen as closed: whoever waits for an answer hears of it
+    return;
+  }
   if (waiting_.empty() && send_packet(text, descriptors)) return;
   if (waiting_.empty()) loop_.change(socket_.get(), EPOLLIN | EPOLLOUT);
   Packet& packet = waiting_.emplace_back(Packet{std::move(text), {}});

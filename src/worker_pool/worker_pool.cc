@@ -145,6 +145,8 @@ class WorkerPool::Loop {
     std::set<std::string> wanted_modules;     // to be imported by the process
     std::set<std::string> preloaded_modules;  // it was told to
     bool preload_planned = false;
+    bool preloading = false;
+    bool preload_failed = false;  // the process ended or hung while it imported: never again
     bool refill_planned = false;
     bool trim_planned = false;
   };
@@ -336,6 +338,7 @@ void WorkerPool::Loop::on_zygote_ended(ZygoteId id, const std::string& reason) {
   log_warning(reason);
   zygote.process.reset();
   zygote.preloaded_modules.clear();
+  if (std::exchange(zygote.preloading, false)) zygote.preload_failed = true;
   ++zygote.failed_starts;
   std::vector<WorkerId> lost;
   for (auto& [worker_id, worker] : workers_) {
@@ -397,11 +400,14 @@ void WorkerPool::Loop::send_preload(ZygoteId id) {
   for (const std::string& module : zygote.wanted_modules) {
     if (zygote.preloaded_modules.insert(module).second) modules.push_back(module);
   }
-  if (!modules.empty()) zygote.process->preload(modules);
+  if (modules.empty() || zygote.preload_failed) return;
+  zygote.preloading = true;
+  zygote.process->preload(modules);
 }
 
 // Spares from before lack the modules: they make room for new ones.
 void WorkerPool::Loop::on_preloaded(ZygoteId id) {
+  zygotes_.at(id).preloading = false;
   for (auto& [worker_id, worker] : workers_) {
     WorkerProcess& process = *worker.process;
     if (process.zygote() == id && process.state() == State::kIdle && process.fresh()) process.ask_to_exit();

@@ -324,6 +324,14 @@ TEST_F(WorkerPoolTest, ALostWorkerTellsHowItEndedAndWhatItPrintedLast) {
   EXPECT_NE(log_after("about to leave").find("[stage 7 rank 0 attempt 0] about to leave"), std::string::npos);
 }
 
+TEST_F(WorkerPoolTest, ATaskThatCannotBeToldFailsInsteadOfHanging) {
+  WorkerTask task = make_task(start_zygote(), "identity");
+  task.environment["LARGE"] = std::string(200'000, 'x');
+  const Recorder::Seen seen = run(std::move(task));
+  ASSERT_TRUE(seen.failure);
+  EXPECT_EQ(seen.failure->kind, FailureKind::kWorkerExited);
+}
+
 TEST_F(WorkerPoolTest, AKilledWorkerIsNoticedAtOnce) {
   const ZygoteId zygote = start_zygote();
   WorkerTask task = make_task(zygote, "sleeping");
