@@ -15,7 +15,7 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 START_SECONDS = 30
-DRAIN_SECONDS = 20
+DRAIN_SECONDS = 40
 
 
 def free_port() -> int:
