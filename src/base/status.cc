@@ -11,8 +11,9 @@ const std::string& Status::condition() const {
 
 std::string Status::to_string() const {
   if (ok()) return "OK";
-  return "[" + detail_->condition + "] " + detail_->message +
-         " SQLSTATE: " + std::string(find_error_condition(detail_->condition).sql_state);
+  const std::string_view sql_state = find_error_condition(detail_->condition).sql_state;
+  if (sql_state.empty()) return detail_->message;  // our own name for an error to which Spark gives none
+  return "[" + detail_->condition + "] " + detail_->message + " SQLSTATE: " + std::string(sql_state);
 }
 
 Status Status::with_context(QueryContext context) const {

@@ -127,14 +127,15 @@ Result<std::unique_ptr<OpenStream>> open_stream(const ScanSource::Bytes& bytes, 
   ASSIGN_OR_RETURN(const DataType actual_type, exchange::from_arrow(*parent));
   if (!actual_type.is(types::TypeId::kStruct)) return mismatch(group, actual_type.simple_string());
   const types::Schema& actual = actual_type.fields();
-  bool fits = actual.size() == group.schema.size();
-  for (size_t i = 0; fits && i < actual.size(); ++i) {
+  // As Spark does, columns of a function's result beyond the declared ones are not looked at.
+  bool fits = group.layout == Layout::kFlat ? actual.size() == group.schema.size() : actual.size() >= group.schema.size();
+  for (size_t i = 0; fits && i < group.schema.size(); ++i) {
     const bool same_name = group.layout == Layout::kFlat || group.producer.empty() || actual[i].name == group.schema[i].name;
     fits = same_name && stands_for(actual[i].type, group.schema[i].type);
   }
   if (!fits) return mismatch(group, type_list(actual));
   auto stream = std::make_unique<OpenStream>(OpenStream{std::move(reader), group.layout, {}});
-  for (int64_t i = 0; i < parent->n_children; ++i) {
+  for (size_t i = 0; i < group.schema.size(); ++i) {
     ASSIGN_OR_RETURN(ArrowSource column, ArrowSource::of(*parent->children[i]));
     stream->columns.push_back(std::move(column));
   }

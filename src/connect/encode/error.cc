@@ -40,8 +40,11 @@ google::rpc::ErrorInfo error_info(const Status& status, const std::string& error
   auto& metadata = *info.mutable_metadata();
   metadata["classes"] = nlohmann::json(exception_hierarchy(condition)).dump();
   metadata["errorId"] = error_id;
-  metadata["errorClass"] = detail.condition;
-  metadata["sqlState"] = std::string(condition.sql_state);
+  // Conditions without an SQLSTATE are names of ours for errors to which Spark gives none.
+  if (!condition.sql_state.empty()) {
+    metadata["errorClass"] = detail.condition;
+    metadata["sqlState"] = std::string(condition.sql_state);
+  }
   const std::string parameters = nlohmann::json(detail.parameters).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
   metadata["messageParameters"] = parameters.size() <= kLongestStatusText ? parameters : "{}";
   return info;
@@ -92,8 +95,10 @@ bool ErrorStore::fetch(const std::string& error_id, spark::connect::FetchErrorDe
   for (const std::string& name : exception_hierarchy(condition)) out->add_error_type_hierarchy(name);
   out->set_message(full_message(status));
   auto* throwable = out->mutable_spark_throwable();
-  throwable->set_error_class(detail.condition);
-  throwable->set_sql_state(std::string(condition.sql_state));
+  if (!condition.sql_state.empty()) {
+    throwable->set_error_class(detail.condition);
+    throwable->set_sql_state(std::string(condition.sql_state));
+  }
   throwable->mutable_message_parameters()->insert(detail.parameters.begin(), detail.parameters.end());
   for (const QueryContext& context : detail.contexts) encode_context(context, *throwable->add_query_contexts());
   return true;

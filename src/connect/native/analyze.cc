@@ -103,8 +103,14 @@ Status NativeSession::analyze(const AnalyzePlanRequest& request, AnalyzePlanResp
     }
     case Request::kSparkVersion: response.mutable_spark_version()->set_version(kSparkVersion); return {};
     case Request::kDdlParse: {
-      ASSIGN_OR_RETURN(const types::Schema schema, sql::parse_schema(request.ddl_parse().ddl_string()));
-      *response.mutable_ddl_parse()->mutable_parsed() = encode_schema(schema);
+      // A type, or else the columns of a table ("a int, b string").
+      const std::string& text = request.ddl_parse().ddl_string();
+      auto type = sql::parse_data_type(text);
+      if (!type.ok()) {
+        ASSIGN_OR_RETURN(types::Schema schema, sql::parse_schema(text));
+        type = types::DataType::structure(std::move(schema));
+      }
+      *response.mutable_ddl_parse()->mutable_parsed() = encode_type(*type);
       return {};
     }
     case Request::kSameSemantics: {
