@@ -118,6 +118,7 @@ class WorkerPool::Loop {
   std::string barrier_path(TaskId task) const { return directory_ + "/barrier-" + std::to_string(task); }
 
   void start_zygote(ZygoteId id, ZygoteOptions options);
+  ZygoteId find_template(const ZygoteOptions& options);
   void stop_zygote(ZygoteId id);
   void set_spares(ZygoteId id, int spares);
   void preload(ZygoteId id, const std::vector<std::string>& modules);
@@ -167,7 +168,6 @@ class WorkerPool::Loop {
   };
 
   // Zygotes
-  ZygoteId find_template(const ZygoteOptions& options);
   void launch(ZygoteId id);
   Result<std::unique_ptr<ZygoteProcess>> start_process(ZygoteId id, Zygote& zygote);
   void on_zygote_forked(ZygoteId id, pid_t process, FileDescriptor pidfd);
@@ -816,6 +816,10 @@ ZygoteId WorkerPool::start_zygote(ZygoteOptions options) {
   const ZygoteId id = loop_->next_zygote();
   loop_->post([loop = loop_.get(), id, options = std::move(options)] { loop->start_zygote(id, options); });
   return id;
+}
+
+void WorkerPool::start_template(ZygoteOptions options) {
+  loop_->post([loop = loop_.get(), options = std::move(options)] { loop->find_template(options); });
 }
 
 void WorkerPool::stop_zygote(ZygoteId zygote) {

@@ -129,6 +129,9 @@ class WorkerPool {
 
   // Starts in the background; a zygote that cannot start fails the tasks that wait for it.
   ZygoteId start_zygote(ZygoteOptions options);
+  // Starts only what zygotes of this interpreter and package folder are forked from, so that the first of
+  // them is ready at once.
+  void start_template(ZygoteOptions options);
   void stop_zygote(ZygoteId zygote);
   void set_spares(ZygoteId zygote, int spares);
   void preload(ZygoteId zygote, std::vector<std::string> modules);
