@@ -61,7 +61,15 @@ std::string describe_error(const Status& status) {
   return text;
 }
 
-std::string answer(const std::string& query, const TestCatalog& catalog) {
+std::string columns_of(const plan::resolved::Columns& columns) {
+  std::string text;
+  for (const plan::resolved::Column& column : columns) {
+    text += ": " + column.name + " " + column.type.simple_string() + (column.nullable ? "" : " not null") + "\n";
+  }
+  return text;
+}
+
+std::string answer(const std::string& query, const TestCatalog& catalog, bool columns_only) {
   Settings settings;
   settings.default_parallelism = 2;
   settings.shuffle_partitions = 4;
@@ -69,7 +77,7 @@ std::string answer(const std::string& query, const TestCatalog& catalog) {
   sql.text = query;
   const auto result = analyze(plan::unresolved::make_relation(sql), settings, catalog);
   if (!result.ok()) return describe_error(result.status());
-  return plan::resolved::to_string(*result);
+  return columns_only ? columns_of((*result)->output) : plan::resolved::to_string(*result);
 }
 
 std::string trimmed(const std::string& text) {
@@ -78,7 +86,8 @@ std::string trimmed(const std::string& text) {
   return first == std::string::npos ? "" : text.substr(first, last - first + 1);
 }
 
-// A file is a list of blocks: the query, "----", the answer, an empty line. Lines "@table name(schema)" declare tables.
+// A file is a list of blocks: the query, "----", the answer, an empty line. Lines "@table name(schema)" declare tables;
+// after "@columns" the answer is the columns alone, after "@plan" the whole plan again.
 std::string run_file(const fs::path& path, std::string& expected) {
   std::ifstream stream(path);
   std::stringstream buffer;
@@ -89,6 +98,7 @@ std::string run_file(const fs::path& path, std::string& expected) {
   std::string actual;
   std::string query;
   bool in_answer = false;
+  bool columns_only = false;
   for (std::string line; std::getline(lines, line);) {
     if (line.starts_with("@table ")) {
       const size_t open = line.find('(');
@@ -96,10 +106,13 @@ std::string run_file(const fs::path& path, std::string& expected) {
       EXPECT_TRUE(schema.ok()) << line;
       if (schema.ok()) catalog.tables[line.substr(7, open - 7)] = *schema;
       actual += line + "\n";
+    } else if (line == "@columns" || line == "@plan") {
+      columns_only = line == "@columns";
+      actual += line + "\n";
     } else if (line.starts_with("#") && query.empty()) {
       actual += line + "\n";
     } else if (line == kSeparator) {
-      actual += "\n" + trimmed(query) + "\n" + kSeparator + "\n" + answer(trimmed(query), catalog);
+      actual += "\n" + trimmed(query) + "\n" + kSeparator + "\n" + answer(trimmed(query), catalog, columns_only);
       query.clear();
       in_answer = true;
     } else if (in_answer) {
