@@ -15,6 +15,9 @@ os.environ["TZ"] = "UTC"
 time.tzset()
 sys.path[:0] = [str(Path(__file__).resolve().parents[1]), str(Path(__file__).resolve().parent)]
 
+if not hasattr(sys.modules["__main__"], "__file__"):
+    sys.modules["__main__"].__file__ = __file__  # in a process of xdist the client would think that it runs its doctests
+
 import pytest  # noqa: E402
 from deuteron_server import DeuteronServer  # noqa: E402
 from pyspark import cloudpickle  # noqa: E402
