@@ -55,6 +55,33 @@ std::string floating_text(T value) {
   return digits + "E" + std::to_string(std::stoi(text.substr(exponent_at + 1)));
 }
 
+// INTERVAL '1 02:03:04' DAY TO SECOND, INTERVAL '1-2' YEAR TO MONTH; a leading field is not padded when it is the day or the year.
+std::string interval_text(int64_t value, const DataType& type) {
+  const bool negative = value < 0;
+  uint64_t rest = negative ? ~static_cast<uint64_t>(value) + 1 : static_cast<uint64_t>(value);
+  std::string body;
+  if (type.is(TypeId::kYearMonthInterval)) {
+    const bool both = type.start_field() != type.end_field();
+    body = both ? std::to_string(rest / 12) + "-" + std::to_string(rest % 12)
+                : std::to_string(type.start_field() == 0 ? rest / 12 : rest);
+  } else {
+    static constexpr uint64_t kUnits[] = {86'400'000'000, 3'600'000'000, 60'000'000, 1'000'000};
+    for (int field = type.start_field(); field <= type.end_field(); ++field) {
+      const uint64_t count = rest / kUnits[field];
+      rest %= kUnits[field];
+      if (field > type.start_field()) body += field == 1 ? " " : ":";
+      body += field == 0 ? std::to_string(count) : two_digits(static_cast<int64_t>(count));
+    }
+    if (type.end_field() == 3 && rest != 0) {
+      std::string digits = std::to_string(1'000'000 + rest).substr(1);
+      digits.erase(digits.find_last_not_of('0') + 1);
+      body += "." + digits;
+    }
+  }
+  const std::string name = type.sql();  // INTERVAL DAY TO SECOND
+  return "INTERVAL '" + std::string(negative ? "-" : "") + body + "'" + name.substr(8);
+}
+
 std::string joined(const std::vector<Value>& values, const DataType& type, std::string_view open) {
   std::string text(open);
   for (size_t i = 0; i < values.size(); ++i) {
@@ -102,6 +129,8 @@ std::string to_sql_text(const TypedValue& literal) {
     case TypeId::kDate: return "DATE '" + date_text(std::get<int64_t>(value.data)) + "'";
     case TypeId::kTimestamp: return "TIMESTAMP '" + timestamp_text(std::get<int64_t>(value.data)) + "'";
     case TypeId::kTimestampNtz: return "TIMESTAMP_NTZ '" + timestamp_text(std::get<int64_t>(value.data)) + "'";
+    case TypeId::kDayTimeInterval:
+    case TypeId::kYearMonthInterval: return interval_text(std::get<int64_t>(value.data), literal.type);
     case TypeId::kArray: return joined(std::get<std::vector<Value>>(value.data), literal.type, "array(");
     case TypeId::kStruct: return joined(std::get<std::vector<Value>>(value.data), literal.type, "struct(");
     default:
