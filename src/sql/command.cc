@@ -39,6 +39,7 @@ Statement Parser::statement() {
 }
 
 bool Parser::command(CommandNode& node) {
+  const Level level(*this);  // EXPLAIN EXPLAIN …
   const bool is_known_by_name =
       peek().kind == TokenKind::kWord &&
       std::find(std::begin(kUnsupported), std::end(kUnsupported), peek().upper) != std::end(kUnsupported);

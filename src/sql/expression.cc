@@ -44,9 +44,12 @@ ExpressionPtr Parser::conjunction() {
 ExpressionPtr Parser::balanced(std::string_view word, Expressions terms, size_t start) {
   if (terms.size() == 1) return std::move(terms[0]);
   grow(std::bit_width(terms.size()));
+  const plan::Origin origin = origin_from(start);
   while (terms.size() > 1 && failure_.ok()) {
     Expressions pairs;
-    for (size_t i = 0; i + 1 < terms.size(); i += 2) pairs.push_back(call(word, {terms[i], terms[i + 1]}, start));
+    for (size_t i = 0; i + 1 < terms.size(); i += 2) {
+      pairs.push_back(call(word, {terms[i], terms[i + 1]}, origin));
+    }
     if (terms.size() % 2 == 1) pairs.push_back(terms.back());
     terms = std::move(pairs);
   }
@@ -122,12 +125,14 @@ ExpressionPtr Parser::like_predicate(ExpressionPtr value, bool negated, size_t s
     const std::string_view combine = at("ALL") ? "and" : "or";
     advance();
     expect("(");
-    Expressions terms;
-    do {
-      ExpressionPtr pattern = expression();
-      terms.push_back(negate(call(name, {value, std::move(pattern)}, start), negated, start));
-    } while (accept(","));
+    const Expressions patterns = expression_list();
     expect(")");
+    const plan::Origin origin = origin_from(start);
+    Expressions terms;
+    for (const ExpressionPtr& pattern : patterns) {
+      ExpressionPtr term = call(name, {value, pattern}, origin);
+      terms.push_back(negated ? call("not", {std::move(term)}, origin) : std::move(term));
+    }
     return balanced(combine, std::move(terms), start);
   }
   Expressions arguments{std::move(value), value_expression(0)};
@@ -207,7 +212,7 @@ bool Parser::binary_operator(BinaryOperator& found) const {
 
 // Operators that bind at least as tightly as `minimum_precedence`; all associate to the left.
 ExpressionPtr Parser::value_expression(int minimum_precedence) {
-  const Level level(*this, 0, false);
+  const Level level(*this, 0, minimum_precedence == 0);
   const size_t start = position_;
   ExpressionPtr left = unary();
   BinaryOperator found;
@@ -226,7 +231,7 @@ ExpressionPtr Parser::unary() {
   if (!at_any({"-", "+", "~"}) || (at("-") && is_number_next)) return primary();
   const Level level(*this);
   const size_t start = position_;
-  const std::string_view function = at("-") ? "negative" : at("+") ? "positive" : "~";
+  const std::string_view function = at("-") ? "-" : at("+") ? "+" : "~";
   advance();
   return call(function, {unary()}, start);
 }

@@ -1,6 +1,7 @@
 // Interval literals: INTERVAL 1 DAY 2 HOURS, INTERVAL '1-2' YEAR TO MONTH, INTERVAL '1 day'. The result is a year-month or a
 // day-time interval whose fields are those that were named.
 #include <algorithm>
+#include <cstring>
 #include <limits>
 #include <optional>
 
@@ -235,7 +236,9 @@ ExpressionPtr Parser::interval_literal() {
   }
   const std::string whole(text_.substr(tokens_[start].begin, tokens_[last_read_].end - tokens_[start].begin));
   if (sum.is_mixed()) fail_at(start, "_LEGACY_ERROR_TEMP_0029", {{"literal", whole}});
-  if (!sum.fits()) fail_at(start, "INVALID_INTERVAL_FORMAT.ARITHMETIC_EXCEPTION", {{"input", whole}});
+  if (!sum.fits()) {
+    fail_at(start, "INVALID_INTERVAL_FORMAT.ARITHMETIC_EXCEPTION", {{"input", whole.substr(std::strlen("interval"))}});
+  }
   if (!failure_.ok()) return nullptr;
   return make(unresolved::Literal{sum.value()}, start);
 }

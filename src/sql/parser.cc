@@ -164,14 +164,21 @@ QueryContext Parser::context_of_bytes(size_t begin, size_t end) const {
 plan::Origin Parser::origin_from(size_t start) const {
   if (!failure_.ok()) return nullptr;
   const size_t begin = tokens_[start].begin;
-  return std::make_shared<const QueryContext>(context_of_bytes(begin, std::max(begin, tokens_[last_read_].end)));
+  QueryContext context = context_of_bytes(begin, std::max(begin, tokens_[last_read_].end));
+  fragment_bytes_ += context.fragment.size();
+  if (fragment_bytes_ > kMaximumFragmentBytes) context.fragment.clear();
+  return std::make_shared<const QueryContext>(std::move(context));
 }
 
-ExpressionPtr Parser::call(std::string_view name, Expressions arguments, size_t start) const {
+ExpressionPtr Parser::call(std::string_view name, Expressions arguments, plan::Origin origin) {
   unresolved::FunctionCall node;
   node.name = {std::string(name)};
   node.arguments = std::move(arguments);
-  return make(std::move(node), start);
+  return unresolved::make_expression(std::move(node), std::move(origin));
+}
+
+ExpressionPtr Parser::call(std::string_view name, Expressions arguments, size_t start) const {
+  return call(name, std::move(arguments), origin_from(start));
 }
 
 ExpressionPtr Parser::negate(ExpressionPtr expression, bool negated, size_t start) const {

@@ -28,8 +28,10 @@ using plan::unresolved::Statement;
 
 class Parser {
  public:
-  static constexpr int kMaximumNesting = 500;
+  static constexpr int kMaximumNesting = 1000;  // a pair of parentheses counts twice
   static constexpr int kMaximumHeight = 1000;
+  // Fragments of nested expressions repeat the text: beyond this sum a place has its position only.
+  static constexpr size_t kMaximumFragmentBytes = 32 << 20;
 
   // The text must outlive the parser.
   explicit Parser(std::string_view text);
@@ -104,6 +106,7 @@ class Parser {
     return plan::unresolved::make_relation(std::move(node), -1, origin_from(start));
   }
   ExpressionPtr call(std::string_view name, Expressions arguments, size_t start) const;
+  static ExpressionPtr call(std::string_view name, Expressions arguments, plan::Origin origin);
   ExpressionPtr negate(ExpressionPtr expression, bool negated, size_t start) const;
   ExpressionPtr text_literal(std::string value, size_t start) const;
   ExpressionPtr integer_literal(int64_t value, size_t start) const;
@@ -259,6 +262,7 @@ class Parser {
   Status failure_;
   int nesting_ = 0;
   int height_ = 0;
+  mutable size_t fragment_bytes_ = 0;
   int32_t parameters_ = 0;                  // number of ? so far
   std::vector<size_t> character_starts_;    // byte offset of each character; empty when all are single bytes
   std::vector<std::string> lambda_names_;   // parameters in scope, upper case

@@ -13,7 +13,7 @@ using unresolved::Hint;
 
 namespace {
 
-constexpr std::string_view kQueryWords[] = {"SELECT", "WITH", "VALUES", "FROM", "TABLE", "MAP", "REDUCE"};
+constexpr std::string_view kQueryWords[] = {"SELECT", "WITH", "VALUES", "FROM", "TABLE"};
 constexpr std::string_view kNotAfterQueryWord[] = {"", ")", ",", ".", "=", "[", "->", ";"};
 // What may stand behind a query in parentheses that is itself part of a query.
 constexpr std::string_view kQueryContinuations[] = {"",        ")",         ";",     "UNION", "EXCEPT",  "MINUS",      "SETMINUS",
@@ -122,6 +122,7 @@ RelationPtr Parser::query_primary() {
   if (accept("TABLE")) return relation(unresolved::NamedTable{multipart_name(), {}}, start);
   if (at("FROM")) {
     RelationPtr from = from_clause();
+    if (at("|>")) fail_unsupported("SQL pipe syntax");
     expect("SELECT");
     return select(std::move(from), start);
   }
