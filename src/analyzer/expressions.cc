@@ -40,13 +40,13 @@ ExpressionPtr both(ExpressionPtr left, ExpressionPtr right) {
                                    DataType(TypeId::kBoolean), nullable);
 }
 
-ExpressionPtr cast_implicitly(ExpressionPtr expression, const DataType& type) {
+ExpressionPtr cast_implicitly(ExpressionPtr expression, const DataType& type, const plan::Origin& wanted_by) {
   if (expression->type.same_type(type) || resolved::as<resolved::Lambda>(expression) != nullptr) return expression;
   const auto* literal = resolved::as<resolved::Literal>(expression);
   if (literal != nullptr && literal->value.is_null()) return make_literal({type, {}}, expression->origin);
   const bool nullable =
       expression->nullable || functions::cast_may_give_null(expression->type, type, plan::CastMode::kDefault);
-  plan::Origin origin = expression->origin;
+  plan::Origin origin = wanted_by == nullptr ? expression->origin : wanted_by;
   return resolved::make_expression(resolved::Cast{std::move(expression), plan::CastMode::kDefault}, type, nullable,
                                    std::move(origin));
 }
@@ -448,7 +448,13 @@ Result<std::vector<NamedExpression>> ExpressionResolver::resolve_item(const unre
                                                       {"names", plain_name(alias->names)}}),
               item->origin);
   }
-  ASSIGN_OR_RETURN(ExpressionPtr value, resolve(item));
+  auto resolved_item = resolve(item);
+  if (!resolved_item.ok()) {
+    const bool nested = resolved_item.status().condition() == "UNSUPPORTED_GENERATOR.NESTED_IN_EXPRESSIONS";
+    return nested ? error(resolved_item.status().condition(), {{"expression", quoted_expression(pretty(item))}})
+                  : resolved_item.status();
+  }
+  const ExpressionPtr value = *std::move(resolved_item);
   NamedExpression named{value, {0, "", value->type, value->nullable, {}, ""}};
   const auto* reference = resolved::as<resolved::ColumnReference>(value);
   resolved::Column source;

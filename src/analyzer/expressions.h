@@ -121,7 +121,9 @@ class ExpressionResolver {
 };
 
 // `expression` as a value of `type`: itself when it is one already, a typed null, or under a cast.
-resolved::ExpressionPtr cast_implicitly(resolved::ExpressionPtr expression, const types::DataType& type);
+// `origin`: of the call that wants the cast; without it the expression's own.
+resolved::ExpressionPtr cast_implicitly(resolved::ExpressionPtr expression, const types::DataType& type,
+                                        const plan::Origin& origin = nullptr);
 // The value of a literal, also under an implicit cast that keeps it; else null. Lives as long as `expression`.
 const types::Value* literal_value(const resolved::ExpressionPtr& expression);
 resolved::ExpressionPtr make_literal(types::TypedValue value, plan::Origin origin = nullptr);

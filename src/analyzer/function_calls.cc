@@ -269,6 +269,20 @@ Status ExpressionResolver::resolve_lambdas(const functions::Function& function,
   return Status();
 }
 
+// The arguments in the signature's order, each cast to its type.
+static resolved::Expressions as_signature_wants(resolved::Expressions arguments, const functions::Call& signature,
+                                                const plan::Origin& origin) {
+  if (!signature.argument_order.empty()) {
+    resolved::Expressions ordered;
+    for (const int index : signature.argument_order) ordered.push_back(arguments[static_cast<size_t>(index)]);
+    arguments = std::move(ordered);
+  }
+  for (size_t i = 0; i < arguments.size() && i < signature.argument_types.size(); ++i) {
+    arguments[i] = cast_implicitly(std::move(arguments[i]), signature.argument_types[i], origin);
+  }
+  return arguments;
+}
+
 Result<ExpressionPtr> ExpressionResolver::build_call(const unresolved::ExpressionPtr& expression,
                                                      const functions::Function& function,
                                                      resolved::Expressions arguments,
@@ -285,9 +299,7 @@ Result<ExpressionPtr> ExpressionResolver::build_call(const unresolved::Expressio
     signature = functions::resolve(function, described, options);
     if (!signature.ok()) return at(signature.status(), expression->origin);
   }
-  for (size_t i = 0; i < arguments.size() && i < signature->argument_types.size(); ++i) {
-    arguments[i] = cast_implicitly(std::move(arguments[i]), signature->argument_types[i]);
-  }
+  arguments = as_signature_wants(std::move(arguments), *signature, expression->origin);
   if (functions::kind_of(function) == functions::Kind::kAggregate) {
     return build_aggregate(expression, *signature, std::move(arguments), call);
   }
@@ -331,9 +343,7 @@ Result<ExpressionPtr> ExpressionResolver::call(const std::string& function, reso
   for (functions::Argument& argument : described) argument.sql = sql;
   auto signature = functions::resolve(*found, described, {analysis_.settings.ansi, analysis_.settings.time_zone, sql});
   if (!signature.ok()) return at(signature.status(), origin);
-  for (size_t i = 0; i < arguments.size() && i < signature->argument_types.size(); ++i) {
-    arguments[i] = cast_implicitly(std::move(arguments[i]), signature->argument_types[i]);
-  }
+  arguments = as_signature_wants(std::move(arguments), *signature, origin);
   if (functions::kind_of(*found) == functions::Kind::kAggregate) {
     resolved::AggregateCall aggregate;
     aggregate.function = signature->function;

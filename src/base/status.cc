@@ -28,10 +28,25 @@ Status Status::with_traceback(std::string traceback) const {
   return Status(std::move(detail));
 }
 
+namespace {
+
+// A malformed text raises another class for each kind of type that it is read as.
+std::string exception_by_parameters(const std::string& condition, const std::map<std::string, std::string>& parameters) {
+  if (condition != "CAST_INVALID_INPUT") return "";
+  const auto target = parameters.find("targetType");
+  if (target == parameters.end()) return "";
+  if (target->second == "\"BOOLEAN\"") return "org.apache.spark.SparkRuntimeException";
+  const bool is_time = target->second == "\"DATE\"" || target->second.starts_with("\"TIMESTAMP");
+  return is_time ? "org.apache.spark.SparkDateTimeException" : "";
+}
+
+}  // namespace
+
 Status error(std::string condition, std::map<std::string, std::string> parameters,
              std::vector<QueryContext> contexts) {
   ErrorDetail detail;
   detail.message = format_error_message(find_error_condition(condition).message, parameters);
+  detail.exception = exception_by_parameters(condition, parameters);
   detail.condition = std::move(condition);
   detail.parameters = std::move(parameters);
   detail.contexts = std::move(contexts);

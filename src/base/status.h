@@ -34,6 +34,7 @@ struct ErrorDetail {
   std::string message;                            // text without the [CONDITION] prefix and the SQLSTATE suffix
   std::map<std::string, std::string> parameters;  // message parameters by name
   std::vector<QueryContext> contexts;
+  std::string exception;  // the JVM class, where it is not the condition's usual one (error_conditions.h)
   bool retriable = false;
   std::string python_traceback;  // of the user's function, when it was one that failed
 };

@@ -38,9 +38,9 @@ struct Call {
 struct ResolveOptions {
   bool ansi = true;
   std::string time_zone = "UTC";
+  std::string sql;           // pretty text of the whole call for errors; empty: the display name
   std::string called_as;     // the name that the user wrote; empty: the canonical one
   bool is_distinct = false;  // count(DISTINCT a); for the display name
-  std::string sql;           // pretty text of the whole call for errors; empty: the display name
 };
 
 // Case-insensitive, aliases included, operators by their symbol. Null: the caller answers UNRESOLVED_ROUTINE.

@@ -33,7 +33,8 @@ std::string shortened(const std::string& text) {
 
 google::rpc::ErrorInfo error_info(const Status& status, const std::string& error_id) {
   const ErrorDetail& detail = status.detail();
-  const ErrorCondition& condition = find_error_condition(detail.condition);
+  ErrorCondition condition = find_error_condition(detail.condition);
+  if (!detail.exception.empty()) condition.exception = detail.exception;
   google::rpc::ErrorInfo info;
   info.set_reason(std::string(condition.exception));
   info.set_domain("org.apache.spark");
@@ -89,7 +90,8 @@ bool ErrorStore::fetch(const std::string& error_id, spark::connect::FetchErrorDe
   }
   if (status.ok()) return false;
   const ErrorDetail& detail = status.detail();
-  const ErrorCondition& condition = find_error_condition(detail.condition);
+  ErrorCondition condition = find_error_condition(detail.condition);
+  if (!detail.exception.empty()) condition.exception = detail.exception;
   response.set_root_error_idx(0);
   auto* out = response.add_errors();
   for (const std::string& name : exception_hierarchy(condition)) out->add_error_type_hierarchy(name);
