@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <string_view>
 #include <thread>
 #include <utility>
@@ -41,6 +42,28 @@ std::string quoted_part(std::string_view message) {
     if (end != std::string_view::npos) return std::string(message.substr(begin + 1, end - begin - 1));
   }
   return "";
+}
+
+}  // namespace
+
+namespace {
+
+// Works on the query until it has rows or has ended. While other threads hold all its tasks this one sleeps: DuckDB's own loop would
+// spin and take the processor from them.
+void run_tasks(duckdb_pending_result pending) {
+  constexpr std::chrono::microseconds kShortest{20};
+  constexpr std::chrono::microseconds kLongest{500};
+  std::chrono::microseconds pause = kShortest;
+  while (true) {
+    const duckdb_pending_state state = duckdb_pending_execute_task(pending);
+    if (duckdb_pending_execution_is_finished(state)) return;
+    if (state == DUCKDB_PENDING_NO_TASKS_AVAILABLE) {
+      std::this_thread::sleep_for(pause);
+      pause = std::min(kLongest, pause * 2);
+    } else {
+      pause = kShortest;
+    }
+  }
 }
 
 }  // namespace
@@ -170,6 +193,7 @@ bool Statement::start(const std::string& sql) {
   }
   // DuckDB forgets an interrupt when a query starts; from here on it does not.
   registration_ = cancel_.on_cancel([handle = connection_.handle()] { duckdb_interrupt(handle); });
+  run_tasks(pending);
   const bool ok = duckdb_execute_pending(pending, &result_) == DuckDBSuccess;
   has_result_ = true;
   if (!ok) fail(duckdb_result_error_type(&result_), duckdb_result_error(&result_));

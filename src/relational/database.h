@@ -78,6 +78,7 @@ class Statement {
   bool start(const std::string& sql);
   size_t columns() const { return sources_.size(); }
   const SourceType& source(size_t column) const { return sources_[column]; }
+  const std::vector<SourceType>& sources() const { return sources_; }
   // The next rows; null at the end and after a failure. Good until the next call.
   duckdb_data_chunk next();
   const EngineFailure& failure() const { return failure_; }

@@ -39,7 +39,8 @@ class DuckEngine : public Engine {
 
   Status start() {
     ASSIGN_OR_RETURN(const Connection connection, database_->connect());
-    return register_scan_function(connection.handle(), scans_);
+    RETURN_IF_ERROR(register_scan_function(connection.handle(), scans_));
+    return register_sink_function(connection.handle(), sinks_);
   }
 
   Status query(const RelationPtr& fragment, const RunContext& context, const BatchSink& sink, CancelToken& cancel) override;
@@ -62,11 +63,12 @@ class DuckEngine : public Engine {
   catalog::FileSchemaReader& files() override { return files_; }
 
  private:
-  EngineParts parts() { return {*database_, scans_, files_}; }
+  EngineParts parts() { return {*database_, scans_, sinks_, files_}; }
 
   std::unique_ptr<Database> database_;
   std::shared_ptr<exchange::SharedMemory> memory_;
   ScanRegistry scans_;
+  SinkRegistry sinks_;
   FileSources files_;
 };
 

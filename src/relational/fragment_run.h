@@ -14,6 +14,7 @@
 #include "relational/file_source.h"
 #include "relational/lowering/lowering.h"
 #include "relational/scan_function.h"
+#include "relational/sink_function.h"
 
 namespace deuteron::relational {
 
@@ -33,6 +34,7 @@ struct CutLeaf {
 struct EngineParts {
   Database& database;
   ScanRegistry& scans;
+  SinkRegistry& sinks;
   FileSources& files;
 };
 

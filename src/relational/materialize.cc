@@ -80,7 +80,7 @@ class PartitionWriter {
     }
   }
 
-  Status add(duckdb_data_chunk chunk, const Statement& statement, const RowRange& rows) {
+  Status add(duckdb_data_chunk chunk, const std::vector<SourceType>& sources, const RowRange& rows) {
     for (size_t i = 0; i < writers_.size(); ++i) {
       int64_t done = 0;
       while (done < rows.count) {
@@ -94,7 +94,7 @@ class PartitionWriter {
         }
         for (size_t k = 0; k < target_.groups[i].columns.size(); ++k) {
           const auto column = static_cast<size_t>(target_.groups[i].columns[k]);
-          RETURN_IF_ERROR(append_rows(duckdb_data_chunk_get_vector(chunk, column), statement.source(column), part,
+          RETURN_IF_ERROR(append_rows(duckdb_data_chunk_get_vector(chunk, column), sources[column], part,
                                       writers_[i]->columns()[k]));
         }
         writers_[i]->added(part.count);
@@ -142,16 +142,39 @@ class Collector {
   const PartitionSink& sink_;
 };
 
-using ChunkSink = std::function<Status(duckdb_data_chunk chunk, const Statement& statement)>;
-
-Status run_fragment(const EngineParts& parts, const RelationPtr& fragment, const RunContext& context, const CutLeaf& cut,
-                    const KeyColumns* keys, CancelToken& cancel, const ChunkSink& sink) {
-  ASSIGN_OR_RETURN(const auto run, FragmentRun::make(parts, fragment, context, cut, keys));
+// Rows as DuckDB gives them out, made by several threads.
+Status run_fragment(const EngineParts& parts, const RelationPtr& fragment, const RunContext& context, const KeyColumns* keys,
+                    CancelToken& cancel, const ChunkSink& sink) {
+  ASSIGN_OR_RETURN(const auto run, FragmentRun::make(parts, fragment, context, {}, keys));
   ASSIGN_OR_RETURN(const Connection connection, parts.database.connect());
   Statement statement(connection, cancel);
   if (!statement.start(run->sql())) return run->status_of(statement.failure(), cancel);
-  while (duckdb_data_chunk chunk = statement.next()) RETURN_IF_ERROR(sink(chunk, statement));
+  while (duckdb_data_chunk chunk = statement.next()) RETURN_IF_ERROR(sink(chunk, statement.sources()));
   return statement.failed() ? run->status_of(statement.failure(), cancel) : Status();
+}
+
+// One partition's rows, by the thread that makes them.
+Status run_cut(const EngineParts& parts, const RelationPtr& fragment, const RunContext& context, const CutLeaf& cut, CancelToken& cancel,
+               const ChunkSink& sink) {
+  ASSIGN_OR_RETURN(const auto run, FragmentRun::make(parts, fragment, context, cut));
+  ASSIGN_OR_RETURN(const Connection connection, parts.database.connect());
+  ActiveSink active{&sink, {}, {}};
+  const int64_t handle = parts.sinks.add(&active);
+  Status status;
+  {
+    Statement statement(connection, cancel);
+    if (statement.start(sink_statement(run->sql(), handle))) {
+      while (statement.next() != nullptr) {
+      }
+    }
+    if (!active.status.ok()) {
+      status = active.status;
+    } else if (statement.failed()) {
+      status = run->status_of(statement.failure(), cancel);
+    }
+  }
+  parts.sinks.remove(handle);
+  return status;
 }
 
 RowRange all_rows(duckdb_data_chunk chunk) { return {0, static_cast<int64_t>(duckdb_data_chunk_get_size(chunk)), nullptr}; }
@@ -198,9 +221,9 @@ Result<std::vector<Partition>> run_cuts(const EngineParts& parts, const Relation
     const LeafCut& cut = cutting.cuts[index];
     const bool is_empty_file_cut = std::holds_alternative<plan::resolved::FileScan>(cutting.leaf->node) && cut.files.empty();
     if (!is_empty_file_cut && cut.row_count != 0) {
-      RETURN_IF_ERROR(run_fragment(parts, fragment, context, {cutting.leaf, cut}, nullptr, stop,
-                                   [&](duckdb_data_chunk chunk, const Statement& statement) {
-                                     return writer.add(chunk, statement, all_rows(chunk));
+      RETURN_IF_ERROR(run_cut(parts, fragment, context, {cutting.leaf, cut}, stop,
+                                   [&](duckdb_data_chunk chunk, const std::vector<SourceType>& sources) {
+                                     return writer.add(chunk, sources, all_rows(chunk));
                                    }));
     }
     RETURN_IF_ERROR(writer.end_streams());
@@ -212,8 +235,8 @@ Result<std::vector<Partition>> run_cuts(const EngineParts& parts, const Relation
 Result<std::vector<Partition>> run_single(const EngineParts& parts, const RelationPtr& fragment, const RunContext& context,
                                           const Target& target, const PartitionSink& sink, CancelToken& cancel) {
   PartitionWriter writer(target);
-  RETURN_IF_ERROR(run_fragment(parts, fragment, context, {}, nullptr, cancel, [&](duckdb_data_chunk chunk, const Statement& statement) {
-    return writer.add(chunk, statement, all_rows(chunk));
+  RETURN_IF_ERROR(run_fragment(parts, fragment, context, nullptr, cancel, [&](duckdb_data_chunk chunk, const std::vector<SourceType>& sources) {
+    return writer.add(chunk, sources, all_rows(chunk));
   }));
   RETURN_IF_ERROR(writer.end_streams());
   Collector collector(1, sink);
@@ -227,14 +250,14 @@ Result<std::vector<Partition>> run_dealt(const EngineParts& parts, const Relatio
   std::vector<std::unique_ptr<PartitionWriter>> writers;
   for (int32_t i = 0; i < partitions; ++i) writers.push_back(std::make_unique<PartitionWriter>(target));
   int64_t dealt = 0;  // rows so far: where the next slice goes first, so that small chunks are spread too
-  RETURN_IF_ERROR(run_fragment(parts, fragment, context, {}, nullptr, cancel, [&](duckdb_data_chunk chunk, const Statement& statement) {
+  RETURN_IF_ERROR(run_fragment(parts, fragment, context, nullptr, cancel, [&](duckdb_data_chunk chunk, const std::vector<SourceType>& sources) {
     const RowRange all = all_rows(chunk);
     for (int64_t i = 0; i < partitions; ++i) {
       const int64_t begin = i * all.count / partitions;
       const int64_t end = (i + 1) * all.count / partitions;
       if (begin == end) continue;
       const auto turn = static_cast<size_t>((i + dealt) % partitions);
-      RETURN_IF_ERROR(writers[turn]->add(chunk, statement, {begin, end - begin, nullptr}));
+      RETURN_IF_ERROR(writers[turn]->add(chunk, sources, {begin, end - begin, nullptr}));
     }
     dealt += all.count;
     return Status();
@@ -261,7 +284,7 @@ Result<std::vector<Partition>> run_hashed(const EngineParts& parts, const Relati
   std::vector<std::vector<uint32_t>> selections(writers.size());
   int64_t group = -1;
   size_t group_writer = 0;
-  const auto add_groups = [&](duckdb_data_chunk chunk, const Statement& statement) -> Status {
+  const auto add_groups = [&](duckdb_data_chunk chunk, const std::vector<SourceType>& sources) -> Status {
     const auto* partition = values_of<int32_t>(chunk, key_column);
     const auto* groups = values_of<int64_t>(chunk, key_column + 1);
     const int64_t count = all_rows(chunk).count;
@@ -273,25 +296,25 @@ Result<std::vector<Partition>> run_hashed(const EngineParts& parts, const Relati
         group = groups[begin];
         group_writer = static_cast<size_t>(partition[begin]);
       }
-      RETURN_IF_ERROR(writers[group_writer]->add(chunk, statement, {begin, end - begin, nullptr}));
+      RETURN_IF_ERROR(writers[group_writer]->add(chunk, sources, {begin, end - begin, nullptr}));
       begin = end;
     }
     return Status();
   };
-  const auto add_rows = [&](duckdb_data_chunk chunk, const Statement& statement) -> Status {
+  const auto add_rows = [&](duckdb_data_chunk chunk, const std::vector<SourceType>& sources) -> Status {
     const auto* partition = values_of<int32_t>(chunk, key_column);
     const int64_t count = all_rows(chunk).count;
     for (auto& selection : selections) selection.clear();
     for (int64_t row = 0; row < count; ++row) selections[static_cast<size_t>(partition[row])].push_back(static_cast<uint32_t>(row));
     for (size_t i = 0; i < writers.size(); ++i) {
       if (selections[i].empty()) continue;
-      RETURN_IF_ERROR(writers[i]->add(chunk, statement, {0, static_cast<int64_t>(selections[i].size()), selections[i].data()}));
+      RETURN_IF_ERROR(writers[i]->add(chunk, sources, {0, static_cast<int64_t>(selections[i].size()), selections[i].data()}));
     }
     return Status();
   };
-  RETURN_IF_ERROR(run_fragment(parts, fragment, context, {}, &keys, cancel,
-                               [&](duckdb_data_chunk chunk, const Statement& statement) -> Status {
-                                 return keys.ordered_by_group ? add_groups(chunk, statement) : add_rows(chunk, statement);
+  RETURN_IF_ERROR(run_fragment(parts, fragment, context, &keys, cancel,
+                               [&](duckdb_data_chunk chunk, const std::vector<SourceType>& sources) -> Status {
+                                 return keys.ordered_by_group ? add_groups(chunk, sources) : add_rows(chunk, sources);
                                }));
   if (keys.ordered_by_group && group >= 0) RETURN_IF_ERROR(writers[group_writer]->end_streams());
   Collector collector(writers.size(), sink);
