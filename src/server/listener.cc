@@ -1,9 +1,12 @@
 #include "server/listener.h"
 
+#include <grpc/support/log.h>
 #include <grpcpp/grpcpp.h>
 
 #include <fstream>
 #include <sstream>
+
+#include "base/log.h"
 
 namespace deuteron::server {
 namespace {
@@ -27,10 +30,14 @@ Result<std::shared_ptr<grpc::ServerCredentials>> credentials(const Options& opti
   return grpc::SslServerCredentials(tls);
 }
 
+// gRPC's own messages are for its developers: what users need to know is said by us.
+void log_grpc_message(gpr_log_func_args* message) { log_debug(std::string("grpc: ") + message->message); }
+
 }  // namespace
 
 Result<Listener> listen(const Options& options, connect::Service& service) {
   ASSIGN_OR_RETURN(auto channel_credentials, credentials(options));
+  gpr_set_log_function(log_grpc_message);
   Listener listener;
   grpc::ServerBuilder builder;
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);  // else two servers share a port in silence

@@ -70,18 +70,12 @@ std::optional<Status> ResponseBuffer::final_status() const {
 Status ResponseBuffer::rewind(const std::string& response_id) {
   std::lock_guard lock(mutex_);
   uint64_t target = 0;
-  if (!response_id.empty()) {
+  if (!response_id.empty() && response_id == last_dropped_id_) {
+    target = first_index_;
+  } else if (!response_id.empty()) {
     const auto found = index_of_.find(response_id);
-    // A released response is where the client stands when nothing came since.
-    if (found == index_of_.end()) {
-      if (responses_.empty() || next_index_ == first_index_) {
-        target = first_index_;
-      } else {
-        return error("INVALID_CURSOR.POSITION_NOT_FOUND", {{"responseId", response_id}});
-      }
-    } else {
-      target = found->second + 1;
-    }
+    if (found == index_of_.end()) return error("INVALID_CURSOR.POSITION_NOT_FOUND", {{"responseId", response_id}});
+    target = found->second + 1;
   }
   if (target < first_index_) return error("INVALID_CURSOR.POSITION_NOT_AVAILABLE", {{"index", std::to_string(target)}});
   while (next_index_ > target) {
@@ -118,7 +112,8 @@ void ResponseBuffer::drop_sent_beyond_limit() {
 
 void ResponseBuffer::drop_first() {
   sent_bytes_ -= responses_.front()->ByteSizeLong();
-  index_of_.erase(responses_.front()->response_id());
+  last_dropped_id_ = responses_.front()->response_id();
+  index_of_.erase(last_dropped_id_);
   responses_.pop_front();
   ++first_index_;
 }

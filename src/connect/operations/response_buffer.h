@@ -65,6 +65,7 @@ class ResponseBuffer {
   std::optional<Status> final_;
   std::function<void()> wake_;
   std::unordered_map<std::string, uint64_t> index_of_;  // of the responses kept
+  std::string last_dropped_id_;  // a client that released it goes on from the first response kept
 };
 
 }  // namespace deuteron::connect

@@ -62,6 +62,8 @@ TEST(ResponseBuffer, ForgetsWhatWasReleased) {
   read(buffer);
   buffer.release_until("a");
   EXPECT_EQ(buffer.rewind("").condition(), "INVALID_CURSOR.POSITION_NOT_AVAILABLE");
+  EXPECT_TRUE(buffer.rewind("a").ok()) << "the client goes on after what it released";
+  EXPECT_EQ(read(buffer), "b");
   buffer.release_until("c");  // not read yet: stays
   EXPECT_EQ(read(buffer), "c");
 }
