@@ -1,5 +1,6 @@
 // Aggregate functions; each may also stand in an OVER clause.
 #include <algorithm>
+#include <cmath>
 #include <iterator>
 
 #include "functions/family.h"
@@ -17,13 +18,26 @@ bool is_interval(const DataType& type) {
 }
 
 Result<Call> resolve_count(const Context& context) {
-  if (context.size() == 0) return context.wrong_number("> 0");
+  if (context.size() == 0) {
+    return error("WRONG_NUM_ARGS.WITH_SUGGESTION", {{"functionName", "`count`"},
+                                                    {"expectedNum", " >= 1"},
+                                                    {"actualNum", "0"},
+                                                    {"legacyNum", "0"},
+                                                    {"legacyConfKey", "\"spark.sql.legacy.allowParameterlessCount\""},
+                                                    {"legacyConfValue", "\"true\""}});
+  }
   return context.call(kLong, false);
+}
+
+Result<DataType> summand(const Context& context) {
+  auto type = context.coerce(0, "numeric|daytime|yearmonth");
+  if (type.ok()) return type;
+  return context.unexpected_type(0, "\"NUMERIC\" or \"ANSI INTERVAL\"");
 }
 
 Result<Call> resolve_sum(const Context& context) {
   if (context.size() != 1) return context.wrong_number("1");
-  ASSIGN_OR_RETURN(DataType type, context.coerce(0, "numeric|daytime|yearmonth"));
+  ASSIGN_OR_RETURN(DataType type, summand(context));
   DataType result = kDouble;
   if (type.is(TypeId::kDecimal)) result = bounded_decimal(type.precision() + 10, type.scale());
   else if (type.is_integral()) result = kLong;
@@ -33,7 +47,7 @@ Result<Call> resolve_sum(const Context& context) {
 
 Result<Call> resolve_average(const Context& context) {
   if (context.size() != 1) return context.wrong_number("1");
-  ASSIGN_OR_RETURN(DataType type, context.coerce(0, "numeric|daytime|yearmonth"));
+  ASSIGN_OR_RETURN(DataType type, summand(context));
   DataType result = kDouble;
   if (type.is(TypeId::kDecimal)) result = bounded_decimal(type.precision() + 4, type.scale() + 4);
   else if (type.is(TypeId::kDayTimeInterval)) result = DataType::day_time_interval();
@@ -84,6 +98,16 @@ Result<Call> resolve_by(const Context& context) {
   return context.call(context.type(0), true);
 }
 
+std::optional<double> literal_number(const Argument& argument) {
+  if (argument.literal == nullptr) return std::nullopt;
+  if (const auto* number = std::get_if<double>(&argument.literal->data)) return *number;
+  if (const auto* integer = std::get_if<int64_t>(&argument.literal->data)) return static_cast<double>(*integer);
+  if (const auto* decimal = std::get_if<types::Int128>(&argument.literal->data)) {
+    return static_cast<double>(*decimal) / std::pow(10.0, argument.type.scale());
+  }
+  return std::nullopt;
+}
+
 // percentile(x, p or array of p)
 Result<Call> resolve_percentile(const Context& context) {
   if (context.size() != 2 && context.size() != 3) return context.wrong_number("[2, 3]");
@@ -93,8 +117,12 @@ Result<Call> resolve_percentile(const Context& context) {
     const DataType many = DataType::array(kDouble, false);
     return context.call("percentile", {type, many}, many, true);
   }
-  if (const Argument& percentage = context.arguments[1]; percentage.literal == nullptr) {
-    return context.not_foldable(1, "percentage");
+  const Argument& percentage = context.arguments[1];
+  if (percentage.literal == nullptr) return context.not_foldable(1, "percentage");
+  if (const auto share = literal_number(percentage); share && (*share < 0 || *share > 1)) {
+    return context.mismatch("VALUE_OUT_OF_RANGE", {{"exprName", "percentage"},
+                                                   {"valueRange", "[0.0, 1.0]"},
+                                                   {"currentValue", percentage.sql + "D"}});
   }
   return context.call("percentile", {type, kDouble}, kDouble, true);
 }

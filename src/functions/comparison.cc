@@ -10,8 +10,19 @@ namespace {
 using types::DataType;
 using types::TypeId;
 
+// Equal but for nullability and the names of fields.
+bool same_structure(const DataType& left, const DataType& right) {
+  if (left.id() != right.id()) return false;
+  if (left.is(TypeId::kArray)) return same_structure(left.element(), right.element());
+  if (left.is(TypeId::kMap)) return same_structure(left.key(), right.key()) && same_structure(left.value(), right.value());
+  if (!left.is(TypeId::kStruct)) return left.same_type(right);
+  return std::equal(left.fields().begin(), left.fields().end(), right.fields().begin(), right.fields().end(),
+                    [](const types::StructField& a, const types::StructField& b) { return same_structure(a.type, b.type); });
+}
+
 std::optional<DataType> comparison_type(const DataType& left, const DataType& right) {
   const bool nested = left.is_nested() || right.is_nested();
+  if (same_structure(left, right)) return left;
   const DataType both[] = {left, right};
   return nested ? widest_without_strings(both) : widest_common_type(left, right);
 }

@@ -235,6 +235,10 @@ Result<DataType> Context::coerce(size_t index, std::string_view words) const {
   for (std::string_view word : parts) {
     if (auto type = accept(from, word)) return *type;
   }
+  // A parameter of one exact type takes whatever could be stored in it.
+  if (const auto concrete = concrete_words().find(words); concrete != concrete_words().end()) {
+    if (can_store(from, DataType(concrete->second))) return DataType(concrete->second);
+  }
   return unexpected_type(index, words);
 }
 

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstdlib>
 #include <limits>
+#include <type_traits>
 #include <unordered_map>
 
 #include "relational/kernels/vector_access.h"
@@ -114,7 +115,7 @@ enum class Rounding { kUp, kEven };
 template <typename T, Rounding kRounding>
 std::optional<T> round_number(T value, int32_t scale) {
   if (!std::isfinite(value) || value == 0) return value;
-  Digits number = shortest(value);
+  const Digits number = shortest(static_cast<double>(value));
   const int drop = -scale - number.exponent;
   if (drop <= 0) return value;
   if (drop > 20) return std::signbit(value) ? T(0) : T(0);
@@ -261,6 +262,22 @@ std::optional<double> power(double base, double exponent) {
 }
 std::optional<double> signum(double value) { return value > 0 ? 1.0 : value < 0 ? -1.0 : value; }
 std::optional<double> hypotenuse(double a, double b) { return std::hypot(a, b); }
+std::optional<double> cube_root(double value) { return std::cbrt(value); }
+
+// Java takes the low five or six bits of the count.
+template <typename T>
+std::optional<T> shift_left(T value, int32_t count) {
+  return static_cast<T>(static_cast<std::make_unsigned_t<T>>(value) << (static_cast<uint32_t>(count) & (sizeof(T) * 8 - 1)));
+}
+template <typename T>
+std::optional<T> shift_right(T value, int32_t count) {
+  return static_cast<T>(value >> (static_cast<uint32_t>(count) & (sizeof(T) * 8 - 1)));
+}
+template <typename T>
+std::optional<T> shift_right_unsigned(T value, int32_t count) {
+  return static_cast<T>(static_cast<std::make_unsigned_t<T>>(value) >> (static_cast<uint32_t>(count) & (sizeof(T) * 8 - 1)));
+}
+
 std::optional<double> exponential_minus_one(double value) { return std::expm1(value); }
 std::optional<double> logarithm_of_one_plus(double value) {
   if (value <= -1) return std::nullopt;
@@ -317,6 +334,13 @@ std::optional<Signature> find_number_kernel(std::string_view name) {
       {"float_round_even", Adapter<round_number<float, Rounding::kEven>>::signature()},
       {"integer_round_up", Adapter<round_integer<Rounding::kUp>>::signature()},
       {"integer_round_even", Adapter<round_integer<Rounding::kEven>>::signature()},
+      {"double_cbrt", Adapter<cube_root>::signature()},
+      {"shift_left_integer", Adapter<shift_left<int32_t>>::signature()},
+      {"shift_left_long", Adapter<shift_left<int64_t>>::signature()},
+      {"shift_right_integer", Adapter<shift_right<int32_t>>::signature()},
+      {"shift_right_long", Adapter<shift_right<int64_t>>::signature()},
+      {"shift_right_unsigned_integer", Adapter<shift_right_unsigned<int32_t>>::signature()},
+      {"shift_right_unsigned_long", Adapter<shift_right_unsigned<int64_t>>::signature()},
       {"double_power", Adapter<power>::signature()},
       {"double_signum", Adapter<signum>::signature()},
       {"double_hypot", Adapter<hypotenuse>::signature()},

@@ -47,11 +47,18 @@ std::optional<Blob> binary_substring(Blob value, int32_t start, int32_t length) 
   return Blob{value.bytes.substr(static_cast<size_t>(range.first), static_cast<size_t>(range.last - range.first))};
 }
 
+std::optional<bool> binary_startswith(Blob value, Blob part) { return value.bytes.starts_with(part.bytes); }
+std::optional<bool> binary_endswith(Blob value, Blob part) { return value.bytes.ends_with(part.bytes); }
+std::optional<bool> binary_contains(Blob value, Blob part) { return value.bytes.find(part.bytes) != std::string_view::npos; }
+
 }  // namespace
 
 std::optional<Signature> find_text_kernel(std::string_view name) {
   static const std::unordered_map<std::string_view, Signature> kKernels = {
       {"text_substring", Adapter<text_substring>::signature()},
+      {"binary_startswith", Adapter<binary_startswith>::signature()},
+      {"binary_endswith", Adapter<binary_endswith>::signature()},
+      {"binary_contains", Adapter<binary_contains>::signature()},
       {"binary_substring", Adapter<binary_substring>::signature()},
   };
   const auto found = kKernels.find(name);

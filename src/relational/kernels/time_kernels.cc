@@ -431,6 +431,18 @@ std::optional<double> months_between(Timestamp a, Timestamp b, bool rounds) {
   return rounds ? std::floor(difference * 1e8 + 0.5) / 1e8 : difference;
 }
 
+// Towards zero, as whole months of the calendar.
+std::optional<int64_t> whole_months_between(Timestamp from, Timestamp to) {
+  const int64_t days_a = floor_divide(from.microseconds, kMicrosPerDay), days_b = floor_divide(to.microseconds, kMicrosPerDay);
+  const types::CivilDate a = types::civil_from_days(days_a), b = types::civil_from_days(days_b);
+  const int64_t rest_a = a.day * kMicrosPerDay + floor_modulo(from.microseconds, kMicrosPerDay);
+  const int64_t rest_b = b.day * kMicrosPerDay + floor_modulo(to.microseconds, kMicrosPerDay);
+  int64_t months = (b.year - a.year) * 12 + b.month - a.month;
+  if (months > 0 && rest_b < rest_a) --months;
+  if (months < 0 && rest_b > rest_a) ++months;
+  return months;
+}
+
 std::optional<Timestamp> seconds_to_timestamp(int64_t seconds) {
   constexpr int64_t kLimit = std::numeric_limits<int64_t>::max() / kMicrosPerSecond;
   if (seconds > kLimit) return Timestamp{std::numeric_limits<int64_t>::max() - 1};
@@ -481,6 +493,7 @@ std::optional<Signature> find_time_kernel(std::string_view name) {
       {"date_format", Adapter<date_format>::signature()},
       {"parse_with_pattern", Adapter<parse_with_pattern>::signature()},
       {"months_between", Adapter<months_between>::signature()},
+      {"whole_months_between", Adapter<whole_months_between>::signature()},
       {"seconds_to_timestamp", Adapter<seconds_to_timestamp>::signature()},
   };
   const auto found = kKernels.find(name);

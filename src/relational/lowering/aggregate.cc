@@ -78,9 +78,10 @@ Result<Written> sum(Aggregation& aggregation) {
   if (tries) return Written{"TRY_CAST(" + total + " AS " + duckdb_type(type) + ")", type};
   const std::string native = type.is(TypeId::kYearMonthInterval) ? "INT32" : "INT64";
   return Written{call.natively_checked(cast_to(total, type), "cast INT128 " + native, "ARITHMETIC_OVERFLOW",
-                                       {{"message", "long overflow"},
-                                        {"alternative", " Use 'try_sum' to tolerate overflow and return NULL instead."},
-                                        {"config", kAnsiSetting}}),
+                                       {{"message", "overflow"},
+                                        {"alternative", " Use 'try_add' to tolerate overflow and return NULL instead."},
+                                        {"config", kAnsiSetting}},
+                                       {}, false),
                  type};
 }
 

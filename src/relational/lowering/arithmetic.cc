@@ -241,6 +241,12 @@ Result<Written> lower_negative(CallWriter& call) {
 
 Result<Written> lower_positive(CallWriter& call) { return call.loose(0); }
 
+Result<std::string> lower_shift(CallWriter& call) {
+  ASSIGN_OR_RETURN(const Texts texts, call.all_arguments());
+  const std::string_view name = call.function == "<<" ? "shift_left" : call.function == ">>" ? "shift_right" : "shift_right_unsigned";
+  return call.kernel(std::string(name) + (call.result().is(TypeId::kLong) ? "_long" : "_integer"), texts);
+}
+
 // ---- dates and intervals ----------------------------------------------------------------------------------------------
 
 Result<std::string> lower_add_days(CallWriter& call) {
@@ -323,6 +329,9 @@ const CallRule kRules[] = {
     {.function = "|", .text = "({0} | {1})"},
     {.function = "^", .text = "xor({0}, {1})"},
     {.function = "~", .text = "(~{0})"},
+    {.function = "<<", .lower = lower_shift},
+    {.function = ">>", .lower = lower_shift},
+    {.function = ">>>", .lower = lower_shift},
     {.function = "date_add", .lower = lower_add_days},
     {.function = "date_sub", .lower = lower_add_days},
     {.function = "date_add_interval_days", .lower = lower_add_interval_days},

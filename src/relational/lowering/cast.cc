@@ -23,7 +23,7 @@ struct Conversion {
   const DataType& to;
   CastMode mode;
 
-  bool raises() const { return mode == CastMode::kAnsi || mode == CastMode::kDefault; }
+  bool raises() const { return mode == CastMode::kAnsi; }
   std::string named(const DataType& type) const { return "\"" + type.sql() + "\""; }
   // `converted` is null where it failed: then the error, or null when the cast does not raise.
   std::string checked(const std::string& converted, const std::string& failure) const {
@@ -34,8 +34,14 @@ struct Conversion {
                       {{"expression", shown}, {"sourceType", named(from)}, {"targetType", named(to)}, {"ansiConfig", kAnsiSetting}},
                       {text});
   }
+  std::string malformed_value() const {
+    const std::string kernel = from.is(TypeId::kFloat) ? "float_text" : "double_text";
+    return call.raise("CAST_INVALID_INPUT",
+                      {{"expression", "{0}"}, {"sourceType", named(from)}, {"targetType", named(to)}, {"ansiConfig", kAnsiSetting}},
+                      {call.kernel(kernel, {text})});
+  }
   std::string overflow(const std::string& shown, const std::string& value) const {
-    return call.raise_without_context("CAST_OVERFLOW", {{"value", shown}, {"sourceType", named(from)}, {"targetType", named(to)}},
+    return call.raise_without_context("CAST_OVERFLOW", {{"value", shown}, {"sourceType", named(from)}, {"targetType", named(to)}, {"ansiConfig", kAnsiSetting}},
                                       {value});
   }
   std::string out_of_range(const std::string& value) const {
@@ -69,12 +75,8 @@ Result<std::string> from_text(const Conversion& cast) {
     case TypeId::kDouble: parsed = parsed_by("parse_double"); break;
     case TypeId::kDate: parsed = parsed_by("parse_date"); break;
     case TypeId::kTimestamp: {
-      if (!fixed_offset_seconds(call.options().time_zone)) {
-        // The local time, and the zone that the text itself names, are told apart by the kernel.
-        parsed = "coalesce(" + parsed_by("parse_timestamp_with_zone") + ", " + call.to_utc(parsed_by("parse_timestamp_without_zone")) + ")";
-      } else {
-        parsed = "coalesce(" + parsed_by("parse_timestamp_with_zone") + ", " + call.to_utc(parsed_by("parse_timestamp_without_zone")) + ")";
-      }
+      // A zone that the text itself names, else the session's.
+      parsed = "coalesce(" + parsed_by("parse_timestamp_with_zone") + ", " + call.to_utc(parsed_by("parse_timestamp_without_zone")) + ")";
       break;
     }
     case TypeId::kTimestampNtz: parsed = parsed_by("parse_timestamp_ntz"); break;
@@ -217,7 +219,7 @@ Result<std::string> to_time(const Conversion& cast) {
       const std::string value = cast_to(cast.text, "DOUBLE");
       const std::string converted = "make_timestamp(TRY_CAST(trunc(" + value + " * 1000000) AS BIGINT))";
       if (!cast.raises()) return converted;
-      return "CASE WHEN NOT isfinite(" + cast.text + ") THEN " + cast.malformed("{0}") + " ELSE " + converted + " END";
+      return "CASE WHEN NOT isfinite(" + cast.text + ") THEN " + cast.malformed_value() + " ELSE " + converted + " END";
     }
   }
   return unsupported("a cast from " + cast.from.simple_string() + " to " + cast.to.simple_string());
@@ -263,6 +265,8 @@ Result<std::string> write_cast(CallWriter& call, const std::string& text, const 
   ASSIGN_OR_RETURN([[maybe_unused]] const std::string carrier, carrier_of(to));
   if (same_carrier(from, to)) return text;
   if (from.is(TypeId::kNull)) return cast_to("NULL", to);
+  if (to.is(TypeId::kNull)) return std::string("CAST(NULL AS INTEGER)");
+  if (mode == CastMode::kDefault) mode = call.options().ansi ? CastMode::kAnsi : CastMode::kLegacy;
   const Conversion cast{call, text, from, to, mode};
   if (to.is(TypeId::kString)) return write_as_text(call, text, from);
   if (from.is(TypeId::kString)) return from_text(cast);
@@ -283,8 +287,12 @@ Result<std::string> write_as_text(CallWriter& call, const std::string& text, con
     case TypeId::kByte:
     case TypeId::kShort:
     case TypeId::kInteger:
-    case TypeId::kLong:
-    case TypeId::kDecimal: return cast_to(text, "VARCHAR");
+    case TypeId::kLong: return cast_to(text, "VARCHAR");
+    case TypeId::kDecimal:
+      // DuckDB leaves out the zero before the point when there is no room for it.
+      if (from.precision() > from.scale()) return cast_to(text, "VARCHAR");
+      if (from.precision() < 38) return cast_to(cast_to(text, DataType::decimal(from.precision() + 1, from.scale())), "VARCHAR");
+      return "regexp_replace(CAST(" + text + " AS VARCHAR), '^(-?)\\.', '\\10.')";
     case TypeId::kFloat: return call.kernel("float_text", {text});
     case TypeId::kDouble: return call.kernel("double_text", {text});
     case TypeId::kBinary: return "decode(" + text + ")";

@@ -61,8 +61,7 @@ Result<std::string> lower_item(CallWriter& call) {
   const std::string sql = "list_extract(" + texts[0] + ", CASE WHEN " + texts[1] + " >= 0 THEN CAST(" + texts[1] + " AS BIGINT) + 1 END)";
   if (call.function == "get" || !call.ansi) return sql;
   const std::string failure =
-      call.raise("INVALID_ARRAY_INDEX", {{"indexValue", "{0}"}, {"arraySize", "{1}"}, {"ansiConfig", kAnsiSetting}},
-                 {texts[1], "len(" + texts[0] + ")"});
+      call.raise("INVALID_ARRAY_INDEX", {{"indexValue", "{0}"}, {"arraySize", "{1}"}}, {texts[1], "len(" + texts[0] + ")"});
   return "CASE WHEN " + texts[1] + " < 0 OR " + texts[1] + " >= len(" + texts[0] + ") THEN " + failure + " ELSE " + sql + " END";
 }
 
@@ -76,7 +75,7 @@ Result<std::string> lower_element_at(CallWriter& call) {
   const std::string outside =
       tries ? "NULL"
             : call.raise("INVALID_ARRAY_INDEX_IN_ELEMENT_AT",
-                         {{"indexValue", "{0}"}, {"arraySize", "{1}"}, {"ansiConfig", kAnsiSetting}}, {texts[1], "len(" + texts[0] + ")"});
+                         {{"indexValue", "{0}"}, {"arraySize", "{1}"}}, {texts[1], "len(" + texts[0] + ")"});
   return "CASE WHEN " + texts[1] + " = 0 AND " + texts[0] + " IS NOT NULL THEN " + zero + " WHEN abs(" + texts[1] + ") > len(" + texts[0] +
          ") THEN " + outside + " ELSE " + sql + " END";
 }
@@ -205,9 +204,7 @@ Result<std::string> lower_slice(CallWriter& call) {
   const std::string &list = texts[0], &start = texts[1], &length = texts[2];
   const auto failure = [&](std::string condition, std::string_view parameter) {
     return call.raise_without_context(std::move(condition), {{"parameter", "`" + std::string(parameter) + "`"},
-                                                             {"functionName", "`slice`"},
-                                                             {"length", "{0}"}},
-                                      {length});
+                                                             {"functionName", "`slice`"}});
   };
   const std::string from = "CASE WHEN " + start + " < 0 THEN len(" + list + ") + " + start + " + 1 ELSE " + start + " END";
   return "CASE WHEN " + list + " IS NULL OR " + start + " IS NULL OR " + length + " IS NULL THEN NULL WHEN " + start + " = 0 THEN " +
@@ -291,6 +288,7 @@ const CallRule kRules[] = {
     {.function = "map", .lower = lower_map},
     {.function = "struct", .lower = lower_struct},
     {.function = "getitem", .lower = lower_item},
+    {.function = "get_array_item", .lower = lower_item},
     {.function = "get", .lower = lower_item},
     {.function = "element_at", .lower = lower_element_at},
     {.function = "try_element_at", .lower = lower_element_at},

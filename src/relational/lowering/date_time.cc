@@ -127,7 +127,7 @@ Result<std::string> lower_timestamp_diff(CallWriter& call) {
     return "((epoch_us(" + to + ") - epoch_us(" + from + ")) // " + std::string(found->second) + ")";
   }
   if (const auto found = kMonths.find(name); found != kMonths.end()) {
-    return "(datesub('month', " + from + ", " + to + ") // " + std::string(found->second) + ")";
+    return "(" + call.kernel("whole_months_between", {from, to}) + " // " + std::string(found->second) + ")";
   }
   return unsupported("timestampdiff with the unit " + name);
 }

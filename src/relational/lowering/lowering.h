@@ -86,6 +86,7 @@ struct WriterOptions {
   int64_t now_micros = 0;         // current_timestamp() of this query, when it was not folded before
   bool diagnosing = false;
   bool narrow_decimals = false;
+  bool ansi = true;  // spark.sql.ansi.enabled: what CastMode::kDefault means
 };
 
 // SQL text whose DuckDB type carries `type`; for decimals `type` may have another precision than the expression's Spark type.

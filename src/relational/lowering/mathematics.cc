@@ -12,7 +12,7 @@ using types::TypeId;
 
 std::string integral_limit_check(CallWriter& call, const std::string& text, const DataType& type) {
   return call.natively_checked(cast_to(text, type), "cast INT128 " + native_name(type), "ARITHMETIC_OVERFLOW",
-                               {{"message", "overflow"}, {"alternative", ""}, {"config", kAnsiSetting}}, {});
+                               {{"message", "Overflow"}, {"alternative", ""}, {"config", kAnsiSetting}}, {});
 }
 
 // round (HALF_UP) and bround (HALF_EVEN) to a literal scale.
@@ -83,7 +83,7 @@ const CallRule kRules[] = {
     {.function = "floor", .lower = lower_ceil},
     {.function = "rint", .text = "round_even({0}, 0)", .cast = true},
     {.function = "sqrt", .text = "CASE WHEN {0} < 0 THEN CAST('NaN' AS DOUBLE) ELSE sqrt({0}) END"},
-    {.function = "cbrt", .text = "cbrt({0})"},
+    {.function = "cbrt", .text = "double_cbrt({0})", .kernel = "double_cbrt"},
     {.function = "exp", .text = "exp({0})"},
     {.function = "expm1", .text = "double_expm1({0})", .kernel = "double_expm1"},
     POSITIVE("ln", "ln({0})"),

@@ -96,12 +96,13 @@ Result<std::string> lower_trim(CallWriter& call) {
 
 // A backslash may only stand before %, _ and itself.
 Status check_like_pattern(const std::string& pattern, char escape) {
+  const std::string shown = "'" + replace_all(pattern, "\\", "\\\\") + "'";
   for (size_t i = 0; i < pattern.size(); ++i) {
     if (pattern[i] != escape) continue;
-    if (i + 1 == pattern.size()) return error("INVALID_FORMAT.ESC_AT_THE_END", {{"format", "'" + pattern + "'"}});
+    if (i + 1 == pattern.size()) return error("INVALID_FORMAT.ESC_AT_THE_END", {{"format", shown}});
     const char next = pattern[++i];
     if (next != '%' && next != '_' && next != escape) {
-      return error("INVALID_FORMAT.ESC_IN_THE_MIDDLE", {{"format", "'" + pattern + "'"}, {"char", "'" + std::string(1, next) + "'"}});
+      return error("INVALID_FORMAT.ESC_IN_THE_MIDDLE", {{"format", shown}, {"char", "'" + std::string(1, next) + "'"}});
     }
   }
   return {};
@@ -117,9 +118,7 @@ Result<std::string> lower_like(CallWriter& call) {
   }
   const std::string word = call.function == "ilike" ? " ILIKE " : " LIKE ";
   if (const auto pattern = call.literal_text(1)) {
-    if (const Status status = check_like_pattern(*pattern, escape[0]); !status.ok()) {
-      return call.origin() == nullptr ? status : status.with_context(*call.origin());
-    }
+    RETURN_IF_ERROR(check_like_pattern(*pattern, escape[0]));
     if (pattern->find(escape[0]) == std::string::npos) return "(" + texts[0] + word + texts[1] + ")";
   }
   return "(" + texts[0] + word + texts[1] + " ESCAPE " + quote_text(escape) + ")";
@@ -169,9 +168,27 @@ Result<std::string> regular_expression(const CallWriter& call, size_t index) {
   return quote_text(text);
 }
 
+bool has_balanced_parentheses(const std::string& pattern) {
+  int depth = 0;
+  bool in_class = false;
+  for (size_t i = 0; i < pattern.size(); ++i) {
+    if (pattern[i] == '\\') ++i;
+    else if (in_class) in_class = pattern[i] != ']';
+    else if (pattern[i] == '[') in_class = true;
+    else if (pattern[i] == '(') ++depth;
+    else if (pattern[i] == ')' && --depth < 0) return false;
+  }
+  return depth == 0 && !in_class;
+}
+
 Result<std::string> lower_rlike(CallWriter& call) {
   ASSIGN_OR_RETURN(const std::string text, call.argument(0));
   if (call.is_null_literal(1)) return std::string("CAST(NULL AS BOOLEAN)");
+  if (const auto pattern = call.literal_text(1); pattern && !has_balanced_parentheses(*pattern)) {
+    const std::string failure = call.raise_without_context(
+        "INVALID_PARAMETER_VALUE.PATTERN", {{"parameter", "`regexp`"}, {"functionName", "`rlike`"}, {"value", "'" + *pattern + "'"}});
+    return "CASE WHEN " + text + " IS NOT NULL THEN CAST(" + failure + " AS BOOLEAN) END";
+  }
   ASSIGN_OR_RETURN(const std::string pattern, regular_expression(call, 1));
   return "regexp_matches(" + text + ", " + pattern + ")";
 }
@@ -209,7 +226,7 @@ Result<std::string> lower_regexp_extract(CallWriter& call) {
     return uncaptured;
   }());
   if (*group < 0 || *group > groups) {
-    const std::string failure = call.raise("INVALID_PARAMETER_VALUE.REGEX_GROUP_INDEX",
+    const std::string failure = call.raise_without_context("INVALID_PARAMETER_VALUE.REGEX_GROUP_INDEX",
                                            {{"parameter", "`idx`"},
                                             {"functionName", "`regexp_extract`"},
                                             {"groupCount", std::to_string(groups)},
@@ -244,6 +261,7 @@ Result<std::string> lower_split(CallWriter& call) {
 }
 
 Result<std::string> lower_pad(CallWriter& call) {
+  RETURN_IF_ERROR(only_text(call));
   ASSIGN_OR_RETURN(const Texts texts, call.all_arguments());
   const std::string pad = texts.size() > 2 ? texts[2] : "' '";
   const std::string name(call.function);
@@ -261,7 +279,7 @@ Result<std::string> lower_locate(CallWriter& call) {
   if (texts.size() == 2) return cast_to("strpos(" + texts[1] + ", " + texts[0] + ")", "INTEGER");
   const std::string found = "strpos(substring(" + texts[1] + ", " + texts[2] + "), " + texts[0] + ")";
   return cast_to("CASE WHEN " + texts[2] + " IS NULL THEN 0 WHEN " + texts[0] + " IS NULL OR " + texts[1] + " IS NULL THEN NULL WHEN " +
-                     texts[2] + " < 1 OR " + texts[2] + " > length(" + texts[1] + ") + 1 THEN 0 WHEN " + found + " = 0 THEN 0 ELSE " + found +
+                     texts[2] + " < 1 OR " + texts[2] + " > length(" + texts[1] + ") + 1 THEN 0 WHEN " + texts[0] + " = '' THEN 1 WHEN " + found + " = 0 THEN 0 ELSE " + found +
                      " + " + texts[2] + " - 1 END",
                  "INTEGER");
 }
@@ -296,12 +314,14 @@ Result<std::string> lower_split_part(CallWriter& call) {
   const auto index = call.literal_integer(2);
   if (index && *index != 0) return sql;
   return "CASE WHEN " + texts[2] + " = 0 AND " + texts[0] + " IS NOT NULL AND " + texts[1] + " IS NOT NULL THEN " +
-         call.raise("INVALID_INDEX_OF_ZERO", {}) + " ELSE " + sql + " END";
+         call.raise_without_context("INVALID_INDEX_OF_ZERO", {}) + " ELSE " + sql + " END";
 }
 
 Result<std::string> lower_position_test(CallWriter& call) {
-  RETURN_IF_ERROR(only_text(call));
   ASSIGN_OR_RETURN(const Texts texts, call.all_arguments());
+  if (call.type(0).is(TypeId::kBinary)) {
+    return call.kernel("binary_" + std::string(call.function), {texts[0], call.type(1).is(TypeId::kBinary) ? texts[1] : "encode(" + texts[1] + ")"});
+  }
   const std::string_view name = call.function == "startswith" ? "starts_with" : call.function == "endswith" ? "suffix" : "contains";
   return std::string(name) + "(" + texts[0] + ", " + texts[1] + ")";
 }

@@ -124,7 +124,12 @@ Result<Written> ExpressionWriter::write_call(const ExpressionPtr& expression, co
   if (rule == nullptr) return unsupported("the function " + call.function);
   ASSIGN_OR_RETURN([[maybe_unused]] const std::string carrier, carrier_of(expression->type));
   CallWriter context(*this, *expression, call.arguments, call.function, call.ansi);
-  return apply_rule(*rule, context);
+  ASSIGN_OR_RETURN(Written written, apply_rule(*rule, context));
+  // DuckDB folds what is null to a null of no type.
+  for (size_t i = 0; i < context.size(); ++i) {
+    if (context.is_null_literal(i)) return Written{cast_to(written.sql, written.type), written.type};
+  }
+  return written;
 }
 
 }  // namespace deuteron::relational
