@@ -31,6 +31,8 @@ class Analysis {
   // DataFrames that sub-query expressions name by plan id.
   std::map<int64_t, unresolved::RelationPtr> references;
   int view_depth = 0;
+  // Columns that a projection gives a second time, under an id of their own: second id -> first id.
+  Duplicates duplicates;
 
   resolved::ColumnId next_id() { return next_id_++; }
   int64_t next_cte_id() { return next_cte_id_++; }

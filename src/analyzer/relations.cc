@@ -172,6 +172,7 @@ Scope RelationResolver::scope_of(const Input& input) const {
   scope.inputs = {&input};
   scope.outer = outer_;
   scope.case_sensitive = analysis_.settings.case_sensitive;
+  scope.duplicates = &analysis_.duplicates;
   return scope;
 }
 
@@ -205,8 +206,11 @@ Input project(Analysis& analysis, Input input, const std::vector<NamedExpression
     column.type = item.expression->type;
     column.nullable = item.expression->nullable;
     if (column.id == 0 || !used.insert(column.id).second) {
+      const resolved::ColumnId first = column.id;
       column.id = analysis.next_id();
       used.insert(column.id);
+      const auto known = analysis.duplicates.find(first);
+      if (first != 0) analysis.duplicates[column.id] = known == analysis.duplicates.end() ? first : known->second;
     }
     expressions.push_back(item.expression);
     output.push_back(std::move(column));

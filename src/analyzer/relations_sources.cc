@@ -164,6 +164,7 @@ Result<Input> RelationResolver::sql_text(const unresolved::Sql& sql) {
 }
 
 Result<Input> RelationResolver::values(const unresolved::Values& node, const plan::Origin& origin) {
+  if (node.rows.empty()) return source(resolved::make_relation(resolved::LocalData{}, {}, 1));
   Scope scope;
   scope.outer = outer_;
   scope.case_sensitive = analysis_.settings.case_sensitive;

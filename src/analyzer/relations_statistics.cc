@@ -34,7 +34,8 @@ std::vector<NamedExpression> keep(const Columns& columns) {
 
 ExpressionPtr cast_to(ExpressionPtr value, const DataType& type, plan::CastMode mode) {
   if (value->type.same_type(type)) return value;
-  return resolved::make_expression(resolved::Cast{std::move(value), mode}, type, true);
+  const bool nullable = value->nullable || functions::cast_may_give_null(value->type, type, mode);
+  return resolved::make_expression(resolved::Cast{std::move(value), mode}, type, nullable);
 }
 
 std::vector<size_t> all_positions(const Columns& columns) {
@@ -73,7 +74,7 @@ Result<Input> RelationResolver::fill_null(const unresolved::FillNull& node, Inpu
     }
     const ExpressionPtr filler = cast_to(make_literal(value), column.type, plan::CastMode::kDefault);
     ASSIGN_OR_RETURN(ExpressionPtr filled, resolver.call("coalesce", {current, filler}));
-    items[positions[i]] = {std::move(filled), {analysis_.next_id(), column.name, column.type, false, {}, ""}};
+    items[positions[i]] = {std::move(filled), {analysis_.next_id(), column.name, column.type, column.nullable, {}, ""}};
   }
   return analyzer::project(analysis_, std::move(input), items);
 }
@@ -214,6 +215,16 @@ Result<Input> RelationResolver::describe(const unresolved::Describe& node, Input
 
 // ---- unpivot ---------------------------------------------------------------------------------------------------
 
+namespace {
+
+bool mixes_strings(const std::vector<DataType>& types) {
+  const auto strings = std::count_if(types.begin(), types.end(), [](const DataType& t) { return t.is(TypeId::kString); });
+  const auto nulls = std::count_if(types.begin(), types.end(), [](const DataType& t) { return t.is(TypeId::kNull); });
+  return strings > 0 && strings + nulls != static_cast<long>(types.size());
+}
+
+}  // namespace
+
 Result<Input> RelationResolver::unpivot(const unresolved::Unpivot& node, Input input) {
   const Scope scope = scope_of(input);
   ExpressionResolver resolver(analysis_, scope);
@@ -238,7 +249,8 @@ Result<Input> RelationResolver::unpivot(const unresolved::Unpivot& node, Input i
   std::vector<DataType> types;
   for (const NamedExpression& value : values) types.push_back(value.expression->type);
   const auto type = functions::widest_common_type(types, analysis_.settings.ansi);
-  if (!type.has_value()) {
+  // Strings are not brought together with anything else here.
+  if (!type.has_value() || mixes_strings(types)) {
     std::map<std::string, std::string> by_type;
     for (const NamedExpression& value : values) {
       std::string& names = by_type[quoted_type(value.expression->type)];
@@ -249,6 +261,7 @@ Result<Input> RelationResolver::unpivot(const unresolved::Unpivot& node, Input i
     return error("UNPIVOT_VALUE_DATA_TYPE_MISMATCH", {{"types", text}});
   }
   resolved::Expressions rows;
+  const bool nullable = std::any_of(values.begin(), values.end(), [](const auto& value) { return value.expression->nullable; });
   for (const NamedExpression& value : values) {
     ASSIGN_OR_RETURN(ExpressionPtr row,
                      resolver.call("named_struct", {make_string(node.variable_column), make_string(value.column.name),
@@ -259,7 +272,7 @@ Result<Input> RelationResolver::unpivot(const unresolved::Unpivot& node, Input i
   ASSIGN_OR_RETURN(const ExpressionPtr generator, resolver.call("inline", {std::move(table)}));
   Columns output = input.plan->output;
   const Columns generated = {{analysis_.next_id(), node.variable_column, DataType(TypeId::kString), false, {}, ""},
-                             {analysis_.next_id(), node.value_column, *type, true, {}, ""}};
+                             {analysis_.next_id(), node.value_column, *type, nullable, {}, ""}};
   output.insert(output.end(), generated.begin(), generated.end());
   const int32_t partitions = input.plan->partitions;
   RelationPtr plan = resolved::make_relation(resolved::Generate{input.plan, generator, false}, std::move(output), partitions);

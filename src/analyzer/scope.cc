@@ -22,6 +22,12 @@ bool matches_with_qualifier(const Column& column, const Names& parts, size_t qua
                            case_sensitive);
 }
 
+resolved::ColumnId first_id(resolved::ColumnId id, const Duplicates* duplicates) {
+  if (duplicates == nullptr) return id;
+  const auto found = duplicates->find(id);
+  return found == duplicates->end() ? id : found->second;
+}
+
 }  // namespace
 
 std::string lower_case(std::string text) {
@@ -43,14 +49,15 @@ bool qualifier_matches(const Names& qualifier, const Names& target, bool case_se
 }
 
 Result<std::optional<Match>> find_column(const std::vector<const Columns*>& places, const Names& parts,
-                                         bool case_sensitive, const plan::Origin& origin) {
+                                         bool case_sensitive, const plan::Origin& origin,
+                                         const Duplicates* duplicates) {
   const size_t most_qualifiers = std::min<size_t>(parts.size() - 1, 3);
   for (size_t qualifiers = most_qualifiers + 1; qualifiers-- > 0;) {
     Columns found;
     for (const Columns* columns : places) {
       for (const Column& column : *columns) {
         if (!matches_with_qualifier(column, parts, qualifiers, case_sensitive)) continue;
-        const bool known = std::any_of(found.begin(), found.end(), [&](const Column& c) { return c.id == column.id; });
+        const bool known = std::any_of(found.begin(), found.end(), [&](const Column& c) { return first_id(c.id, duplicates) == first_id(column.id, duplicates); });
         if (!known) found.push_back(column);
       }
     }
@@ -68,11 +75,11 @@ Result<std::optional<Match>> find_in_inputs(const Scope& scope, const Names& par
     places.push_back(&input->columns);
     has_hidden |= !input->hidden.empty();
   }
-  ASSIGN_OR_RETURN(auto match, find_column(places, parts, scope.case_sensitive, origin));
+  ASSIGN_OR_RETURN(auto match, find_column(places, parts, scope.case_sensitive, origin, scope.duplicates));
   if (match.has_value() || !has_hidden || parts.size() < 2) return match;
   places.clear();
   for (const Input* input : scope.inputs) places.push_back(&input->hidden);
-  return find_column(places, parts, scope.case_sensitive, origin);
+  return find_column(places, parts, scope.case_sensitive, origin, scope.duplicates);
 }
 
 Columns qualified_columns(const Scope& scope, const Names& target) {
@@ -125,7 +132,7 @@ Result<std::optional<Match>> find_in_data_frame(const Scope& scope, int64_t plan
     for (const DataFrame& frame : input->data_frames) {
       if (frame.plan_id != plan_id) continue;
       known = true;
-      ASSIGN_OR_RETURN(auto match, find_column({frame.columns.get()}, parts, scope.case_sensitive, origin));
+      ASSIGN_OR_RETURN(auto match, find_column({frame.columns.get()}, parts, scope.case_sensitive, origin, scope.duplicates));
       const Column* current = match.has_value() ? offered(scope, match->column.id) : nullptr;
       if (current == nullptr) continue;
       match->column = *current;

@@ -12,6 +12,7 @@
 namespace deuteron::analyzer {
 
 struct AggregateParts;
+using Duplicates = std::map<resolved::ColumnId, resolved::ColumnId>;
 
 // A DataFrame that the client knows by number, somewhere in a subtree.
 struct DataFrame {
@@ -48,6 +49,7 @@ struct Scope {
   std::vector<const Input*> inputs;
   const Scope* outer = nullptr;                            // of the enclosing query, in a sub-query
   std::vector<LateralAlias>* aliases = nullptr;
+  const Duplicates* duplicates = nullptr;                  // columns that are one and the same
   bool look_below = false;                                 // ORDER BY, HAVING
   bool case_sensitive = false;
 };
@@ -64,7 +66,8 @@ std::string lower_case(std::string text);
 // The columns that `parts` may mean: with qualifier first, then as column and fields. Empty when there is none.
 // Error: AMBIGUOUS_REFERENCE.
 Result<std::optional<Match>> find_column(const std::vector<const resolved::Columns*>& places, const plan::Names& parts,
-                                         bool case_sensitive, const plan::Origin& origin);
+                                         bool case_sensitive, const plan::Origin& origin,
+                                         const Duplicates* duplicates = nullptr);
 // The same among the inputs of one level, hidden columns included.
 Result<std::optional<Match>> find_in_inputs(const Scope& scope, const plan::Names& parts, const plan::Origin& origin);
 // Columns whose qualifier ends in `target`; for `t.*`.
