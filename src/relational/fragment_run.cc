@@ -102,10 +102,13 @@ Result<std::string> FragmentRun::write_leaf(const Relation& leaf) {
 }
 
 Result<std::unique_ptr<FragmentRun>> FragmentRun::make(const EngineParts& parts, const RelationPtr& relation, const RunContext& context,
-                                                       const CutLeaf& cut, const KeyColumns* keys, bool diagnosing) {
+                                                       const CutLeaf& cut, const KeyColumns* keys, bool diagnosing,
+                                                       bool narrow_decimals) {
   std::unique_ptr<FragmentRun> run(new FragmentRun(parts, relation, context, cut));
   run->diagnosing_ = diagnosing;
-  run->options_ = {context.time_zone, wall_clock_micros(), diagnosing};
+  const auto ansi = context.settings.find("spark.sql.ansi.enabled");
+  const bool is_ansi = ansi == context.settings.end() || ansi->second != "false";
+  run->options_ = {context.time_zone, wall_clock_micros(), diagnosing, narrow_decimals, is_ansi};
   RelationWriter writer(run->fragment_, run->options_, [&](const Relation& leaf) { return run->write_leaf(leaf); });
   ASSIGN_OR_RETURN(run->sql_, writer.write(relation));
   if (keys != nullptr) {

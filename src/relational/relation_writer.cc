@@ -143,7 +143,7 @@ struct RelationWriter::Block {
 };
 
 RelationWriter::RelationWriter(Fragment& fragment, const WriterOptions& options, LeafWriter leaves)
-    : expressions_(*this, fragment, options), leaves_(std::move(leaves)) {}
+    : expressions_(*this, fragment, options), leaves_(std::move(leaves)), narrow_decimals_(options.narrow_decimals) {}
 
 Result<std::string> RelationWriter::name_of(ColumnId id) {
   for (auto names = names_.rbegin(); names != names_.rend(); ++names) {
@@ -160,11 +160,38 @@ Result<std::string> RelationWriter::write_with(const ExpressionPtr& expression, 
   return sql;
 }
 
+Result<std::string> RelationWriter::write_column(const ExpressionPtr& expression, const Names* names, ColumnId id) {
+  if (!narrow_decimals_ || !expression->type.is(types::TypeId::kDecimal)) return write_with(expression, names);
+  names_.push_back(names);
+  Result<Written> written = expressions_.write_loose(expression);
+  names_.pop_back();
+  if (!written.ok()) return written.status();
+  actual_types_.erase(id);
+  if (!written->type.same_type(expression->type)) actual_types_[id] = written->type;
+  return std::move(written->sql);
+}
+
+types::DataType RelationWriter::actual_type(ColumnId id, const types::DataType& declared) {
+  const auto found = actual_types_.find(id);
+  return found == actual_types_.end() ? declared : found->second;
+}
+
+void RelationWriter::make_exact(Block& block, const Columns& output) {
+  if (actual_types_.empty()) return;
+  for (Block::Item& item : block.columns) {
+    if (actual_types_.erase(item.id) == 0) continue;
+    const auto column = std::find_if(output.begin(), output.end(), [&](const Column& candidate) { return candidate.id == item.id; });
+    if (column == output.end()) continue;
+    item.sql = "CAST(" + (item.sql.empty() ? column_name(item.id) : item.sql) + " AS " + duckdb_type(column->type) + ")";
+  }
+}
+
 std::string RelationWriter::next_alias() { return "t" + std::to_string(next_alias_++); }
 
 Result<std::string> RelationWriter::write(const RelationPtr& relation) {
   if (depth_ == 0) count_cte_uses(relation, cte_uses_);
-  ASSIGN_OR_RETURN(const Block block, build(relation));
+  ASSIGN_OR_RETURN(Block block, build(relation));
+  make_exact(block, relation->output);
   return block.text();
 }
 
@@ -259,7 +286,7 @@ Result<RelationWriter::Block> RelationWriter::build_node(const Project& node, co
       columns.push_back({id, ""});
       continue;
     }
-    ASSIGN_OR_RETURN(std::string sql, write_with(node.expressions[i], &names));
+    ASSIGN_OR_RETURN(std::string sql, write_column(node.expressions[i], &names, id));
     columns.push_back({id, std::move(sql)});
   }
   block.columns = std::move(columns);
@@ -415,8 +442,10 @@ Result<RelationWriter::Block> RelationWriter::build_node(const DistinctOn& node,
 }
 
 Result<RelationWriter::Block> RelationWriter::build_node(const SetOperation& node, const Relation& relation) {
-  ASSIGN_OR_RETURN(const Block left, build(node.left));
-  ASSIGN_OR_RETURN(const Block right, build(node.right));
+  ASSIGN_OR_RETURN(Block left, build(node.left));
+  ASSIGN_OR_RETURN(Block right, build(node.right));
+  make_exact(left, node.left->output);
+  make_exact(right, node.right->output);
   Block block;
   block.columns = Block::plain_columns(relation.output);
   block.from = "((" + left.text() + ")" + set_words(node.type, node.is_all) + "(" + right.text() + ")) AS " + next_alias();
@@ -452,12 +481,14 @@ Result<RelationWriter::Block> RelationWriter::build_node(const WithCte& node, co
   for (const CteDefinition& definition : node.definitions) {
     const auto uses = cte_uses_.find(definition.id);
     if (uses == cte_uses_.end()) continue;
-    ASSIGN_OR_RETURN(const Block body, build(definition.relation));
+    ASSIGN_OR_RETURN(Block body, build(definition.relation));
+    make_exact(body, definition.relation->output);
     definitions.push_back("cte" + std::to_string(definition.id) + " AS " +
                           (uses->second > 1 ? "MATERIALIZED (" : "NOT MATERIALIZED (") + body.text() + ")");
   }
   ASSIGN_OR_RETURN(Block body, build(node.body));
   if (definitions.empty()) return body;
+  make_exact(body, node.body->output);
   Block block;
   block.with = "WITH " + join_text(definitions, ", ") + " ";
   block.columns = Block::plain_columns(relation.output);

@@ -29,6 +29,7 @@ class RelationWriter : public RelationSide {
 
   Result<std::string> name_of(plan::resolved::ColumnId id) override;
   Result<std::string> write_subquery(const plan::resolved::RelationPtr& relation) override { return write(relation); }
+  types::DataType actual_type(plan::resolved::ColumnId id, const types::DataType& declared) override;
 
  private:
   struct Block;
@@ -57,13 +58,19 @@ class RelationWriter : public RelationSide {
   Result<Block> build_source(const plan::resolved::RelationPtr& relation);
   Block wrap(const Block& block);
   std::string next_alias();
+  // Casts what an inner projection left in a narrow decimal type to its carrier.
+  void make_exact(Block& block, const plan::resolved::Columns& output);
   // The expression with `names` in place of some columns' own names.
   Result<std::string> write_with(const plan::resolved::ExpressionPtr& expression, const Names* names);
+  // The same for column `id` of an inner projection: a decimal may stay narrow.
+  Result<std::string> write_column(const plan::resolved::ExpressionPtr& expression, const Names* names, plan::resolved::ColumnId id);
 
   ExpressionWriter expressions_;
   LeafWriter leaves_;
   std::vector<const Names*> names_;  // innermost last
   std::map<int64_t, int> cte_uses_;
+  const bool narrow_decimals_;
+  std::map<plan::resolved::ColumnId, types::DataType> actual_types_;  // of columns held narrower than declared
   int next_alias_ = 0;
   int depth_ = 0;
 };
