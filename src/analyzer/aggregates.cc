@@ -16,7 +16,9 @@ using types::TypeId;
 
 namespace {
 
-bool is_literal(const ExpressionPtr& expression) { return resolved::as<resolved::Literal>(expression) != nullptr; }
+bool is_literal(const ExpressionPtr& expression) {
+  return resolved::as<resolved::Literal>(expression) != nullptr;
+}
 
 // Replaces parts of one expression by columns of the Aggregate node; remembers the first error.
 class Extraction {
@@ -33,10 +35,12 @@ class Extraction {
 
  private:
   ExpressionPtr replace(const ExpressionPtr& part) {
-    if (const auto* call = resolved::as<resolved::Call>(part); call != nullptr && call->function == "grouping") {
+    if (const auto* call = resolved::as<resolved::Call>(part);
+        call != nullptr && call->function == "grouping") {
       return grouping_bit(part, *call);
     }
-    if (const auto* call = resolved::as<resolved::Call>(part); call != nullptr && call->function == "grouping_id") {
+    if (const auto* call = resolved::as<resolved::Call>(part);
+        call != nullptr && call->function == "grouping_id") {
       if (parts_.grouping_id.id != 0) return reference_to(parts_.grouping_id, part->origin);
       return fail(at(error("UNSUPPORTED_GROUPING_EXPRESSION"), part->origin), part);
     }
@@ -60,7 +64,8 @@ class Extraction {
     const ExpressionPtr function =
         map_children(window.function, [&](const ExpressionPtr& child) { return run(child); });
     const ExpressionPtr original = window.function;
-    return map_children(part, [&](const ExpressionPtr& child) { return child == original ? function : run(child); });
+    return map_children(
+        part, [&](const ExpressionPtr& child) { return child == original ? function : run(child); });
   }
 
   ExpressionPtr call_column(const ExpressionPtr& call) {
@@ -68,8 +73,12 @@ class Extraction {
       if (same_expression(call, parts_.calls[i])) return reference_to(parts_.call_columns[i], call->origin);
     }
     parts_.calls.push_back(call);
-    parts_.call_columns.push_back({analysis_.next_id(), resolved::as<resolved::AggregateCall>(call)->function, call->type,
-                                   call->nullable, {}, ""});
+    parts_.call_columns.push_back({analysis_.next_id(),
+                                   resolved::as<resolved::AggregateCall>(call)->function,
+                                   call->type,
+                                   call->nullable,
+                                   {},
+                                   ""});
     return reference_to(parts_.call_columns.back(), call->origin);
   }
 
@@ -93,7 +102,8 @@ class Extraction {
 
   // grouping(a): the bit of `a` in the grouping id.
   ExpressionPtr grouping_bit(const ExpressionPtr& part, const resolved::Call& call) {
-    if (parts_.grouping_id.id == 0) return fail(at(error("UNSUPPORTED_GROUPING_EXPRESSION"), part->origin), part);
+    if (parts_.grouping_id.id == 0)
+      return fail(at(error("UNSUPPORTED_GROUPING_EXPRESSION"), part->origin), part);
     const size_t count = parts_.grouping.size();
     for (size_t i = 0; i < count; ++i) {
       if (!same_expression(call.arguments[0], parts_.grouping[i])) continue;
@@ -118,8 +128,9 @@ class Extraction {
     }
     if (output_ != nullptr) return unresolved_column({name}, {output_}, origin);
     if (parts_.grouping.empty() && parts_.grouping_sets.empty()) return error("MISSING_GROUP_BY");
-    return error("MISSING_AGGREGATION", {{"expression", quoted_expression(name)},
-                                         {"expressionAnyValue", quoted_expression("any_value(" + name + ")")}});
+    return error("MISSING_AGGREGATION",
+                 {{"expression", quoted_expression(name)},
+                  {"expressionAnyValue", quoted_expression("any_value(" + name + ")")}});
   }
 
   ExpressionPtr fail(Status status, const ExpressionPtr& part) {
@@ -142,8 +153,8 @@ Substitution item_expressions(const AggregateParts& parts) {
 
 }  // namespace
 
-Result<ExpressionPtr> over_aggregate(Analysis& analysis, AggregateParts& parts, const ExpressionPtr& expression,
-                                     const Columns* output) {
+Result<ExpressionPtr> over_aggregate(Analysis& analysis, AggregateParts& parts,
+                                     const ExpressionPtr& expression, const Columns* output) {
   Extraction extraction(analysis, parts, output);
   ExpressionPtr result = extraction.run(expression);
   RETURN_IF_ERROR(extraction.status());
@@ -156,7 +167,8 @@ RelationPtr build_aggregate_plan(Analysis& analysis, const AggregateParts& parts
   if (parts.grouping_id.id != 0) output.push_back(parts.grouping_id);
   const int32_t partitions = parts.grouping.empty() ? 1 : analysis.settings.shuffle_partitions;
   RelationPtr plan = resolved::make_relation(
-      resolved::Aggregate{parts.input.plan, parts.grouping, parts.calls, parts.grouping_sets}, std::move(output), partitions);
+      resolved::Aggregate{parts.input.plan, parts.grouping, parts.calls, parts.grouping_sets},
+      std::move(output), partitions);
   if (parts.having != nullptr) {
     Columns kept = plan->output;
     plan = resolved::make_relation(resolved::Filter{plan, parts.having}, std::move(kept), partitions);
@@ -181,8 +193,9 @@ Status extend_aggregate_for_sort(Analysis& analysis, Input& input, std::vector<r
   const ColumnIds visible = output_ids(input.plan);
   for (resolved::SortKey& key : keys) {
     const ColumnIds read = references(key.expression);
-    const bool direct = !contains<resolved::AggregateCall>(key.expression) &&
-                        std::all_of(read.begin(), read.end(), [&](resolved::ColumnId id) { return visible.contains(id); });
+    const bool direct =
+        !contains<resolved::AggregateCall>(key.expression) &&
+        std::all_of(read.begin(), read.end(), [&](resolved::ColumnId id) { return visible.contains(id); });
     if (direct) continue;
     ASSIGN_OR_RETURN(const ExpressionPtr expression,
                      over_aggregate(analysis, *parts, substitute(key.expression, items), &input.columns));
@@ -194,7 +207,8 @@ Status extend_aggregate_for_sort(Analysis& analysis, Input& input, std::vector<r
   return Status();
 }
 
-// ---- the nodes -------------------------------------------------------------------------------------------------
+// ---- the nodes
+// -------------------------------------------------------------------------------------------------
 
 namespace {
 
@@ -206,7 +220,8 @@ bool is_group_by_all(const unresolved::Expressions& grouping) {
 
 int64_t ordinal_of(const unresolved::ExpressionPtr& expression) {
   const auto* literal = unresolved::as<unresolved::Literal>(expression);
-  if (literal == nullptr || !literal->value.type.is(TypeId::kInteger) || literal->value.value.is_null()) return -1;
+  if (literal == nullptr || !literal->value.type.is(TypeId::kInteger) || literal->value.value.is_null())
+    return -1;
   return std::get<int64_t>(literal->value.value.data);
 }
 
@@ -232,11 +247,12 @@ std::vector<std::vector<int32_t>> grouping_sets_of(plan::GroupType type, int32_t
 }
 
 // The outputs for the grouping expressions: a bare column keeps its id unless sets may null it out.
-void add_grouping(Analysis& analysis, AggregateParts& parts, const resolved::Expressions& grouping, bool has_sets) {
+void add_grouping(Analysis& analysis, AggregateParts& parts, const resolved::Expressions& grouping,
+                  bool has_sets) {
   for (const ExpressionPtr& expression : grouping) {
-    const bool known = !has_sets && std::any_of(parts.grouping.begin(), parts.grouping.end(), [&](const auto& other) {
-      return same_expression(other, expression);
-    });
+    const bool known =
+        !has_sets && std::any_of(parts.grouping.begin(), parts.grouping.end(),
+                                 [&](const auto& other) { return same_expression(other, expression); });
     if (known) continue;
     Column column{analysis.next_id(), "group", expression->type, expression->nullable || has_sets, {}, ""};
     if (const auto* reference = resolved::as<resolved::ColumnReference>(expression)) {
@@ -252,7 +268,8 @@ void add_grouping(Analysis& analysis, AggregateParts& parts, const resolved::Exp
 }
 
 // GROUPING SETS: each grouping expression once, and the sets as indexes of these.
-void add_explicit_sets(const unresolved::Aggregate& node, AggregateParts& parts, resolved::Expressions& grouping) {
+void add_explicit_sets(const unresolved::Aggregate& node, AggregateParts& parts,
+                       resolved::Expressions& grouping) {
   resolved::Expressions unique;
   std::vector<int32_t> position;
   for (const ExpressionPtr& expression : grouping) {
@@ -272,9 +289,9 @@ void add_explicit_sets(const unresolved::Aggregate& node, AggregateParts& parts,
 
 }  // namespace
 
-Result<resolved::Expressions> RelationResolver::resolve_grouping_list(const unresolved::Expressions& grouping,
-                                                                      bool by_alias, const Input& input,
-                                                                      const std::vector<NamedExpression>& items) {
+Result<resolved::Expressions> RelationResolver::resolve_grouping_list(
+    const unresolved::Expressions& grouping, bool by_alias, const Input& input,
+    const std::vector<NamedExpression>& items) {
   Scope scope = scope_of(input);
   // GROUP BY may name an alias of the select list.
   std::vector<LateralAlias> aliases;
@@ -298,7 +315,8 @@ Result<resolved::Expressions> RelationResolver::resolve_grouping_list(const unre
     if (ordinal < 0 || !by_alias) {
       ASSIGN_OR_RETURN(auto value, resolver.resolve(expression));
       if (contains<resolved::AggregateCall>(value)) {
-        return at(error("GROUP_BY_AGGREGATE", {{"sqlExpr", resolver.qualified(expression)}}), expression->origin);
+        return at(error("GROUP_BY_AGGREGATE", {{"sqlExpr", resolver.qualified(expression)}}),
+                  expression->origin);
       }
       result.push_back(std::move(value));
       continue;
@@ -310,7 +328,9 @@ Result<resolved::Expressions> RelationResolver::resolve_grouping_list(const unre
     }
     const NamedExpression& item = items[static_cast<size_t>(ordinal - 1)];
     if (contains<resolved::AggregateCall>(item.expression)) {
-      return at(error("GROUP_BY_POS_AGGREGATE", {{"index", std::to_string(ordinal)}, {"aggExpr", item.column.name + " AS " + quoted_name(item.column.name)}}),
+      return at(error("GROUP_BY_POS_AGGREGATE",
+                      {{"index", std::to_string(ordinal)},
+                       {"aggExpr", item.column.name + " AS " + quoted_name(item.column.name)}}),
                 expression->origin);
     }
     result.push_back(item.expression);
@@ -318,12 +338,15 @@ Result<resolved::Expressions> RelationResolver::resolve_grouping_list(const unre
   return result;
 }
 
-Result<Input> RelationResolver::aggregate(const unresolved::Aggregate& node, Input input, const plan::Origin& origin) {
+Result<Input> RelationResolver::aggregate(const unresolved::Aggregate& node, Input input,
+                                          const plan::Origin& origin) {
   if (node.group_type == plan::GroupType::kPivot) return pivot(node, std::move(input), origin);
-  ASSIGN_OR_RETURN(std::vector<NamedExpression> items, select_list(node.aggregates, input, {true, true, "", origin}));
+  ASSIGN_OR_RETURN(std::vector<NamedExpression> items,
+                   select_list(node.aggregates, input, {true, true, "", origin}));
   unresolved::Expressions grouping_texts = node.grouping;
   if (node.group_type == plan::GroupType::kGroupingSets) {
-    for (const auto& set : node.grouping_sets) grouping_texts.insert(grouping_texts.end(), set.begin(), set.end());
+    for (const auto& set : node.grouping_sets)
+      grouping_texts.insert(grouping_texts.end(), set.begin(), set.end());
   }
   ASSIGN_OR_RETURN(resolved::Expressions grouping,
                    resolve_grouping_list(grouping_texts, node.output_is_select_list, input, items));
@@ -333,7 +356,8 @@ Result<Input> RelationResolver::aggregate(const unresolved::Aggregate& node, Inp
     std::vector<NamedExpression> all;
     for (const auto& expression : node.grouping) {
       ASSIGN_OR_RETURN(auto named, resolver.resolve_item(expression));
-      if (const size_t index = all.size(); named.size() == 1 && index < grouping.size()) named[0].expression = grouping[index];
+      if (const size_t index = all.size(); named.size() == 1 && index < grouping.size())
+        named[0].expression = grouping[index];
       std::move(named.begin(), named.end(), std::back_inserter(all));
     }
     std::move(items.begin(), items.end(), std::back_inserter(all));
@@ -341,7 +365,8 @@ Result<Input> RelationResolver::aggregate(const unresolved::Aggregate& node, Inp
   }
   auto parts = std::make_shared<AggregateParts>();
   parts->input = std::move(input);
-  const bool has_sets = node.group_type == plan::GroupType::kRollup || node.group_type == plan::GroupType::kCube ||
+  const bool has_sets = node.group_type == plan::GroupType::kRollup ||
+                        node.group_type == plan::GroupType::kCube ||
                         node.group_type == plan::GroupType::kGroupingSets;
   if (node.group_type == plan::GroupType::kGroupingSets) {
     add_explicit_sets(node, *parts, grouping);
@@ -353,13 +378,15 @@ Result<Input> RelationResolver::aggregate(const unresolved::Aggregate& node, Inp
     parts->grouping_sets = grouping_sets_of(node.group_type, static_cast<int32_t>(grouping.size()));
   }
   add_grouping(analysis_, *parts, grouping, has_sets);
-  if (has_sets) parts->grouping_id = {analysis_.next_id(), "spark_grouping_id", DataType(TypeId::kLong), false, {}, ""};
+  if (has_sets)
+    parts->grouping_id = {analysis_.next_id(), "spark_grouping_id", DataType(TypeId::kLong), false, {}, ""};
   for (NamedExpression& item : items) {
     const auto* before = resolved::as<resolved::ColumnReference>(item.expression);
     const bool bare = before != nullptr && before->id == item.column.id;
     auto computed = over_aggregate(analysis_, *parts, item.expression);
     if (!computed.ok()) {
-      return computed.status().condition() == "MISSING_GROUP_BY" ? at(computed.status(), origin) : computed.status();
+      return computed.status().condition() == "MISSING_GROUP_BY" ? at(computed.status(), origin)
+                                                                 : computed.status();
     }
     item.expression = *std::move(computed);
     // With grouping sets a bare grouping column is another column than the input's.
@@ -375,10 +402,12 @@ Result<Input> RelationResolver::having(const unresolved::ExpressionPtr& conditio
   Scope scope = scope_of(input);
   scope.look_below = true;
   ExpressionResolver resolver(analysis_, scope, {true, false, "HAVING", origin});
-  ASSIGN_OR_RETURN(ExpressionPtr value, resolver.resolve_condition(condition, "DATATYPE_MISMATCH.FILTER_NOT_BOOLEAN", origin));
+  ASSIGN_OR_RETURN(ExpressionPtr value,
+                   resolver.resolve_condition(condition, "DATATYPE_MISMATCH.FILTER_NOT_BOOLEAN", origin));
   if (input.aggregate == nullptr) return analyzer::filter(std::move(input), std::move(value));
   auto parts = std::make_shared<AggregateParts>(*input.aggregate);
-  ASSIGN_OR_RETURN(value, over_aggregate(analysis_, *parts, substitute(value, item_expressions(*parts)), &input.columns));
+  ASSIGN_OR_RETURN(
+      value, over_aggregate(analysis_, *parts, substitute(value, item_expressions(*parts)), &input.columns));
   parts->having = both(parts->having, std::move(value));
   Input result = aggregate_input(analysis_, std::move(parts));
   result.columns = input.columns;
@@ -386,8 +415,10 @@ Result<Input> RelationResolver::having(const unresolved::ExpressionPtr& conditio
   return result;
 }
 
-// Two aggregations: by group and pivot column first, then one row per group that picks the value of each pivot value.
-Result<Input> RelationResolver::pivot(const unresolved::Aggregate& node, Input input, const plan::Origin& origin) {
+// Two aggregations: by group and pivot column first, then one row per group that picks the value of each
+// pivot value.
+Result<Input> RelationResolver::pivot(const unresolved::Aggregate& node, Input input,
+                                      const plan::Origin& origin) {
   if (node.pivot_values.empty()) return at(unsupported("pivot without a list of values"), origin);
   const Scope scope = scope_of(input);
   ExpressionResolver resolver(analysis_, scope, {true, false, ""});
@@ -402,7 +433,8 @@ Result<Input> RelationResolver::pivot(const unresolved::Aggregate& node, Input i
     const auto* alias = unresolved::as<unresolved::Alias>(value);
     ASSIGN_OR_RETURN(ExpressionPtr literal, resolver.resolve(value));
     const std::string name = alias != nullptr ? alias->names[0] : resolver.pretty(value);
-    values.emplace_back(cast_implicitly(std::move(literal), pivot_column->type), name == "NULL" ? "null" : name);
+    values.emplace_back(cast_implicitly(std::move(literal), pivot_column->type),
+                        name == "NULL" ? "null" : name);
   }
   ASSIGN_OR_RETURN(Input grouped, aggregate(first, Input(input), origin));
   const size_t keys = node.grouping.size();

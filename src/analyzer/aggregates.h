@@ -1,5 +1,5 @@
-// Aggregations while they are built: a select list is taken apart into grouping expressions, aggregate calls and what is
-// computed from them, so that HAVING and ORDER BY can still add to it.
+// Aggregations while they are built: a select list is taken apart into grouping expressions, aggregate calls
+// and what is computed from them, so that HAVING and ORDER BY can still add to it.
 #pragma once
 
 #include <vector>
@@ -16,18 +16,20 @@ struct AggregateParts {
   resolved::Column grouping_id;                     // id 0: there is none
   resolved::Expressions calls;                      // AggregateCalls, each once
   resolved::Columns call_columns;
-  resolved::ExpressionPtr having;                   // over the Aggregate's output
-  std::vector<NamedExpression> items;               // the select list, over the Aggregate's output
+  resolved::ExpressionPtr having;      // over the Aggregate's output
+  std::vector<NamedExpression> items;  // the select list, over the Aggregate's output
 };
 
 // `expression` over the Aggregate's output: grouping expressions and aggregate calls become its columns.
-// When a column of the input remains: MISSING_AGGREGATION, or UNRESOLVED_COLUMN among `output` if that is given (ORDER BY, HAVING).
+// When a column of the input remains: MISSING_AGGREGATION, or UNRESOLVED_COLUMN among `output` if that is
+// given (ORDER BY, HAVING).
 Result<resolved::ExpressionPtr> over_aggregate(Analysis& analysis, AggregateParts& parts,
                                                const resolved::ExpressionPtr& expression,
                                                const resolved::Columns* output = nullptr);
 // Aggregate, then Filter (having), then Project (items).
 resolved::RelationPtr build_aggregate_plan(Analysis& analysis, const AggregateParts& parts);
-// Sort keys over an aggregation that name columns of its input or aggregates: `input` grows by what they need, the keys then read it.
+// Sort keys over an aggregation that name columns of its input or aggregates: `input` grows by what they
+// need, the keys then read it.
 Status extend_aggregate_for_sort(Analysis& analysis, Input& input, std::vector<resolved::SortKey>& keys);
 // The parts as an input of the next node.
 Input aggregate_input(Analysis& analysis, std::shared_ptr<AggregateParts> parts);

@@ -1,4 +1,5 @@
-// The state of one analysis: its inputs, the ids it gives out, the names that WITH defines. Used by one thread.
+// The state of one analysis: its inputs, the ids it gives out, the names that WITH defines. Used by one
+// thread.
 #pragma once
 
 #include <map>
@@ -21,7 +22,8 @@ struct CommonTable {
 
 class Analysis {
  public:
-  Analysis(const Settings& settings, const catalog::CatalogView& catalog) : settings(settings), catalog(catalog) {}
+  Analysis(const Settings& settings, const catalog::CatalogView& catalog)
+      : settings(settings), catalog(catalog) {}
 
   const Settings& settings;
   const catalog::CatalogView& catalog;

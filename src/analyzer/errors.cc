@@ -50,7 +50,8 @@ bool strip_shared_prefix(std::vector<Names>& candidates, size_t kept) {
   for (const Names& name : candidates) {
     if (prefix(name) != prefix(candidates.front())) return false;
   }
-  for (Names& name : candidates) name.erase(name.begin(), name.begin() + static_cast<long>(prefix(name).size()));
+  for (Names& name : candidates)
+    name.erase(name.begin(), name.begin() + static_cast<long>(prefix(name).size()));
   return true;
 }
 
@@ -65,7 +66,8 @@ std::string quoted_name(const std::string& name) { return quote(name); }
 
 std::string plain_name(const Names& parts) {
   std::string text;
-  for (const std::string& part : parts) text += (text.empty() ? "" : ".") + (is_plain(part) ? part : quote(part));
+  for (const std::string& part : parts)
+    text += (text.empty() ? "" : ".") + (is_plain(part) ? part : quote(part));
   return text;
 }
 
@@ -89,7 +91,8 @@ std::string proposal(const Names& wanted, std::vector<Names> candidates) {
     const size_t distance = edit_distance(quoted, target);
     ranked.emplace_back(distance, std::move(quoted));
   }
-  std::stable_sort(ranked.begin(), ranked.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+  std::stable_sort(ranked.begin(), ranked.end(),
+                   [](const auto& a, const auto& b) { return a.first < b.first; });
   constexpr size_t kMost = 5;
   std::string text;
   for (size_t i = 0; i < std::min(kMost, ranked.size()); ++i) text += (i == 0 ? "" : ", ") + ranked[i].second;
@@ -106,38 +109,48 @@ Status unresolved_column(const Names& name, const std::vector<const plan::resolv
       sorted.emplace_back(column.name, std::move(full));
     }
   }
-  std::stable_sort(sorted.begin(), sorted.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+  std::stable_sort(sorted.begin(), sorted.end(),
+                   [](const auto& a, const auto& b) { return a.first < b.first; });
   std::vector<Names> names;
   names.reserve(sorted.size());
   for (auto& [_, full] : sorted) names.push_back(std::move(full));
   const std::string text = proposal(name, std::move(names));
-  if (text.empty()) return at(error("UNRESOLVED_COLUMN.WITHOUT_SUGGESTION", {{"objectName", quoted_name(name)}}), origin);
-  return at(error("UNRESOLVED_COLUMN.WITH_SUGGESTION", {{"objectName", quoted_name(name)}, {"proposal", text}}),
-            origin);
+  if (text.empty())
+    return at(error("UNRESOLVED_COLUMN.WITHOUT_SUGGESTION", {{"objectName", quoted_name(name)}}), origin);
+  return at(
+      error("UNRESOLVED_COLUMN.WITH_SUGGESTION", {{"objectName", quoted_name(name)}, {"proposal", text}}),
+      origin);
 }
 
 Status unresolved_field(const std::string& field, const types::Schema& fields, const plan::Origin& origin) {
   std::string names;
-  for (const types::StructField& candidate : fields) names += (names.empty() ? "" : ", ") + quote(candidate.name);
+  for (const types::StructField& candidate : fields)
+    names += (names.empty() ? "" : ", ") + quote(candidate.name);
   return at(error("FIELD_NOT_FOUND", {{"fieldName", quote(field)}, {"fields", names}}), origin);
 }
 
-Status ambiguous_reference(const Names& name, const plan::resolved::Columns& candidates, const plan::Origin& origin) {
+Status ambiguous_reference(const Names& name, const plan::resolved::Columns& candidates,
+                           const plan::Origin& origin) {
   std::string names;
   for (const plan::resolved::Column& column : candidates) {
     Names full = column.qualifier;
     full.push_back(column.name);
     names += (names.empty() ? "" : ", ") + quoted_name(full);
   }
-  return at(error("AMBIGUOUS_REFERENCE", {{"name", quoted_name(name)}, {"referenceNames", "[" + names + "]"}}), origin);
+  return at(
+      error("AMBIGUOUS_REFERENCE", {{"name", quoted_name(name)}, {"referenceNames", "[" + names + "]"}}),
+      origin);
 }
 
 Status unresolved_routine(const Names& name, const plan::Origin& origin) {
-  return at(error("UNRESOLVED_ROUTINE", {{"routineName", quoted_name(name)}, {"searchPath", kSearchPath}}), origin);
+  return at(error("UNRESOLVED_ROUTINE", {{"routineName", quoted_name(name)}, {"searchPath", kSearchPath}}),
+            origin);
 }
 
 Status table_not_found(const Names& name, const plan::Origin& origin) {
-  return at(error("TABLE_OR_VIEW_NOT_FOUND", {{"relationName", quoted_name(name)}, {"searchPath", kSearchPath}}), origin);
+  return at(
+      error("TABLE_OR_VIEW_NOT_FOUND", {{"relationName", quoted_name(name)}, {"searchPath", kSearchPath}}),
+      origin);
 }
 
 }  // namespace deuteron::analyzer

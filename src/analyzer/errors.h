@@ -1,4 +1,5 @@
-// Spark's analysis errors, with Spark's parameters. Every function gives a failed Status; `origin` may be null.
+// Spark's analysis errors, with Spark's parameters. Every function gives a failed Status; `origin` may be
+// null.
 #pragma once
 
 #include <string>
@@ -21,7 +22,8 @@ std::string quoted_expression(const std::string& pretty);
 // Adds the place to an error that has none.
 Status at(Status status, const plan::Origin& origin);
 
-Status unresolved_column(const plan::Names& name, const std::vector<const plan::resolved::Columns*>& candidates,
+Status unresolved_column(const plan::Names& name,
+                         const std::vector<const plan::resolved::Columns*>& candidates,
                          const plan::Origin& origin);
 Status unresolved_field(const std::string& field, const types::Schema& fields, const plan::Origin& origin);
 Status ambiguous_reference(const plan::Names& name, const plan::resolved::Columns& candidates,

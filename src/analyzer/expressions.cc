@@ -24,7 +24,9 @@ ExpressionPtr make_literal(types::TypedValue value, plan::Origin origin) {
   return resolved::make_expression(resolved::Literal{std::move(value.value)}, std::move(value.type), nullable,
                                    std::move(origin));
 }
-ExpressionPtr make_long(int64_t value) { return make_literal({DataType(TypeId::kLong), types::Value(value)}); }
+ExpressionPtr make_long(int64_t value) {
+  return make_literal({DataType(TypeId::kLong), types::Value(value)});
+}
 ExpressionPtr make_integer(int32_t value) {
   return make_literal({DataType(TypeId::kInteger), types::Value(static_cast<int64_t>(value))});
 }
@@ -41,25 +43,27 @@ ExpressionPtr both(ExpressionPtr left, ExpressionPtr right) {
 }
 
 ExpressionPtr cast_implicitly(ExpressionPtr expression, const DataType& type, const plan::Origin& wanted_by) {
-  if (expression->type.same_type(type) || resolved::as<resolved::Lambda>(expression) != nullptr) return expression;
+  if (expression->type.same_type(type) || resolved::as<resolved::Lambda>(expression) != nullptr)
+    return expression;
   const auto* literal = resolved::as<resolved::Literal>(expression);
   if (literal != nullptr && literal->value.is_null()) return make_literal({type, {}}, expression->origin);
   const bool nullable =
       expression->nullable || functions::cast_may_give_null(expression->type, type, plan::CastMode::kDefault);
   plan::Origin origin = wanted_by == nullptr ? expression->origin : wanted_by;
-  return resolved::make_expression(resolved::Cast{std::move(expression), plan::CastMode::kDefault}, type, nullable,
-                                   std::move(origin));
+  return resolved::make_expression(resolved::Cast{std::move(expression), plan::CastMode::kDefault}, type,
+                                   nullable, std::move(origin));
 }
 
 const types::Value* literal_value(const ExpressionPtr& expression) {
   if (const auto* literal = resolved::as<resolved::Literal>(expression)) return &literal->value;
   const auto* cast = resolved::as<resolved::Cast>(expression);
-  const bool keeps_value = cast != nullptr && cast->child->type.is_integral() && expression->type.is_integral() &&
-                           cast->child->type.id() <= expression->type.id();
+  const bool keeps_value = cast != nullptr && cast->child->type.is_integral() &&
+                           expression->type.is_integral() && cast->child->type.id() <= expression->type.id();
   return keeps_value ? literal_value(cast->child) : nullptr;
 }
 
-// ---- nodes -----------------------------------------------------------------------------------------------------
+// ---- nodes
+// -----------------------------------------------------------------------------------------------------
 
 Result<ExpressionPtr> ExpressionResolver::resolve(const unresolved::ExpressionPtr& expression) {
   const Analysis::Nesting nesting(analysis_);
@@ -73,12 +77,15 @@ Result<unresolved::ExpressionPtr> ExpressionResolver::parse_text(const unresolve
 
 Result<ExpressionPtr> ExpressionResolver::resolve_node(const unresolved::ExpressionPtr& expression) {
   const plan::Origin& origin = expression->origin;
-  if (const auto* node = unresolved::as<unresolved::Literal>(expression)) return make_literal(node->value, origin);
-  if (const auto* node = unresolved::as<unresolved::Attribute>(expression)) return resolve_attribute(*node, origin);
+  if (const auto* node = unresolved::as<unresolved::Literal>(expression))
+    return make_literal(node->value, origin);
+  if (const auto* node = unresolved::as<unresolved::Attribute>(expression))
+    return resolve_attribute(*node, origin);
   if (const auto* node = unresolved::as<unresolved::LambdaVariable>(expression)) {
     return resolve_attribute({node->parts, -1, false}, origin);
   }
-  if (const auto* node = unresolved::as<unresolved::FunctionCall>(expression)) return resolve_call(expression, *node);
+  if (const auto* node = unresolved::as<unresolved::FunctionCall>(expression))
+    return resolve_call(expression, *node);
   if (const auto* node = unresolved::as<unresolved::Cast>(expression)) {
     return resolve_cast(expression, node->child, node->type, node->mode);
   }
@@ -87,22 +94,29 @@ Result<ExpressionPtr> ExpressionResolver::resolve_node(const unresolved::Express
     return resolve_cast(expression, node->child, type, node->mode);
   }
   if (const auto* node = unresolved::as<unresolved::Alias>(expression)) return resolve(node->child);
-  if (const auto* node = unresolved::as<unresolved::Window>(expression)) return resolve_window(expression, *node);
-  if (const auto* node = unresolved::as<unresolved::ExtractValue>(expression)) return resolve_extract(expression, *node);
-  if (const auto* node = unresolved::as<unresolved::Subquery>(expression)) return resolve_subquery(expression, *node);
-  if (const auto* node = unresolved::as<unresolved::PythonCall>(expression)) return resolve_python(*node, origin);
-  if (const auto* node = unresolved::as<unresolved::UpdateField>(expression)) return resolve_update_field(*node, origin);
+  if (const auto* node = unresolved::as<unresolved::Window>(expression))
+    return resolve_window(expression, *node);
+  if (const auto* node = unresolved::as<unresolved::ExtractValue>(expression))
+    return resolve_extract(expression, *node);
+  if (const auto* node = unresolved::as<unresolved::Subquery>(expression))
+    return resolve_subquery(expression, *node);
+  if (const auto* node = unresolved::as<unresolved::PythonCall>(expression))
+    return resolve_python(*node, origin);
+  if (const auto* node = unresolved::as<unresolved::UpdateField>(expression))
+    return resolve_update_field(*node, origin);
   if (const auto* node = unresolved::as<unresolved::SqlText>(expression)) {
     ASSIGN_OR_RETURN(const auto parsed, parse_text(*node));
     return resolve(parsed);
   }
   if (const auto* node = unresolved::as<unresolved::NamedArgument>(expression)) return resolve(node->value);
   if (const auto* node = unresolved::as<unresolved::Parameter>(expression)) {
-    return at(error("UNBOUND_SQL_PARAMETER", {{"name", node->name.empty() ? "_" + std::to_string(node->index) : node->name}}),
+    return at(error("UNBOUND_SQL_PARAMETER",
+                    {{"name", node->name.empty() ? "_" + std::to_string(node->index) : node->name}}),
               origin);
   }
   if (unresolved::as<unresolved::Star>(expression) != nullptr) {
-    return at(error("INVALID_USAGE_OF_STAR_OR_REGEX", {{"elem", "'*'"}, {"prettyName", "expression"}}), origin);
+    return at(error("INVALID_USAGE_OF_STAR_OR_REGEX", {{"elem", "'*'"}, {"prettyName", "expression"}}),
+              origin);
   }
   if (unresolved::as<unresolved::SortOrder>(expression) != nullptr) {
     return at(unsupported("a sort order inside an expression"), origin);
@@ -110,7 +124,8 @@ Result<ExpressionPtr> ExpressionResolver::resolve_node(const unresolved::Express
   return at(unsupported("this kind of expression"), origin);
 }
 
-// ---- names -----------------------------------------------------------------------------------------------------
+// ---- names
+// -----------------------------------------------------------------------------------------------------
 
 Result<ExpressionPtr> ExpressionResolver::resolve_attribute(const unresolved::Attribute& attribute,
                                                             const plan::Origin& origin) {
@@ -119,13 +134,15 @@ Result<ExpressionPtr> ExpressionResolver::resolve_attribute(const unresolved::At
   std::vector<const resolved::Columns*> candidates;
   for (const Input* input : scope_.inputs) candidates.push_back(&input->columns);
   if (attribute.plan_id >= 0) {
-    return at(error("CANNOT_RESOLVE_DATAFRAME_COLUMN", {{"name", quoted_expression(plain_name(attribute.parts))}}), origin);
+    return at(
+        error("CANNOT_RESOLVE_DATAFRAME_COLUMN", {{"name", quoted_expression(plain_name(attribute.parts))}}),
+        origin);
   }
   return unresolved_column(attribute.parts, candidates, origin);
 }
 
-Result<std::optional<ExpressionPtr>> ExpressionResolver::find_attribute(const unresolved::Attribute& attribute,
-                                                                        const plan::Origin& origin) {
+Result<std::optional<ExpressionPtr>> ExpressionResolver::find_attribute(
+    const unresolved::Attribute& attribute, const plan::Origin& origin) {
   const plan::Names& parts = attribute.parts;
   std::optional<Match> match;
   if (attribute.plan_id >= 0) {
@@ -172,7 +189,8 @@ Result<std::optional<ExpressionPtr>> ExpressionResolver::find_attribute(const un
   return find_outer(parts, origin);
 }
 
-Result<std::optional<Match>> ExpressionResolver::find_below(const plan::Names& parts, const plan::Origin& origin) {
+Result<std::optional<Match>> ExpressionResolver::find_below(const plan::Names& parts,
+                                                            const plan::Origin& origin) {
   for (const Input* input : scope_.inputs) {
     for (const Below* below = input->below.get(); below != nullptr; below = below->below.get()) {
       ASSIGN_OR_RETURN(auto match, find_column({&below->columns}, parts, scope_.case_sensitive, origin));
@@ -190,7 +208,8 @@ Result<std::optional<ExpressionPtr>> ExpressionResolver::find_lambda_variable(co
   for (auto parameters = lambda_parameters_.rbegin(); parameters != lambda_parameters_.rend(); ++parameters) {
     for (const resolved::Column& parameter : *parameters) {
       if (!same_name(parameter.name, parts[0], scope_.case_sensitive)) continue;
-      ASSIGN_OR_RETURN(auto found, fields_of(reference_to(parameter, origin), {parts.begin() + 1, parts.end()}, origin));
+      ASSIGN_OR_RETURN(auto found,
+                       fields_of(reference_to(parameter, origin), {parts.begin() + 1, parts.end()}, origin));
       return std::optional<ExpressionPtr>(std::move(found));
     }
   }
@@ -206,7 +225,8 @@ Result<std::optional<ExpressionPtr>> ExpressionResolver::find_alias(const plan::
       return at(error("AMBIGUOUS_LATERAL_COLUMN_ALIAS", {{"name", quoted_name(parts)}, {"n", "2"}}), nullptr);
     }
     if (contains<resolved::Window>(alias.expression) && inside_window_function_) {
-      return at(error("UNSUPPORTED_FEATURE.LATERAL_COLUMN_ALIAS_IN_WINDOW", {{"lca", quoted_name(parts)}}), origin);
+      return at(error("UNSUPPORTED_FEATURE.LATERAL_COLUMN_ALIAS_IN_WINDOW", {{"lca", quoted_name(parts)}}),
+                origin);
     }
     if (!is_deterministic(alias.expression)) {
       return at(unsupported("a lateral column alias of a non-deterministic expression"), origin);
@@ -265,7 +285,8 @@ Result<ExpressionPtr> ExpressionResolver::get_field(ExpressionPtr child, const s
   for (size_t i = 0; i < fields.size(); ++i) {
     if (!same_name(fields[i].name, name, scope_.case_sensitive)) continue;
     if (found >= 0) {
-      return at(error("AMBIGUOUS_REFERENCE_TO_FIELDS", {{"field", quoted_name(name)}, {"count", "2"}}), origin);
+      return at(error("AMBIGUOUS_REFERENCE_TO_FIELDS", {{"field", quoted_name(name)}, {"count", "2"}}),
+                origin);
     }
     found = static_cast<int32_t>(i);
   }
@@ -273,20 +294,23 @@ Result<ExpressionPtr> ExpressionResolver::get_field(ExpressionPtr child, const s
   const types::StructField& field = fields[static_cast<size_t>(found)];
   const bool nullable = child->nullable || field.nullable;
   if (!through_array) {
-    return resolved::make_expression(resolved::GetField{std::move(child), found}, field.type, nullable, origin);
+    return resolved::make_expression(resolved::GetField{std::move(child), found}, field.type, nullable,
+                                     origin);
   }
   const DataType result = DataType::array(field.type, child->type.contains_null() || field.nullable);
   const bool array_nullable = child->nullable;
   return resolved::make_expression(
-      resolved::Call{"get_array_struct_fields", {std::move(child), make_integer(found)}, analysis_.settings.ansi}, result,
-      array_nullable, origin);
+      resolved::Call{
+          "get_array_struct_fields", {std::move(child), make_integer(found)}, analysis_.settings.ansi},
+      result, array_nullable, origin);
 }
 
 Result<ExpressionPtr> ExpressionResolver::resolve_extract(const unresolved::ExpressionPtr& expression,
                                                           const unresolved::ExtractValue& extract) {
   ASSIGN_OR_RETURN(ExpressionPtr child, resolve(extract.child));
   const auto* literal = unresolved::as<unresolved::Literal>(extract.key);
-  const bool by_name = literal != nullptr && literal->value.type.is(TypeId::kString) && !literal->value.value.is_null();
+  const bool by_name =
+      literal != nullptr && literal->value.type.is(TypeId::kString) && !literal->value.value.is_null();
   const bool of_fields = child->type.is(TypeId::kStruct) ||
                          (child->type.is(TypeId::kArray) && child->type.element().is(TypeId::kStruct));
   if (by_name && of_fields) {
@@ -301,34 +325,39 @@ Result<ExpressionPtr> ExpressionResolver::resolve_extract(const unresolved::Expr
     if (!analysis_.settings.ansi) return call("get", {child, key}, pretty(expression), expression->origin);
     const DataType element = child->type.element();
     return resolved::make_expression(
-        resolved::Call{"get_array_item", {std::move(child), cast_implicitly(std::move(key), DataType(TypeId::kInteger))}, true},
+        resolved::Call{"get_array_item",
+                       {std::move(child), cast_implicitly(std::move(key), DataType(TypeId::kInteger))},
+                       true},
         element, true, expression->origin);
   }
   if (child->type.is(TypeId::kMap)) {
     return call("element_at", {child, key}, pretty(expression), expression->origin);
   }
-  return at(error("INVALID_EXTRACT_BASE_FIELD_TYPE", {{"base", quoted_expression(pretty(extract.child))},
-                                                      {"other", quoted_type(child->type)}}),
+  return at(error("INVALID_EXTRACT_BASE_FIELD_TYPE",
+                  {{"base", quoted_expression(pretty(extract.child))}, {"other", quoted_type(child->type)}}),
             expression->origin);
 }
 
-// ---- casts, conditions, sort keys ------------------------------------------------------------------------------
+// ---- casts, conditions, sort keys
+// ------------------------------------------------------------------------------
 
 Result<ExpressionPtr> ExpressionResolver::resolve_cast(const unresolved::ExpressionPtr& expression,
-                                                       const unresolved::ExpressionPtr& child, const DataType& type,
-                                                       plan::CastMode mode) {
+                                                       const unresolved::ExpressionPtr& child,
+                                                       const DataType& type, plan::CastMode mode) {
   ASSIGN_OR_RETURN(ExpressionPtr value, resolve(child));
   const bool ansi = analysis_.settings.ansi;
   if (!functions::can_cast(value->type, type, mode, ansi)) {
     const bool bare = unresolved::as<unresolved::Attribute>(child) != nullptr;
-    std::map<std::string, std::string> parameters = {{"sqlExpr", quoted_expression(pretty(bare ? child : expression))},
-                                                     {"srcType", quoted_type(value->type)},
-                                                     {"targetType", quoted_type(type)}};
+    std::map<std::string, std::string> parameters = {
+        {"sqlExpr", quoted_expression(pretty(bare ? child : expression))},
+        {"srcType", quoted_type(value->type)},
+        {"targetType", quoted_type(type)}};
     const bool strict = ansi && mode == plan::CastMode::kDefault;
     if (strict && functions::can_cast(value->type, type, plan::CastMode::kLegacy, false)) {
       parameters["config"] = "\"spark.sql.ansi.enabled\"";
       parameters["configVal"] = "'false'";
-      return at(error("DATATYPE_MISMATCH.CAST_WITH_CONF_SUGGESTION", std::move(parameters)), expression->origin);
+      return at(error("DATATYPE_MISMATCH.CAST_WITH_CONF_SUGGESTION", std::move(parameters)),
+                expression->origin);
     }
     return at(error("DATATYPE_MISMATCH.CAST_WITHOUT_SUGGESTION", std::move(parameters)), expression->origin);
   }
@@ -336,11 +365,13 @@ Result<ExpressionPtr> ExpressionResolver::resolve_cast(const unresolved::Express
   if (is_null) return make_literal({type, {}}, expression->origin);
   if (value->type == type) return value;
   const bool nullable = value->nullable || functions::cast_may_give_null(value->type, type, mode, ansi);
-  return resolved::make_expression(resolved::Cast{std::move(value), mode}, type, nullable, expression->origin);
+  return resolved::make_expression(resolved::Cast{std::move(value), mode}, type, nullable,
+                                   expression->origin);
 }
 
 Result<ExpressionPtr> ExpressionResolver::resolve_condition(const unresolved::ExpressionPtr& expression,
-                                                            const std::string& error_condition, const plan::Origin& origin) {
+                                                            const std::string& error_condition,
+                                                            const plan::Origin& origin) {
   ASSIGN_OR_RETURN(ExpressionPtr condition, resolve(expression));
   if (condition->type.is(TypeId::kBoolean)) return condition;
   if (condition->type.is(TypeId::kNull)) {
@@ -369,16 +400,17 @@ Result<resolved::SortKey> ExpressionResolver::resolve_sort_key(const unresolved:
   }
   ASSIGN_OR_RETURN(key.expression, resolve(child));
   if (!functions::is_orderable(key.expression->type)) {
-    return at(error("DATATYPE_MISMATCH.INVALID_ORDERING_TYPE",
-                    {{"sqlExpr", quoted_expression(pretty(order))},
-                     {"functionName", quoted_name("sortorder")},
-                     {"dataType", quoted_type(key.expression->type)}}),
-              order->origin);
+    return at(
+        error("DATATYPE_MISMATCH.INVALID_ORDERING_TYPE", {{"sqlExpr", quoted_expression(pretty(order))},
+                                                          {"functionName", quoted_name("sortorder")},
+                                                          {"dataType", quoted_type(key.expression->type)}}),
+        order->origin);
   }
   return key;
 }
 
-// ---- select items ----------------------------------------------------------------------------------------------
+// ---- select items
+// ----------------------------------------------------------------------------------------------
 
 Result<std::vector<NamedExpression>> ExpressionResolver::expand_star(const unresolved::Star& star,
                                                                      const plan::Origin& origin) {
@@ -408,7 +440,8 @@ Result<std::vector<NamedExpression>> ExpressionResolver::expand_star(const unres
     if (structure->type.is(TypeId::kStruct)) {
       for (const types::StructField& field : structure->type.fields()) {
         ASSIGN_OR_RETURN(ExpressionPtr value, get_field(structure, field.name, origin));
-        resolved::Column column{analysis_.next_id(), field.name, value->type, value->nullable, {}, field.metadata_json};
+        resolved::Column column{analysis_.next_id(), field.name, value->type,
+                                value->nullable,     {},         field.metadata_json};
         items.push_back({std::move(value), std::move(column)});
       }
       return items;
@@ -420,8 +453,9 @@ Result<std::vector<NamedExpression>> ExpressionResolver::expand_star(const unres
       columns += (columns.empty() ? "" : ", ") + quoted_name(column.name);
     }
   }
-  return at(error("CANNOT_RESOLVE_STAR_EXPAND", {{"targetString", quoted_name(star.target)}, {"columns", columns}}),
-            origin);
+  return at(
+      error("CANNOT_RESOLVE_STAR_EXPAND", {{"targetString", quoted_name(star.target)}, {"columns", columns}}),
+      origin);
 }
 
 Result<std::vector<NamedExpression>> ExpressionResolver::resolve_item(const unresolved::ExpressionPtr& item) {
@@ -437,22 +471,24 @@ Result<std::vector<NamedExpression>> ExpressionResolver::resolve_item(const unre
     const std::regex matcher(pattern, std::regex::ECMAScript | std::regex::icase);
     for (const Input* input : scope_.inputs) {
       for (const resolved::Column& column : input->columns) {
-        if (std::regex_match(column.name, matcher)) items.push_back({reference_to(column, item->origin), column});
+        if (std::regex_match(column.name, matcher))
+          items.push_back({reference_to(column, item->origin), column});
       }
     }
     return items;
   }
   const auto* alias = unresolved::as<unresolved::Alias>(item);
   if (alias != nullptr && alias->names.size() > 1) {
-    return at(error("MULTI_ALIAS_WITHOUT_GENERATOR", {{"expr", quoted_expression(pretty(alias->child))},
-                                                      {"names", plain_name(alias->names)}}),
+    return at(error("MULTI_ALIAS_WITHOUT_GENERATOR",
+                    {{"expr", quoted_expression(pretty(alias->child))}, {"names", plain_name(alias->names)}}),
               item->origin);
   }
   auto resolved_item = resolve(item);
   if (!resolved_item.ok()) {
     const bool nested = resolved_item.status().condition() == "UNSUPPORTED_GENERATOR.NESTED_IN_EXPRESSIONS";
-    return nested ? error(resolved_item.status().condition(), {{"expression", quoted_expression(pretty(item))}})
-                  : resolved_item.status();
+    return nested
+               ? error(resolved_item.status().condition(), {{"expression", quoted_expression(pretty(item))}})
+               : resolved_item.status();
   }
   const ExpressionPtr value = *std::move(resolved_item);
   NamedExpression named{value, {0, "", value->type, value->nullable, {}, ""}};

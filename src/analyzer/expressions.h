@@ -1,5 +1,6 @@
-// Resolves expressions: names to columns, calls to functions with their implicit casts, and the names that Spark gives to
-// columns without an alias. One resolver serves one place in a plan (a select list, a condition …) and one thread.
+// Resolves expressions: names to columns, calls to functions with their implicit casts, and the names that
+// Spark gives to columns without an alias. One resolver serves one place in a plan (a select list, a
+// condition …) and one thread.
 #pragma once
 
 #include <string>
@@ -31,9 +32,11 @@ class ExpressionResolver {
       : analysis_(analysis), scope_(scope), allowed_(std::move(allowed)) {}
 
   Result<resolved::ExpressionPtr> resolve(const unresolved::ExpressionPtr& expression);
-  // As resolve, then cast to boolean where Spark would; DATATYPE_MISMATCH.FILTER_NOT_BOOLEAN names `operator_name`.
+  // As resolve, then cast to boolean where Spark would; DATATYPE_MISMATCH.FILTER_NOT_BOOLEAN names
+  // `operator_name`.
   Result<resolved::ExpressionPtr> resolve_condition(const unresolved::ExpressionPtr& expression,
-                                                    const std::string& error_condition, const plan::Origin& origin);
+                                                    const std::string& error_condition,
+                                                    const plan::Origin& origin);
   // One item of a select list: a star gives many columns.
   Result<std::vector<NamedExpression>> resolve_item(const unresolved::ExpressionPtr& item);
   Result<resolved::SortKey> resolve_sort_key(const unresolved::ExpressionPtr& order);
@@ -61,45 +64,55 @@ class ExpressionResolver {
   Result<std::optional<Match>> find_below(const plan::Names& parts, const plan::Origin& origin);
   Result<std::optional<resolved::ExpressionPtr>> find_lambda_variable(const plan::Names& parts,
                                                                       const plan::Origin& origin);
-  Result<std::optional<resolved::ExpressionPtr>> find_alias(const plan::Names& parts, const plan::Origin& origin);
-  Result<std::optional<resolved::ExpressionPtr>> find_outer(const plan::Names& parts, const plan::Origin& origin);
+  Result<std::optional<resolved::ExpressionPtr>> find_alias(const plan::Names& parts,
+                                                            const plan::Origin& origin);
+  Result<std::optional<resolved::ExpressionPtr>> find_outer(const plan::Names& parts,
+                                                            const plan::Origin& origin);
   ExpressionResult from_match(const Match& match, const plan::Origin& origin);
   // base: the text of `child`, for errors.
-  ExpressionResult get_field(resolved::ExpressionPtr child, const std::string& name, const plan::Origin& origin,
-                             const std::string& base = "");
-  ExpressionResult fields_of(resolved::ExpressionPtr child, const plan::Names& fields, const plan::Origin& origin);
-  ExpressionResult resolve_extract(const unresolved::ExpressionPtr& expression, const unresolved::ExtractValue& extract);
-  ExpressionResult resolve_cast(const unresolved::ExpressionPtr& expression, const unresolved::ExpressionPtr& child,
-                                const types::DataType& type, plan::CastMode mode);
-  ExpressionResult resolve_window(const unresolved::ExpressionPtr& expression, const unresolved::Window& window);
-  ExpressionResult resolve_subquery(const unresolved::ExpressionPtr& expression, const unresolved::Subquery& subquery);
+  ExpressionResult get_field(resolved::ExpressionPtr child, const std::string& name,
+                             const plan::Origin& origin, const std::string& base = "");
+  ExpressionResult fields_of(resolved::ExpressionPtr child, const plan::Names& fields,
+                             const plan::Origin& origin);
+  ExpressionResult resolve_extract(const unresolved::ExpressionPtr& expression,
+                                   const unresolved::ExtractValue& extract);
+  ExpressionResult resolve_cast(const unresolved::ExpressionPtr& expression,
+                                const unresolved::ExpressionPtr& child, const types::DataType& type,
+                                plan::CastMode mode);
+  ExpressionResult resolve_window(const unresolved::ExpressionPtr& expression,
+                                  const unresolved::Window& window);
+  ExpressionResult resolve_subquery(const unresolved::ExpressionPtr& expression,
+                                    const unresolved::Subquery& subquery);
   ExpressionResult resolve_python(const unresolved::PythonCall& python, const plan::Origin& origin);
   ExpressionResult resolve_update_field(const unresolved::UpdateField& update, const plan::Origin& origin);
   Result<unresolved::ExpressionPtr> parse_text(const unresolved::SqlText& text);
 
   // Function calls: function_calls.cc.
-  ExpressionResult resolve_call(const unresolved::ExpressionPtr& expression, const unresolved::FunctionCall& call);
+  ExpressionResult resolve_call(const unresolved::ExpressionPtr& expression,
+                                const unresolved::FunctionCall& call);
   ExpressionResult resolve_constant_function(const unresolved::ExpressionPtr& expression,
                                              const unresolved::FunctionCall& call, const std::string& name);
   ExpressionResult resolve_struct(const unresolved::FunctionCall& call, const plan::Origin& origin);
-  ExpressionResult resolve_grouping(const unresolved::ExpressionPtr& expression, const unresolved::FunctionCall& call,
-                                    const std::string& name);
-  Result<unresolved::Expressions> expand_arguments(const unresolved::FunctionCall& call, const std::string& name);
+  ExpressionResult resolve_grouping(const unresolved::ExpressionPtr& expression,
+                                    const unresolved::FunctionCall& call, const std::string& name);
+  Result<unresolved::Expressions> expand_arguments(const unresolved::FunctionCall& call,
+                                                   const std::string& name);
   Status resolve_arguments(const functions::Function& function, const unresolved::Expressions& arguments,
                            resolved::Expressions& result);
   Status resolve_lambdas(const functions::Function& function, const unresolved::Expressions& arguments,
                          resolved::Expressions& result);
-  ExpressionResult build_call(const unresolved::ExpressionPtr& expression, const functions::Function& function,
-                              resolved::Expressions arguments, const unresolved::FunctionCall& call);
-  ExpressionResult build_aggregate(const unresolved::ExpressionPtr& expression, const functions::Call& signature,
-                                   resolved::Expressions arguments, const unresolved::FunctionCall& call);
+  ExpressionResult build_call(const unresolved::ExpressionPtr& expression,
+                              const functions::Function& function, resolved::Expressions arguments,
+                              const unresolved::FunctionCall& call);
+  ExpressionResult build_aggregate(const unresolved::ExpressionPtr& expression,
+                                   const functions::Call& signature, resolved::Expressions arguments,
+                                   const unresolved::FunctionCall& call);
   Status check_aggregate_place(const unresolved::ExpressionPtr& expression);
 
   // Windows: windows.cc.
-  Result<std::shared_ptr<const resolved::WindowFrame>> resolve_frame(const unresolved::ExpressionPtr& expression,
-                                                                     const unresolved::Window& window,
-                                                                     const resolved::ExpressionPtr& function,
-                                                                     const std::vector<resolved::SortKey>& order);
+  Result<std::shared_ptr<const resolved::WindowFrame>> resolve_frame(
+      const unresolved::ExpressionPtr& expression, const unresolved::Window& window,
+      const resolved::ExpressionPtr& function, const std::vector<resolved::SortKey>& order);
   Result<resolved::FrameBound> resolve_bound(const unresolved::FrameBound& bound, plan::FrameUnit unit,
                                              const std::vector<resolved::SortKey>& order);
 
@@ -108,7 +121,8 @@ class ExpressionResolver {
   std::string pretty_call(const unresolved::FunctionCall& call);
   std::string pretty_window(const unresolved::Window& window);
   std::string pretty_window_specification(const unresolved::Window& window);
-  std::string pretty_subquery(const unresolved::ExpressionPtr& expression, const unresolved::Subquery& subquery);
+  std::string pretty_subquery(const unresolved::ExpressionPtr& expression,
+                              const unresolved::Subquery& subquery);
   plan::Names pretty_list(const unresolved::Expressions& expressions);
 
   Analysis& analysis_;
@@ -124,7 +138,8 @@ class ExpressionResolver {
 // `origin`: of the call that wants the cast; without it the expression's own.
 resolved::ExpressionPtr cast_implicitly(resolved::ExpressionPtr expression, const types::DataType& type,
                                         const plan::Origin& origin = nullptr);
-// The value of a literal, also under an implicit cast that keeps it; else null. Lives as long as `expression`.
+// The value of a literal, also under an implicit cast that keeps it; else null. Lives as long as
+// `expression`.
 const types::Value* literal_value(const resolved::ExpressionPtr& expression);
 resolved::ExpressionPtr make_literal(types::TypedValue value, plan::Origin origin = nullptr);
 resolved::ExpressionPtr make_long(int64_t value);

@@ -28,9 +28,12 @@ ExpressionPtr fold_negative(const std::string& function, const resolved::Express
   const auto* literal = resolved::as<resolved::Literal>(arguments[0]);
   if (literal == nullptr) return nullptr;
   Value value = literal->value;
-  if (auto* number = std::get_if<int64_t>(&value.data); number != nullptr && arguments[0]->type.is_integral()) {
-    static const std::map<TypeId, int64_t> kLowest = {
-        {TypeId::kByte, INT8_MIN}, {TypeId::kShort, INT16_MIN}, {TypeId::kInteger, INT32_MIN}, {TypeId::kLong, INT64_MIN}};
+  if (auto* number = std::get_if<int64_t>(&value.data);
+      number != nullptr && arguments[0]->type.is_integral()) {
+    static const std::map<TypeId, int64_t> kLowest = {{TypeId::kByte, INT8_MIN},
+                                                      {TypeId::kShort, INT16_MIN},
+                                                      {TypeId::kInteger, INT32_MIN},
+                                                      {TypeId::kLong, INT64_MIN}};
     if (*number == kLowest.at(arguments[0]->type.id())) return nullptr;
     *number = -*number;
   } else if (auto* real = std::get_if<double>(&value.data)) {
@@ -63,8 +66,8 @@ std::vector<functions::Argument> describe(const resolved::Expressions& arguments
 }  // namespace
 
 bool is_generator_name(const std::string& name) {
-  static const std::set<std::string> kNames = {"explode",      "explode_outer", "posexplode", "posexplode_outer", "inline",
-                                               "inline_outer", "stack",         "json_tuple"};
+  static const std::set<std::string> kNames = {"explode", "explode_outer", "posexplode", "posexplode_outer",
+                                               "inline",  "inline_outer",  "stack",      "json_tuple"};
   return kNames.contains(name);
 }
 
@@ -132,12 +135,15 @@ std::vector<unresolved::ExpressionPtr> aggregate_calls(const unresolved::Express
   return found;
 }
 
-bool contains_aggregate_call(const unresolved::ExpressionPtr& expression) { return !aggregate_calls(expression).empty(); }
+bool contains_aggregate_call(const unresolved::ExpressionPtr& expression) {
+  return !aggregate_calls(expression).empty();
+}
 
 bool contains_window(const unresolved::ExpressionPtr& expression) {
   if (unresolved::as<unresolved::Window>(expression) != nullptr) return true;
   bool found = false;
-  for_each_part(expression, [&](const unresolved::ExpressionPtr& part) { found = found || contains_window(part); });
+  for_each_part(expression,
+                [&](const unresolved::ExpressionPtr& part) { found = found || contains_window(part); });
   return found;
 }
 
@@ -154,7 +160,8 @@ Result<ExpressionPtr> ExpressionResolver::resolve_call(const unresolved::Express
     return resolve_cast(expression, call.arguments[0], *type, plan::CastMode::kDefault);
   }
   if (is_generator_name(name)) {
-    return error("UNSUPPORTED_GENERATOR.NESTED_IN_EXPRESSIONS", {{"expression", quoted_expression(pretty(expression))}});
+    return error("UNSUPPORTED_GENERATOR.NESTED_IN_EXPRESSIONS",
+                 {{"expression", quoted_expression(pretty(expression))}});
   }
   const functions::Function* function = functions::find(name);
   if (function == nullptr || call.name.size() > 3) {
@@ -166,11 +173,13 @@ Result<ExpressionPtr> ExpressionResolver::resolve_call(const unresolved::Express
     }
     return unresolved_routine(call.name, expression->origin);
   }
-  const bool is_aggregate = functions::kind_of(*function) == functions::Kind::kAggregate && !inside_window_function_;
+  const bool is_aggregate =
+      functions::kind_of(*function) == functions::Kind::kAggregate && !inside_window_function_;
   if (is_aggregate) RETURN_IF_ERROR(check_aggregate_place(expression));
   if (functions::kind_of(*function) == functions::Kind::kWindow && !inside_window_function_) {
-    return at(error("WINDOW_FUNCTION_WITHOUT_OVER_CLAUSE", {{"funcName", quoted_expression(pretty(expression))}}),
-              allowed_.origin);
+    return at(
+        error("WINDOW_FUNCTION_WITHOUT_OVER_CLAUSE", {{"funcName", quoted_expression(pretty(expression))}}),
+        allowed_.origin);
   }
   ASSIGN_OR_RETURN(const unresolved::Expressions unresolved_arguments, expand_arguments(call, name));
   resolved::Expressions arguments;
@@ -215,18 +224,21 @@ Result<unresolved::Expressions> ExpressionResolver::expand_arguments(const unres
     for (const NamedExpression& column : columns) {
       plan::Names parts = column.column.qualifier;
       parts.push_back(column.column.name);
-      arguments.push_back(unresolved::make_expression(unresolved::Attribute{parts, -1, false}, argument->origin));
+      arguments.push_back(
+          unresolved::make_expression(unresolved::Attribute{parts, -1, false}, argument->origin));
     }
   }
   return arguments;
 }
 
 Status ExpressionResolver::resolve_arguments(const functions::Function& function,
-                                             const unresolved::Expressions& arguments, resolved::Expressions& result) {
+                                             const unresolved::Expressions& arguments,
+                                             resolved::Expressions& result) {
   bool has_lambda = false;
   for (const auto& argument : arguments) {
     if (unresolved::as<unresolved::NamedArgument>(argument) != nullptr) {
-      return at(unsupported("named arguments of " + std::string(functions::name_of(function))), argument->origin);
+      return at(unsupported("named arguments of " + std::string(functions::name_of(function))),
+                argument->origin);
     }
     has_lambda |= is_lambda(argument);
     if (is_lambda(argument)) {
@@ -240,22 +252,29 @@ Status ExpressionResolver::resolve_arguments(const functions::Function& function
 }
 
 Status ExpressionResolver::resolve_lambdas(const functions::Function& function,
-                                           const unresolved::Expressions& arguments, resolved::Expressions& result) {
+                                           const unresolved::Expressions& arguments,
+                                           resolved::Expressions& result) {
   for (size_t i = 0; i < arguments.size(); ++i) {
     const auto* lambda = unresolved::as<unresolved::Lambda>(arguments[i]);
     if (lambda == nullptr) continue;
-    ASSIGN_OR_RETURN(const auto signature, functions::lambda_signature(function, describe(result), static_cast<int>(i)));
+    ASSIGN_OR_RETURN(const auto signature,
+                     functions::lambda_signature(function, describe(result), static_cast<int>(i)));
     const auto wanted = signature.parameters.size();
     const auto declared = lambda->parameters.size();
     if (declared > wanted || declared < static_cast<size_t>(signature.required)) {
-      return at(error("INVALID_LAMBDA_FUNCTION_CALL.NUM_ARGS_MISMATCH",
-                      {{"expectedNumArgs", std::to_string(declared)}, {"actualNumArgs", std::to_string(wanted)}}),
-                arguments[i]->origin);
+      return at(
+          error("INVALID_LAMBDA_FUNCTION_CALL.NUM_ARGS_MISMATCH",
+                {{"expectedNumArgs", std::to_string(declared)}, {"actualNumArgs", std::to_string(wanted)}}),
+          arguments[i]->origin);
     }
     resolved::Columns parameters;
     for (size_t p = 0; p < declared; ++p) {
-      parameters.push_back({analysis_.next_id(), lambda->parameters[p], signature.parameters[p].type,
-                            signature.parameters[p].nullable, {}, ""});
+      parameters.push_back({analysis_.next_id(),
+                            lambda->parameters[p],
+                            signature.parameters[p].type,
+                            signature.parameters[p].nullable,
+                            {},
+                            ""});
     }
     lambda_parameters_.push_back(parameters);
     auto body = resolve(lambda->body);
@@ -263,14 +282,15 @@ Status ExpressionResolver::resolve_lambdas(const functions::Function& function,
     if (!body.ok()) return body.status();
     const DataType type = (*body)->type;
     const bool nullable = (*body)->nullable;
-    result[i] = resolved::make_expression(resolved::Lambda{std::move(parameters), *std::move(body)}, type, nullable,
-                                          arguments[i]->origin);
+    result[i] = resolved::make_expression(resolved::Lambda{std::move(parameters), *std::move(body)}, type,
+                                          nullable, arguments[i]->origin);
   }
   return Status();
 }
 
 // The arguments in the signature's order, each cast to its type.
-static resolved::Expressions as_signature_wants(resolved::Expressions arguments, const functions::Call& signature,
+static resolved::Expressions as_signature_wants(resolved::Expressions arguments,
+                                                const functions::Call& signature,
                                                 const plan::Origin& origin) {
   if (!signature.argument_order.empty()) {
     resolved::Expressions ordered;
@@ -305,9 +325,10 @@ Result<ExpressionPtr> ExpressionResolver::build_call(const unresolved::Expressio
   }
   if (call.is_distinct || call.filter != nullptr) {
     const std::string used = call.is_distinct ? "DISTINCT" : "FILTER clause";
-    return at(error("INVALID_SQL_SYNTAX.FUNCTION_WITH_UNSUPPORTED_SYNTAX",
-                    {{"prettyName", quoted_name(std::string(functions::name_of(function)))}, {"syntax", used}}),
-              expression->origin);
+    return at(
+        error("INVALID_SQL_SYNTAX.FUNCTION_WITH_UNSUPPORTED_SYNTAX",
+              {{"prettyName", quoted_name(std::string(functions::name_of(function)))}, {"syntax", used}}),
+        expression->origin);
   }
   return resolved::make_expression(
       resolved::Call{signature->function, std::move(arguments), analysis_.settings.ansi}, signature->type,
@@ -332,7 +353,8 @@ Result<ExpressionPtr> ExpressionResolver::build_aggregate(const unresolved::Expr
     if (!filter.ok()) return filter.status();
     aggregate.filter = *std::move(filter);
   }
-  return resolved::make_expression(std::move(aggregate), signature.type, signature.nullable, expression->origin);
+  return resolved::make_expression(std::move(aggregate), signature.type, signature.nullable,
+                                   expression->origin);
 }
 
 Result<ExpressionPtr> ExpressionResolver::call(const std::string& function, resolved::Expressions arguments,
@@ -341,7 +363,8 @@ Result<ExpressionPtr> ExpressionResolver::call(const std::string& function, reso
   if (found == nullptr) return at(unsupported("the function " + function), origin);
   auto described = describe(arguments);
   for (functions::Argument& argument : described) argument.sql = sql;
-  auto signature = functions::resolve(*found, described, {analysis_.settings.ansi, analysis_.settings.time_zone, sql});
+  auto signature =
+      functions::resolve(*found, described, {analysis_.settings.ansi, analysis_.settings.time_zone, sql});
   if (!signature.ok()) return at(signature.status(), origin);
   arguments = as_signature_wants(std::move(arguments), *signature, origin);
   if (functions::kind_of(*found) == functions::Kind::kAggregate) {
@@ -351,32 +374,38 @@ Result<ExpressionPtr> ExpressionResolver::call(const std::string& function, reso
     aggregate.ansi = analysis_.settings.ansi;
     return resolved::make_expression(std::move(aggregate), signature->type, signature->nullable, origin);
   }
-  return resolved::make_expression(resolved::Call{signature->function, std::move(arguments), analysis_.settings.ansi},
-                                   signature->type, signature->nullable, origin);
+  return resolved::make_expression(
+      resolved::Call{signature->function, std::move(arguments), analysis_.settings.ansi}, signature->type,
+      signature->nullable, origin);
 }
 
-// ---- functions that the analysis itself answers ----------------------------------------------------------------
+// ---- functions that the analysis itself answers
+// ----------------------------------------------------------------
 
-Result<ExpressionPtr> ExpressionResolver::resolve_constant_function(const unresolved::ExpressionPtr& expression,
-                                                                    const unresolved::FunctionCall& call,
-                                                                    const std::string& name) {
+Result<ExpressionPtr> ExpressionResolver::resolve_constant_function(
+    const unresolved::ExpressionPtr& expression, const unresolved::FunctionCall& call,
+    const std::string& name) {
   static const std::set<std::string> kNames = {
-      "current_timestamp", "now",          "current_date",    "curdate",          "localtimestamp",
-      "current_user",      "user",         "session_user",    "current_timezone", "current_catalog",
+      "current_timestamp", "now",           "current_date", "curdate",          "localtimestamp",
+      "current_user",      "user",          "session_user", "current_timezone", "current_catalog",
       "current_database",  "current_schema"};
   if (!kNames.contains(name)) return ExpressionPtr();
   const plan::Origin origin = expression == nullptr ? nullptr : expression->origin;
-  const auto text = [&](const std::string& value) { return make_literal({DataType(TypeId::kString), Value(value)}, origin); };
-  if (name == "current_user" || name == "user" || name == "session_user") return text(analysis_.settings.user);
+  const auto text = [&](const std::string& value) {
+    return make_literal({DataType(TypeId::kString), Value(value)}, origin);
+  };
+  if (name == "current_user" || name == "user" || name == "session_user")
+    return text(analysis_.settings.user);
   if (name == "current_timezone") return text(analysis_.settings.time_zone);
   if (name == "current_catalog") return text("spark_catalog");
   if (name == "current_database" || name == "current_schema") return text("default");
   if (!call.arguments.empty()) {
-    return at(error("WRONG_NUM_ARGS.WITHOUT_SUGGESTION",
-                    {{"functionName", quoted_name(name)}, {"expectedNum", "0"},
-                     {"actualNum", std::to_string(call.arguments.size())},
-                     {"docroot", "https://spark.apache.org/docs/latest"}}),
-              origin);
+    return at(
+        error("WRONG_NUM_ARGS.WITHOUT_SUGGESTION", {{"functionName", quoted_name(name)},
+                                                    {"expectedNum", "0"},
+                                                    {"actualNum", std::to_string(call.arguments.size())},
+                                                    {"docroot", "https://spark.apache.org/docs/latest"}}),
+        origin);
   }
   const ExpressionPtr now =
       make_literal({DataType(TypeId::kTimestamp), Value(analysis_.settings.now_micros)}, origin);
@@ -398,10 +427,12 @@ Result<ExpressionPtr> ExpressionResolver::resolve_struct(const unresolved::Funct
       ASSIGN_OR_RETURN(argument, parse_text(*text));
     }
     if (const auto* alias = unresolved::as<unresolved::Alias>(argument)) name = alias->names[0];
-    if (const auto* attribute = unresolved::as<unresolved::Attribute>(argument)) name = attribute->parts.back();
+    if (const auto* attribute = unresolved::as<unresolved::Attribute>(argument))
+      name = attribute->parts.back();
     if (const auto* extract = unresolved::as<unresolved::ExtractValue>(argument)) {
       const auto* key = unresolved::as<unresolved::Literal>(extract->key);
-      if (key != nullptr && key->value.type.is(TypeId::kString)) name = std::get<std::string>(key->value.value.data);
+      if (key != nullptr && key->value.type.is(TypeId::kString))
+        name = std::get<std::string>(key->value.value.data);
     }
     ASSIGN_OR_RETURN(ExpressionPtr value, resolve(argument));
     arguments.push_back(make_string(name));

@@ -1,4 +1,5 @@
-// Runs tests/golden/analyzer/*.test: SQL text -> the resolved plan, or the error. DEUTERON_UPDATE_GOLDEN=1 rewrites the files.
+// Runs tests/golden/analyzer/*.test: SQL text -> the resolved plan, or the error. DEUTERON_UPDATE_GOLDEN=1
+// rewrites the files.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -56,7 +57,8 @@ std::string describe_error(const Status& status) {
   std::string text = "! " + status.condition() + "\n";
   for (const auto& [name, value] : status.detail().parameters) text += "!   " + name + " = " + value + "\n";
   for (const QueryContext& context : status.detail().contexts) {
-    text += "!   at " + std::to_string(context.start_index) + ".." + std::to_string(context.stop_index) + "\n";
+    text +=
+        "!   at " + std::to_string(context.start_index) + ".." + std::to_string(context.stop_index) + "\n";
   }
   return text;
 }
@@ -64,7 +66,8 @@ std::string describe_error(const Status& status) {
 std::string columns_of(const plan::resolved::Columns& columns) {
   std::string text;
   for (const plan::resolved::Column& column : columns) {
-    text += ": " + column.name + " " + column.type.simple_string() + (column.nullable ? "" : " not null") + "\n";
+    text +=
+        ": " + column.name + " " + column.type.simple_string() + (column.nullable ? "" : " not null") + "\n";
   }
   return text;
 }
@@ -86,8 +89,8 @@ std::string trimmed(const std::string& text) {
   return first == std::string::npos ? "" : text.substr(first, last - first + 1);
 }
 
-// A file is a list of blocks: the query, "----", the answer, an empty line. Lines "@table name(schema)" declare tables;
-// after "@columns" the answer is the columns alone, after "@plan" the whole plan again.
+// A file is a list of blocks: the query, "----", the answer, an empty line. Lines "@table name(schema)"
+// declare tables; after "@columns" the answer is the columns alone, after "@plan" the whole plan again.
 std::string run_file(const fs::path& path, std::string& expected) {
   std::ifstream stream(path);
   std::stringstream buffer;
@@ -112,7 +115,8 @@ std::string run_file(const fs::path& path, std::string& expected) {
     } else if (line.starts_with("#") && query.empty()) {
       actual += line + "\n";
     } else if (line == kSeparator) {
-      actual += "\n" + trimmed(query) + "\n" + kSeparator + "\n" + answer(trimmed(query), catalog, columns_only);
+      actual +=
+          "\n" + trimmed(query) + "\n" + kSeparator + "\n" + answer(trimmed(query), catalog, columns_only);
       query.clear();
       in_answer = true;
     } else if (in_answer) {
@@ -137,7 +141,8 @@ TEST(Golden, Files) {
     if (std::getenv("DEUTERON_UPDATE_GOLDEN") != nullptr) {
       std::ofstream(path) << actual;
     } else {
-      EXPECT_EQ(actual, expected) << path << ": set DEUTERON_UPDATE_GOLDEN=1 to rewrite, and look at the difference";
+      EXPECT_EQ(actual, expected) << path
+                                  << ": set DEUTERON_UPDATE_GOLDEN=1 to rewrite, and look at the difference";
     }
   }
 }

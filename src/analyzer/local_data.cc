@@ -33,7 +33,8 @@ struct Message {
   int64_t body = 0;
 };
 
-// Arrow's Message: header type (1), header (2), body length (3); a record batch (kind 3) starts with its length.
+// Arrow's Message: header type (1), header (2), body length (3); a record batch (kind 3) starts with its
+// length.
 Message read_message(const std::string& bytes, size_t start) {
   constexpr uint8_t kRecordBatch = 3;
   Message message;

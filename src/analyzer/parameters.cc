@@ -58,7 +58,9 @@ class Binding {
         [&](auto& node) {
           if constexpr (!std::is_same_v<std::decay_t<decltype(node)>, std::monostate>) {
             // The node belongs to a copy that is not const.
-            visit_fields(node, [&](const char*, const auto& field) { edit(const_cast<std::decay_t<decltype(field)>&>(field)); });
+            visit_fields(node, [&](const char*, const auto& field) {
+              edit(const_cast<std::decay_t<decltype(field)>&>(field));
+            });
           }
         },
         variant);
@@ -79,7 +81,8 @@ class Binding {
     if (parameter.name.empty()) {
       const auto index = static_cast<size_t>(parameter.index);
       if (index < sql_.positional_arguments.size()) return sql_.positional_arguments[index];
-    } else if (const auto found = sql_.named_arguments.find(parameter.name); found != sql_.named_arguments.end()) {
+    } else if (const auto found = sql_.named_arguments.find(parameter.name);
+               found != sql_.named_arguments.end()) {
       return found->second;
     }
     const int32_t place = origin == nullptr ? parameter.index : origin->start_index;

@@ -38,14 +38,15 @@ std::string direction(const unresolved::SortOrder& order) {
 const std::map<std::string, std::string>& fixed_frames() {
   static const std::string kAll = "ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW";
   static const std::map<std::string, std::string> kFrames = {
-      {"rank", kAll},      {"dense_rank", kAll}, {"row_number", kAll},
-      {"ntile", kAll},     {"percent_rank", kAll},
-      {"cume_dist", "RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW"}};
+      {"rank", kAll},         {"dense_rank", kAll},
+      {"row_number", kAll},   {"ntile", kAll},
+      {"percent_rank", kAll}, {"cume_dist", "RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW"}};
   return kFrames;
 }
 
 std::string frame_text(const plan::FrameUnit unit, const std::string& lower, const std::string& upper) {
-  return std::string(unit == plan::FrameUnit::kRows ? "ROWS" : "RANGE") + " BETWEEN " + lower + " AND " + upper;
+  return std::string(unit == plan::FrameUnit::kRows ? "ROWS" : "RANGE") + " BETWEEN " + lower + " AND " +
+         upper;
 }
 
 }  // namespace
@@ -84,7 +85,8 @@ plan::Names ExpressionResolver::pretty_list(const unresolved::Expressions& expre
 
 std::string ExpressionResolver::pretty(const unresolved::ExpressionPtr& expression) {
   if (expression == nullptr) return "";
-  if (const auto* node = unresolved::as<unresolved::Literal>(expression)) return types::to_sql_text(node->value);
+  if (const auto* node = unresolved::as<unresolved::Literal>(expression))
+    return types::to_sql_text(node->value);
   if (const auto* node = unresolved::as<unresolved::Attribute>(expression)) return pretty_attribute(*node);
   if (unresolved::as<unresolved::LambdaVariable>(expression) != nullptr) return "namedlambdavariable()";
   if (const auto* node = unresolved::as<unresolved::FunctionCall>(expression)) return pretty_call(*node);
@@ -92,9 +94,11 @@ std::string ExpressionResolver::pretty(const unresolved::ExpressionPtr& expressi
     const auto* literal = unresolved::as<unresolved::Literal>(node->child);
     if (literal != nullptr && literal->value.type.is(types::TypeId::kTimestampNtz) &&
         node->type.is(types::TypeId::kTimestamp) && same_place(node->child->origin, expression->origin)) {
-      return types::to_sql_text({node->type, literal->value.value});  // TIMESTAMP '…' of the session's time zone
+      return types::to_sql_text(
+          {node->type, literal->value.value});  // TIMESTAMP '…' of the session's time zone
     }
-    return std::string(is_try(node->mode) ? "TRY_CAST(" : "CAST(") + pretty(node->child) + " AS " + node->type.sql() + ")";
+    return std::string(is_try(node->mode) ? "TRY_CAST(" : "CAST(") + pretty(node->child) + " AS " +
+           node->type.sql() + ")";
   }
   if (const auto* node = unresolved::as<unresolved::CastToText>(expression)) {
     const auto type = sql::parse_data_type(node->type_text);
@@ -103,7 +107,8 @@ std::string ExpressionResolver::pretty(const unresolved::ExpressionPtr& expressi
   }
   if (const auto* node = unresolved::as<unresolved::Alias>(expression)) return pretty(node->child);
   if (const auto* node = unresolved::as<unresolved::Window>(expression)) return pretty_window(*node);
-  if (const auto* node = unresolved::as<unresolved::SortOrder>(expression)) return pretty(node->child) + direction(*node);
+  if (const auto* node = unresolved::as<unresolved::SortOrder>(expression))
+    return pretty(node->child) + direction(*node);
   if (const auto* node = unresolved::as<unresolved::ExtractValue>(expression)) {
     const auto* key = unresolved::as<unresolved::Literal>(node->key);
     auto child = resolve(node->child);
@@ -118,14 +123,16 @@ std::string ExpressionResolver::pretty(const unresolved::ExpressionPtr& expressi
   if (const auto* node = unresolved::as<unresolved::PythonCall>(expression)) {
     return node->name + "(" + join(pretty_list(node->arguments), ", ") + ")";
   }
-  if (const auto* node = unresolved::as<unresolved::NamedArgument>(expression)) return node->key + " => " + pretty(node->value);
+  if (const auto* node = unresolved::as<unresolved::NamedArgument>(expression))
+    return node->key + " => " + pretty(node->value);
   if (const auto* node = unresolved::as<unresolved::SqlText>(expression)) {
     const auto parsed = parse_text(*node);
     return parsed.ok() ? pretty(*parsed) : node->text;
   }
   if (const auto* node = unresolved::as<unresolved::Lambda>(expression)) {
     lambda_parameters_.emplace_back();
-    for (const std::string& name : node->parameters) lambda_parameters_.back().push_back({0, name, {}, true, {}, ""});
+    for (const std::string& name : node->parameters)
+      lambda_parameters_.back().push_back({0, name, {}, true, {}, ""});
     const std::string body = pretty(node->body);
     lambda_parameters_.pop_back();
     std::string text = "lambdafunction(" + body;
@@ -159,7 +166,8 @@ std::string ExpressionResolver::pretty_subquery(const unresolved::ExpressionPtr&
   if (subquery.kind == plan::SubqueryKind::kExists) return "exists(" + names + ")";
   if (subquery.kind != plan::SubqueryKind::kIn) return "scalarsubquery(" + names + ")";
   const std::string values = join(pretty_list(subquery.values), ", ");
-  return "(" + (subquery.values.size() > 1 ? "named_struct(" + values + ")" : values) + " IN (listquery(" + names + ")))";
+  return "(" + (subquery.values.size() > 1 ? "named_struct(" + values + ")" : values) + " IN (listquery(" +
+         names + ")))";
 }
 
 std::string ExpressionResolver::pretty_attribute(const unresolved::Attribute& attribute) {
@@ -177,7 +185,8 @@ std::string ExpressionResolver::pretty_attribute(const unresolved::Attribute& at
       const auto match = find_in_inputs(scope_, attribute.parts, nullptr);
       if (match.ok() && !match->has_value()) return (name == "user" ? "current_user" : name) + "()";
     }
-    const auto match = with_qualifiers_ ? find_in_inputs(scope_, attribute.parts, nullptr) : std::optional<Match>();
+    const auto match =
+        with_qualifiers_ ? find_in_inputs(scope_, attribute.parts, nullptr) : std::optional<Match>();
     if (!match.ok() || !match->has_value()) return attribute.parts[0];
     plan::Names full = (*match)->column.qualifier;
     full.push_back(attribute.parts[0]);
@@ -191,7 +200,8 @@ std::string ExpressionResolver::pretty_attribute(const unresolved::Attribute& at
   const plan::Names& fields = (*match)->fields;
   if (with_qualifiers_) {
     plan::Names full = (*match)->column.qualifier;
-    full.insert(full.end(), attribute.parts.end() - static_cast<long>(fields.size()) - 1, attribute.parts.end());
+    full.insert(full.end(), attribute.parts.end() - static_cast<long>(fields.size()) - 1,
+                attribute.parts.end());
     return join(full, ".");
   }
   return join({attribute.parts.end() - static_cast<long>(fields.size()) - 1, attribute.parts.end()}, ".");
@@ -203,8 +213,8 @@ std::string ExpressionResolver::pretty_call(const unresolved::FunctionCall& call
     // BETWEEN was taken apart by the parser: both comparisons share one operand.
     const auto* lower = unresolved::as<unresolved::FunctionCall>(call.arguments[0]);
     const auto* upper = unresolved::as<unresolved::FunctionCall>(call.arguments[1]);
-    if (lower != nullptr && upper != nullptr && lower->name == plan::Names{">="} && upper->name == plan::Names{"<="} &&
-        lower->arguments[0] == upper->arguments[0]) {
+    if (lower != nullptr && upper != nullptr && lower->name == plan::Names{">="} &&
+        upper->name == plan::Names{"<="} && lower->arguments[0] == upper->arguments[0]) {
       return "between(" + pretty(lower->arguments[0]) + ", " + pretty(lower->arguments[1]) + ", " +
              pretty(upper->arguments[1]) + ")";
     }
@@ -266,7 +276,8 @@ std::string ExpressionResolver::pretty_window_specification(const unresolved::Wi
       case plan::FrameBoundKind::kValue: {
         const std::string value = pretty(side.value);
         return value.starts_with("-") || value.starts_with("(- ")
-                   ? (value.starts_with("-") ? value.substr(1) : value.substr(3, value.size() - 4)) + " PRECEDING"
+                   ? (value.starts_with("-") ? value.substr(1) : value.substr(3, value.size() - 4)) +
+                         " PRECEDING"
                    : value + " FOLLOWING";
       }
     }
@@ -275,13 +286,15 @@ std::string ExpressionResolver::pretty_window_specification(const unresolved::Wi
   if (name == "lag" || name == "lead") {
     const std::string offset = call->arguments.size() > 1 ? pretty(call->arguments[1]) : "1";
     const std::string shown = name == "lag" ? "-" + offset : offset;
-    return text + separator + frame_text(plan::FrameUnit::kRows, shown + " FOLLOWING", shown + " FOLLOWING") + ")";
+    return text + separator + frame_text(plan::FrameUnit::kRows, shown + " FOLLOWING", shown + " FOLLOWING") +
+           ")";
   }
   if (const auto fixed = fixed_frames().find(name); fixed != fixed_frames().end()) {
     return text + separator + fixed->second + ")";
   }
   if (window.frame != nullptr) {
-    return text + separator + frame_text(window.frame->unit, bound(window.frame->lower), bound(window.frame->upper)) + ")";
+    return text + separator +
+           frame_text(window.frame->unit, bound(window.frame->lower), bound(window.frame->upper)) + ")";
   }
   const bool ordered = !window.order_by.empty();
   return text + separator +

@@ -1,5 +1,5 @@
-// Python functions: calls in expressions, functions over partitions and groups, and the pass that gives each call a node of its
-// own (EvaluatePython), so that nothing else has to know of Python.
+// Python functions: calls in expressions, functions over partitions and groups, and the pass that gives each
+// call a node of its own (EvaluatePython), so that nothing else has to know of Python.
 #include "analyzer/python_functions.h"
 
 #include <algorithm>
@@ -25,8 +25,9 @@ bool is_grouped_aggregate(int32_t eval_type) {
 }
 
 resolved::PythonFunctionPtr function_of(const unresolved::PythonCall& python) {
-  return std::make_shared<const resolved::PythonFunction>(resolved::PythonFunction{
-      python.name, python.eval_type, python.command, python.python_version, python.type, python.deterministic});
+  return std::make_shared<const resolved::PythonFunction>(
+      resolved::PythonFunction{python.name, python.eval_type, python.command, python.python_version,
+                               python.type, python.deterministic});
 }
 
 Result<Columns> output_of(Analysis& analysis, const unresolved::PythonCall& python) {
@@ -40,7 +41,8 @@ Result<Columns> output_of(Analysis& analysis, const unresolved::PythonCall& pyth
 
 }  // namespace
 
-Result<ExpressionPtr> ExpressionResolver::resolve_python(const unresolved::PythonCall& python, const plan::Origin& origin) {
+Result<ExpressionPtr> ExpressionResolver::resolve_python(const unresolved::PythonCall& python,
+                                                         const plan::Origin& origin) {
   if (is_grouped_aggregate(python.eval_type)) return at(unsupported("pandas aggregate functions"), origin);
   resolved::PythonCall call;
   call.function = function_of(python);
@@ -72,8 +74,9 @@ Result<Input> RelationResolver::map_partitions(const unresolved::MapPartitions& 
   ASSIGN_OR_RETURN(Columns output, output_of(analysis_, *python));
   input = settle(std::move(input));
   const int32_t partitions = input.plan->partitions;
-  Input result = source(resolved::make_relation(
-      resolved::MapPartitions{input.plan, function_of(*python), node.is_barrier}, std::move(output), partitions));
+  Input result = source(
+      resolved::make_relation(resolved::MapPartitions{input.plan, function_of(*python), node.is_barrier},
+                              std::move(output), partitions));
   result.data_frames = std::move(input.data_frames);
   return result;
 }
@@ -106,13 +109,14 @@ Result<Input> RelationResolver::group_map(const unresolved::GroupMap& node, Inpu
   auto frames = input.data_frames;
   if (computed) input = analyzer::project(analysis_, std::move(input), items);
   Input result = source(resolved::make_relation(
-      resolved::GroupMap{input.plan, std::move(grouping), std::move(argument_ids), function_of(*python)}, std::move(output),
-      analysis_.settings.shuffle_partitions));
+      resolved::GroupMap{input.plan, std::move(grouping), std::move(argument_ids), function_of(*python)},
+      std::move(output), analysis_.settings.shuffle_partitions));
   result.data_frames = std::move(frames);
   return result;
 }
 
-// ---- the pass --------------------------------------------------------------------------------------------------
+// ---- the pass
+// --------------------------------------------------------------------------------------------------
 
 namespace {
 
@@ -123,7 +127,8 @@ class PythonExtraction {
 
   ExpressionPtr run(const ExpressionPtr& expression) {
     if (!contains<resolved::PythonCall>(expression)) return expression;
-    const ExpressionPtr inner = map_children(expression, [&](const ExpressionPtr& child) { return run(child); });
+    const ExpressionPtr inner =
+        map_children(expression, [&](const ExpressionPtr& child) { return run(child); });
     const auto* call = resolved::as<resolved::PythonCall>(inner);
     if (call == nullptr) return inner;
     for (const auto& [known, column] : results_) {
@@ -148,9 +153,10 @@ class PythonExtraction {
       argument = reference_to(output.back());
     }
     const bool needs_projection = output.size() > given;
-    const Column result{analysis_.next_id(), call.function->name, expression->type, expression->nullable, {}, ""};
-    const ExpressionPtr next = resolved::make_expression(std::move(plain), expression->type, expression->nullable,
-                                                         expression->origin);
+    const Column result{
+        analysis_.next_id(), call.function->name, expression->type, expression->nullable, {}, ""};
+    const ExpressionPtr next = resolved::make_expression(std::move(plain), expression->type,
+                                                         expression->nullable, expression->origin);
     results_.emplace_back(expression, result);
     if (!needs_projection && join_last(next, result)) return reference_to(result);
     const int32_t partitions = input_->partitions;
@@ -164,15 +170,18 @@ class PythonExtraction {
     return reference_to(result);
   }
 
-  // Adds the call to the EvaluatePython on top, when that one has the same kind and does not give what the call reads.
+  // Adds the call to the EvaluatePython on top, when that one has the same kind and does not give what the
+  // call reads.
   bool join_last(const ExpressionPtr& call, const Column& result) {
     const auto* last = resolved::as<resolved::EvaluatePython>(input_);
     if (!own_ || last == nullptr) return false;
     const auto* other = resolved::as<resolved::PythonCall>(last->calls[0]);
-    if (other->function->eval_type != resolved::as<resolved::PythonCall>(call)->function->eval_type) return false;
+    if (other->function->eval_type != resolved::as<resolved::PythonCall>(call)->function->eval_type)
+      return false;
     const ColumnIds below = output_ids(last->input);
     const ColumnIds read = references(call);
-    if (!std::all_of(read.begin(), read.end(), [&](resolved::ColumnId id) { return below.contains(id); })) return false;
+    if (!std::all_of(read.begin(), read.end(), [&](resolved::ColumnId id) { return below.contains(id); }))
+      return false;
     resolved::EvaluatePython wider = *last;
     wider.calls.push_back(call);
     Columns output = input_->output;
@@ -198,7 +207,8 @@ RelationPtr narrow(const RelationPtr& plan, const Columns& output) {
 bool holds_python(const RelationPtr& relation) {
   if (resolved::as<resolved::EvaluatePython>(relation) != nullptr) return false;
   bool found = false;
-  for_each_expression(relation, [&](const ExpressionPtr& part) { found = found || contains<resolved::PythonCall>(part); });
+  for_each_expression(
+      relation, [&](const ExpressionPtr& part) { found = found || contains<resolved::PythonCall>(part); });
   return found;
 }
 
@@ -211,8 +221,10 @@ Result<RelationPtr> extract_from_join(Analysis& analysis, const RelationPtr& rel
   const ExpressionPtr condition = join.condition;
   join.condition = nullptr;
   join.type = plan::JoinType::kCross;
-  const RelationPtr product = resolved::make_relation(std::move(join), relation->output, relation->partitions);
-  const RelationPtr filtered = resolved::make_relation(resolved::Filter{product, condition}, relation->output, relation->partitions);
+  const RelationPtr product =
+      resolved::make_relation(std::move(join), relation->output, relation->partitions);
+  const RelationPtr filtered =
+      resolved::make_relation(resolved::Filter{product, condition}, relation->output, relation->partitions);
   return extract_python(analysis, filtered);
 }
 
@@ -230,17 +242,22 @@ Result<RelationPtr> extract_python(Analysis& analysis, const RelationPtr& relati
   if (inputs != 1) return unsupported("Python functions at this place of a query");
   const Columns before = input->output;
   PythonExtraction extraction(analysis, input);
-  RelationPtr changed = map_expressions(relation, [&](const ExpressionPtr& part) { return extraction.run(part); });
+  RelationPtr changed =
+      map_expressions(relation, [&](const ExpressionPtr& part) { return extraction.run(part); });
   changed = map_inputs(changed, [&](const RelationPtr&) { return extraction.input(); });
-  if (resolved::as<resolved::Project>(changed) != nullptr || resolved::as<resolved::Aggregate>(changed) != nullptr) return changed;
+  if (resolved::as<resolved::Project>(changed) != nullptr ||
+      resolved::as<resolved::Aggregate>(changed) != nullptr)
+    return changed;
   // Nodes that hand their input's columns on must not hand on the results too.
   auto wider = std::make_shared<resolved::Relation>(*changed);
-  const bool passes = resolved::as<resolved::Filter>(changed) != nullptr || resolved::as<resolved::Sort>(changed) != nullptr ||
+  const bool passes = resolved::as<resolved::Filter>(changed) != nullptr ||
+                      resolved::as<resolved::Sort>(changed) != nullptr ||
                       resolved::as<resolved::Repartition>(changed) != nullptr;
   if (passes) wider->output = extraction.input()->output;
   if (resolved::as<resolved::Generate>(changed) != nullptr) {
     Columns output = extraction.input()->output;
-    output.insert(output.end(), relation->output.begin() + static_cast<long>(before.size()), relation->output.end());
+    output.insert(output.end(), relation->output.begin() + static_cast<long>(before.size()),
+                  relation->output.end());
     wider->output = std::move(output);
   }
   return narrow(wider, relation->output);

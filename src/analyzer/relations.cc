@@ -12,12 +12,14 @@ using resolved::RelationPtr;
 
 namespace {
 
-// The input on which a node is applied once that is resolved; null for leaves and for nodes that look after it themselves.
+// The input on which a node is applied once that is resolved; null for leaves and for nodes that look after
+// it themselves.
 const unresolved::RelationPtr* main_input(const unresolved::RelationPtr& relation) {
   return std::visit(
       [](const auto& node) -> const unresolved::RelationPtr* {
         using Node = std::decay_t<decltype(node)>;
-        if constexpr (std::is_same_v<Node, unresolved::WithCte> || std::is_same_v<Node, unresolved::WithRelations>) {
+        if constexpr (std::is_same_v<Node, unresolved::WithCte> ||
+                      std::is_same_v<Node, unresolved::WithRelations>) {
           return nullptr;
         } else if constexpr (requires { node.input; }) {
           return &node.input;
@@ -68,11 +70,13 @@ Result<Input> RelationResolver::resolve_leaf(const unresolved::RelationPtr& rela
   if (const auto* node = unresolved::as<unresolved::LocalRelation>(relation)) {
     return local_relation(node->data, node->schema_text);
   }
-  if (const auto* node = unresolved::as<unresolved::CachedLocalRelation>(relation)) return cached_local_relation(*node);
+  if (const auto* node = unresolved::as<unresolved::CachedLocalRelation>(relation))
+    return cached_local_relation(*node);
   if (const auto* node = unresolved::as<unresolved::Range>(relation)) return range(*node);
   if (const auto* node = unresolved::as<unresolved::Sql>(relation)) return sql_text(*node);
   if (const auto* node = unresolved::as<unresolved::Values>(relation)) return values(*node, origin);
-  if (const auto* node = unresolved::as<unresolved::TableFunction>(relation)) return table_function(*node, origin);
+  if (const auto* node = unresolved::as<unresolved::TableFunction>(relation))
+    return table_function(*node, origin);
   if (unresolved::as<unresolved::OneRow>(relation) != nullptr) {
     return source(resolved::make_relation(resolved::OneRow{}, {}, 1));
   }
@@ -100,13 +104,16 @@ Result<Input> RelationResolver::apply(const unresolved::RelationPtr& relation, I
         } else if constexpr (std::is_same_v<Node, unresolved::Sort>) {
           return sort(node, std::move(input));
         } else if constexpr (std::is_same_v<Node, unresolved::Limit>) {
-          RelationPtr plan = resolved::make_relation(resolved::Limit{input.plan, node.count, 0}, input.plan->output, 1);
+          RelationPtr plan =
+              resolved::make_relation(resolved::Limit{input.plan, node.count, 0}, input.plan->output, 1);
           return with_plan(std::move(input), std::move(plan));
         } else if constexpr (std::is_same_v<Node, unresolved::Offset>) {
-          RelationPtr plan = resolved::make_relation(resolved::Limit{input.plan, -1, node.count}, input.plan->output, 1);
+          RelationPtr plan =
+              resolved::make_relation(resolved::Limit{input.plan, -1, node.count}, input.plan->output, 1);
           return with_plan(std::move(input), std::move(plan));
         } else if constexpr (std::is_same_v<Node, unresolved::Tail>) {
-          RelationPtr plan = resolved::make_relation(resolved::Tail{input.plan, node.count}, input.plan->output, 1);
+          RelationPtr plan =
+              resolved::make_relation(resolved::Tail{input.plan, node.count}, input.plan->output, 1);
           return with_plan(std::move(input), std::move(plan));
         } else if constexpr (std::is_same_v<Node, unresolved::LimitExpression>) {
           return limit(node, std::move(input));
@@ -121,10 +128,11 @@ Result<Input> RelationResolver::apply(const unresolved::RelationPtr& relation, I
         } else if constexpr (std::is_same_v<Node, unresolved::Deduplicate>) {
           return deduplicate(node, std::move(input));
         } else if constexpr (std::is_same_v<Node, unresolved::Repartition>) {
-          const int32_t partitions =
-              node.shuffle || input.plan->partitions == 0 ? node.partitions : std::min(node.partitions, input.plan->partitions);
-          RelationPtr plan =
-              resolved::make_relation(resolved::Repartition{input.plan, {}, node.shuffle}, input.plan->output, partitions);
+          const int32_t partitions = node.shuffle || input.plan->partitions == 0
+                                         ? node.partitions
+                                         : std::min(node.partitions, input.plan->partitions);
+          RelationPtr plan = resolved::make_relation(resolved::Repartition{input.plan, {}, node.shuffle},
+                                                     input.plan->output, partitions);
           return with_plan(std::move(input), std::move(plan));
         } else if constexpr (std::is_same_v<Node, unresolved::RepartitionByExpression>) {
           return repartition_by(node, std::move(input));
@@ -182,7 +190,8 @@ Scope RelationResolver::scope_of(const Input& left, const Input& right) const {
   return scope;
 }
 
-// ---- building inputs -------------------------------------------------------------------------------------------
+// ---- building inputs
+// -------------------------------------------------------------------------------------------
 
 Input with_plan(Input input, RelationPtr plan) {
   input.plan = std::move(plan);
@@ -210,39 +219,42 @@ Input project(Analysis& analysis, Input input, const std::vector<NamedExpression
       column.id = analysis.next_id();
       used.insert(column.id);
       const auto known = analysis.duplicates.find(first);
-      if (first != 0) analysis.duplicates[column.id] = known == analysis.duplicates.end() ? first : known->second;
+      if (first != 0)
+        analysis.duplicates[column.id] = known == analysis.duplicates.end() ? first : known->second;
     }
     expressions.push_back(item.expression);
     output.push_back(std::move(column));
   }
   Input next;
-  next.below = std::make_shared<const Below>(Below{std::move(input.columns), std::move(input.hidden), std::move(input.below)});
+  next.below = std::make_shared<const Below>(
+      Below{std::move(input.columns), std::move(input.hidden), std::move(input.below)});
   next.data_frames = std::move(input.data_frames);
   next.columns = output;
   const int32_t partitions = input.plan->partitions;
-  next.plan = resolved::make_relation(resolved::Project{std::move(input.plan), std::move(expressions)}, std::move(output),
-                                      partitions);
+  next.plan = resolved::make_relation(resolved::Project{std::move(input.plan), std::move(expressions)},
+                                      std::move(output), partitions);
   return next;
 }
 
 Input filter(Input input, resolved::ExpressionPtr condition) {
   const int32_t partitions = input.plan->partitions;
-  RelationPtr plan =
-      resolved::make_relation(resolved::Filter{input.plan, std::move(condition)}, input.plan->output, partitions);
+  RelationPtr plan = resolved::make_relation(resolved::Filter{input.plan, std::move(condition)},
+                                             input.plan->output, partitions);
   return with_plan(std::move(input), std::move(plan));
 }
 
 Input settle(Input input) {
   const Columns& output = input.plan->output;
-  const bool same = output.size() == input.columns.size() &&
-                    std::equal(output.begin(), output.end(), input.columns.begin(),
-                               [](const Column& a, const Column& b) { return a.id == b.id && a.name == b.name; });
+  const bool same =
+      output.size() == input.columns.size() &&
+      std::equal(output.begin(), output.end(), input.columns.begin(),
+                 [](const Column& a, const Column& b) { return a.id == b.id && a.name == b.name; });
   if (same) return input;
   resolved::Expressions expressions;
   for (const Column& column : input.columns) expressions.push_back(reference_to(column));
   const int32_t partitions = input.plan->partitions;
-  RelationPtr plan =
-      resolved::make_relation(resolved::Project{input.plan, std::move(expressions)}, input.columns, partitions);
+  RelationPtr plan = resolved::make_relation(resolved::Project{input.plan, std::move(expressions)},
+                                             input.columns, partitions);
   input.hidden.clear();
   input.plan = std::move(plan);
   return input;
@@ -258,16 +270,18 @@ RelationPtr expose(const RelationPtr& plan, const ColumnIds& ids) {
   ColumnIds missing = ids;
   for (const Column& column : plan->output) missing.erase(column.id);
   if (missing.empty()) return plan;
-  const bool passes = resolved::as<resolved::Project>(plan) != nullptr || resolved::as<resolved::Filter>(plan) != nullptr ||
-                      resolved::as<resolved::Sort>(plan) != nullptr || resolved::as<resolved::Limit>(plan) != nullptr ||
-                      resolved::as<resolved::Sample>(plan) != nullptr ||
-                      resolved::as<resolved::Repartition>(plan) != nullptr || resolved::as<resolved::Tail>(plan) != nullptr;
+  const bool passes =
+      resolved::as<resolved::Project>(plan) != nullptr || resolved::as<resolved::Filter>(plan) != nullptr ||
+      resolved::as<resolved::Sort>(plan) != nullptr || resolved::as<resolved::Limit>(plan) != nullptr ||
+      resolved::as<resolved::Sample>(plan) != nullptr ||
+      resolved::as<resolved::Repartition>(plan) != nullptr || resolved::as<resolved::Tail>(plan) != nullptr;
   if (!passes) return nullptr;
   RelationPtr input;
   for_each_input(plan, [&](const RelationPtr& only) { input = only; });
   const RelationPtr wider = expose(input, missing);
   if (wider == nullptr) return nullptr;
-  auto copy = std::make_shared<resolved::Relation>(*map_inputs(plan, [&](const RelationPtr&) { return wider; }));
+  auto copy =
+      std::make_shared<resolved::Relation>(*map_inputs(plan, [&](const RelationPtr&) { return wider; }));
   auto* projection = std::get_if<resolved::Project>(&copy->node);
   if (projection == nullptr) {
     copy->output = wider->output;

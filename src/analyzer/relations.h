@@ -1,5 +1,6 @@
-// Resolves relations: each unresolved node onto an already resolved input. Chains of nodes are walked in a loop, so that a
-// thousand withColumn calls do not need a deep stack. One resolver serves one query level (sub-queries get their own).
+// Resolves relations: each unresolved node onto an already resolved input. Chains of nodes are walked in a
+// loop, so that a thousand withColumn calls do not need a deep stack. One resolver serves one query level
+// (sub-queries get their own).
 #pragma once
 
 #include <vector>
@@ -41,7 +42,8 @@ class RelationResolver {
 
   // relations_projections.cc
   // is_grouped: HAVING follows, which makes any select list a global aggregation.
-  InputResult project(const unresolved::Project& node, Input input, const plan::Origin& origin, bool is_grouped = false);
+  InputResult project(const unresolved::Project& node, Input input, const plan::Origin& origin,
+                      bool is_grouped = false);
   Result<std::vector<NamedExpression>> select_list(const unresolved::Expressions& items, const Input& input,
                                                    const Allowed& allowed);
   InputResult filter(const unresolved::Filter& node, Input input, const plan::Origin& origin);
@@ -83,8 +85,8 @@ class RelationResolver {
   InputResult aggregate(const unresolved::Aggregate& node, Input input, const plan::Origin& origin);
   InputResult pivot(const unresolved::Aggregate& node, Input input, const plan::Origin& origin);
   InputResult having(const unresolved::ExpressionPtr& condition, Input input, const plan::Origin& origin);
-  Result<resolved::Expressions> resolve_grouping_list(const unresolved::Expressions& grouping,
-                                                      bool by_alias, const Input& input,
+  Result<resolved::Expressions> resolve_grouping_list(const unresolved::Expressions& grouping, bool by_alias,
+                                                      const Input& input,
                                                       const std::vector<NamedExpression>& items);
 
   // python_functions.cc
@@ -95,8 +97,9 @@ class RelationResolver {
   const Scope* outer_;
 };
 
-// ---- building inputs -------------------------------------------------------------------------------------------
-// A new plan with the same columns (in the plan's own order) as `input`.
+// ---- building inputs
+// ------------------------------------------------------------------------------------------- A new plan with
+// the same columns (in the plan's own order) as `input`.
 Input with_plan(Input input, resolved::RelationPtr plan);
 // A plan whose output is `columns`; nothing below may be named, DataFrames stay.
 Input source(resolved::RelationPtr plan);

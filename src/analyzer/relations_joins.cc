@@ -23,7 +23,8 @@ void set_nullable(Columns& columns) {
 }
 
 // The join of both plans; columns and hidden columns of both sides, left's first.
-Input join_inputs(const Analysis& analysis, Input left, Input right, JoinType type, ExpressionPtr condition, bool is_lateral) {
+Input join_inputs(const Analysis& analysis, Input left, Input right, JoinType type, ExpressionPtr condition,
+                  bool is_lateral) {
   Columns left_output = left.plan->output;
   Columns right_output = right.plan->output;
   if (type == JoinType::kRightOuter || type == JoinType::kFullOuter) {
@@ -45,14 +46,15 @@ Input join_inputs(const Analysis& analysis, Input left, Input right, JoinType ty
   std::move(right.data_frames.begin(), right.data_frames.end(), std::back_inserter(result.data_frames));
   if (type == JoinType::kInner && condition == nullptr) type = JoinType::kCross;
   result.plan = resolved::make_relation(
-      resolved::Join{std::move(left.plan), std::move(right.plan), type, std::move(condition), is_lateral}, std::move(output),
-      analysis.settings.shuffle_partitions);
+      resolved::Join{std::move(left.plan), std::move(right.plan), type, std::move(condition), is_lateral},
+      std::move(output), analysis.settings.shuffle_partitions);
   return result;
 }
 
 const Column* find_by_name(const Columns& columns, const std::string& name, bool case_sensitive) {
-  const auto found = std::find_if(columns.begin(), columns.end(),
-                                  [&](const Column& column) { return same_name(column.name, name, case_sensitive); });
+  const auto found = std::find_if(columns.begin(), columns.end(), [&](const Column& column) {
+    return same_name(column.name, name, case_sensitive);
+  });
   return found == columns.end() ? nullptr : &*found;
 }
 
@@ -61,7 +63,8 @@ Status missing_using_column(const std::string& name, const Columns& columns, con
   for (const Column& column : columns) names.push_back(column.name);
   std::sort(names.begin(), names.end());
   std::string suggestion;
-  for (const std::string& candidate : names) suggestion += (suggestion.empty() ? "" : ", ") + quoted_name(candidate);
+  for (const std::string& candidate : names)
+    suggestion += (suggestion.empty() ? "" : ", ") + quoted_name(candidate);
   return error("UNRESOLVED_USING_COLUMN_FOR_JOIN",
                {{"colName", quoted_name(name)}, {"side", side}, {"suggestion", suggestion}});
 }
@@ -69,13 +72,16 @@ Status missing_using_column(const std::string& name, const Columns& columns, con
 Columns without(const Columns& columns, const Columns& keys) {
   Columns rest;
   for (const Column& column : columns) {
-    const bool is_key = std::any_of(keys.begin(), keys.end(), [&](const Column& key) { return key.id == column.id; });
+    const bool is_key =
+        std::any_of(keys.begin(), keys.end(), [&](const Column& key) { return key.id == column.id; });
     if (!is_key) rest.push_back(column);
   }
   return rest;
 }
 
-void append(Columns& columns, const Columns& more) { columns.insert(columns.end(), more.begin(), more.end()); }
+void append(Columns& columns, const Columns& more) {
+  columns.insert(columns.end(), more.begin(), more.end());
+}
 
 // The same columns as they are after the join (nullability may have changed).
 Columns refreshed(const Columns& keys, const Columns& current) {
@@ -94,18 +100,21 @@ Result<Input> RelationResolver::join(const unresolved::Join& node, Input left, c
   const Scope left_scope = scope_of(left);
   RelationResolver right_resolver(analysis_, node.is_lateral ? &left_scope : outer_);
   ASSIGN_OR_RETURN(Input right, right_resolver.resolve(node.right));
-  if (node.is_natural || !node.using_columns.empty()) return join_using(node, std::move(left), std::move(right), origin);
+  if (node.is_natural || !node.using_columns.empty())
+    return join_using(node, std::move(left), std::move(right), origin);
   ExpressionPtr condition;
   if (node.condition != nullptr) {
     const Scope scope = scope_of(left, right);
     ExpressionResolver resolver(analysis_, scope, {false, false, "JOIN", origin});
-    ASSIGN_OR_RETURN(condition,
-                     resolver.resolve_condition(node.condition, "JOIN_CONDITION_IS_NOT_BOOLEAN_TYPE", origin));
+    ASSIGN_OR_RETURN(
+        condition, resolver.resolve_condition(node.condition, "JOIN_CONDITION_IS_NOT_BOOLEAN_TYPE", origin));
   }
-  return join_inputs(analysis_, std::move(left), std::move(right), node.type, std::move(condition), node.is_lateral);
+  return join_inputs(analysis_, std::move(left), std::move(right), node.type, std::move(condition),
+                     node.is_lateral);
 }
 
-// USING and NATURAL: the keys come once, first; the other side's keys stay reachable by their qualified names.
+// USING and NATURAL: the keys come once, first; the other side's keys stay reachable by their qualified
+// names.
 Result<Input> RelationResolver::join_using(const unresolved::Join& node, Input left, Input right,
                                            const plan::Origin& origin) {
   const bool case_sensitive = analysis_.settings.case_sensitive;
@@ -125,15 +134,17 @@ Result<Input> RelationResolver::join_using(const unresolved::Join& node, Input l
     if (left_key == nullptr) return missing_using_column(name, left.columns, "left");
     const Column* right_key = find_by_name(right.columns, name, case_sensitive);
     if (right_key == nullptr) return missing_using_column(name, right.columns, "right");
-    ASSIGN_OR_RETURN(ExpressionPtr equal, resolver.call("==", {reference_to(*left_key), reference_to(*right_key)},
-                                                        "(" + left_key->name + " = " + right_key->name + ")", origin));
+    ASSIGN_OR_RETURN(ExpressionPtr equal,
+                     resolver.call("==", {reference_to(*left_key), reference_to(*right_key)},
+                                   "(" + left_key->name + " = " + right_key->name + ")", origin));
     condition = both(std::move(condition), std::move(equal));
     left_keys.push_back(*left_key);
     right_keys.push_back(*right_key);
   }
   Columns left_rest = without(left.columns, left_keys);
   Columns right_rest = without(right.columns, right_keys);
-  Input result = join_inputs(analysis_, std::move(left), std::move(right), node.type, std::move(condition), false);
+  Input result =
+      join_inputs(analysis_, std::move(left), std::move(right), node.type, std::move(condition), false);
   const Columns joined = result.columns;
   left_keys = refreshed(left_keys, joined);
   right_keys = refreshed(right_keys, joined);
@@ -151,13 +162,15 @@ Result<Input> RelationResolver::join_using(const unresolved::Join& node, Input l
     for (const Column& column : output) expressions.push_back(reference_to(column));
     Columns keys;
     for (size_t i = 0; i < left_keys.size(); ++i) {
-      ASSIGN_OR_RETURN(ExpressionPtr key, resolver.call("coalesce", {reference_to(left_keys[i]), reference_to(right_keys[i])}));
+      ASSIGN_OR_RETURN(ExpressionPtr key,
+                       resolver.call("coalesce", {reference_to(left_keys[i]), reference_to(right_keys[i])}));
       keys.push_back({analysis_.next_id(), left_keys[i].name, key->type, true, {}, ""});
       expressions.push_back(std::move(key));
     }
     append(output, keys);
     const int32_t partitions = result.plan->partitions;
-    result.plan = resolved::make_relation(resolved::Project{result.plan, std::move(expressions)}, std::move(output), partitions);
+    result.plan = resolved::make_relation(resolved::Project{result.plan, std::move(expressions)},
+                                          std::move(output), partitions);
     result.columns = keys;
     append(result.hidden, left_keys);
     append(result.hidden, right_keys);
@@ -171,7 +184,8 @@ Result<Input> RelationResolver::join_using(const unresolved::Join& node, Input l
   return result;
 }
 
-// ---- set operations --------------------------------------------------------------------------------------------
+// ---- set operations
+// --------------------------------------------------------------------------------------------
 
 namespace {
 
@@ -183,7 +197,7 @@ std::string operator_name(const unresolved::SetOperation& node) {
 }
 
 std::string ordinal(size_t number) {
-  static const char* const kNames[] = {"zeroth", "first", "second",  "third",  "fourth", "fifth",
+  static const char* const kNames[] = {"zeroth", "first",   "second", "third", "fourth", "fifth",
                                        "sixth",  "seventh", "eighth", "ninth", "tenth"};
   return number < std::size(kNames) ? kNames[number] : std::to_string(number) + "th";
 }
@@ -218,7 +232,8 @@ Status align_by_name(Analysis& analysis, const unresolved::SetOperation& node, I
     if (other != nullptr) {
       right_items.push_back({reference_to(*other), *other});
     } else if (node.allow_missing_columns) {
-      right_items.push_back({make_literal({column.type, {}}), {analysis.next_id(), column.name, column.type, true, {}, ""}});
+      right_items.push_back(
+          {make_literal({column.type, {}}), {analysis.next_id(), column.name, column.type, true, {}, ""}});
     } else {
       std::string names;
       for (const Column& candidate : right.columns) names += (names.empty() ? "" : ", ") + candidate.name;
@@ -228,7 +243,8 @@ Status align_by_name(Analysis& analysis, const unresolved::SetOperation& node, I
   for (const Column& column : right.columns) {
     if (find_by_name(left.columns, column.name, case_sensitive) != nullptr) continue;
     if (!node.allow_missing_columns) break;  // the difference in number is reported below
-    left_items.push_back({make_literal({column.type, {}}), {analysis.next_id(), column.name, column.type, true, {}, ""}});
+    left_items.push_back(
+        {make_literal({column.type, {}}), {analysis.next_id(), column.name, column.type, true, {}, ""}});
     right_items.push_back({reference_to(column), column});
   }
   if (!node.allow_missing_columns && left.columns.size() != right.columns.size()) return Status();
@@ -239,7 +255,8 @@ Status align_by_name(Analysis& analysis, const unresolved::SetOperation& node, I
 
 }  // namespace
 
-Result<Input> RelationResolver::set_operation(const unresolved::SetOperation& node, Input left, const plan::Origin& origin) {
+Result<Input> RelationResolver::set_operation(const unresolved::SetOperation& node, Input left,
+                                              const plan::Origin& origin) {
   ASSIGN_OR_RETURN(Input right, RelationResolver(analysis_, outer_).resolve_settled(node.right));
   left = settle(std::move(left));
   if (node.by_name) RETURN_IF_ERROR(align_by_name(analysis_, node, left, right));
@@ -253,7 +270,8 @@ Result<Input> RelationResolver::set_operation(const unresolved::SetOperation& no
   }
   std::vector<types::DataType> types;
   for (size_t i = 0; i < width; ++i) {
-    const auto type = functions::widest_common_type(left.columns[i].type, right.columns[i].type, analysis_.settings.ansi);
+    const auto type =
+        functions::widest_common_type(left.columns[i].type, right.columns[i].type, analysis_.settings.ansi);
     if (!type.has_value()) {
       return at(error("INCOMPATIBLE_COLUMN_TYPE", {{"operator", operator_name(node)},
                                                    {"columnOrdinalNumber", ordinal(i + 1)},
@@ -280,7 +298,8 @@ Result<Input> RelationResolver::set_operation(const unresolved::SetOperation& no
                              : known           ? left.plan->partitions + right.plan->partitions
                                                : 0;
   Input result;
-  result.plan = resolved::make_relation(resolved::SetOperation{left.plan, right.plan, node.type, node.is_all}, output, partitions);
+  result.plan = resolved::make_relation(resolved::SetOperation{left.plan, right.plan, node.type, node.is_all},
+                                        output, partitions);
   result.columns = std::move(output);
   result.data_frames = std::move(left.data_frames);
   std::move(right.data_frames.begin(), right.data_frames.end(), std::back_inserter(result.data_frames));

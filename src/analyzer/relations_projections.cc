@@ -50,7 +50,8 @@ Result<unresolved::Expressions> parsed(const unresolved::Expressions& items) {
 }  // namespace
 
 Result<std::vector<NamedExpression>> RelationResolver::select_list(const unresolved::Expressions& items,
-                                                                   const Input& input, const Allowed& allowed) {
+                                                                   const Input& input,
+                                                                   const Allowed& allowed) {
   Scope scope = scope_of(input);
   std::vector<LateralAlias> aliases;
   scope.aliases = &aliases;
@@ -58,7 +59,8 @@ Result<std::vector<NamedExpression>> RelationResolver::select_list(const unresol
   std::vector<NamedExpression> result;
   for (const auto& item : items) {
     ASSIGN_OR_RETURN(auto resolved_items, resolver.resolve_item(item));
-    if (const auto* alias = unresolved::as<unresolved::Alias>(item); alias != nullptr && resolved_items.size() == 1) {
+    if (const auto* alias = unresolved::as<unresolved::Alias>(item);
+        alias != nullptr && resolved_items.size() == 1) {
       const std::string& name = resolved_items[0].column.name;
       const auto known = std::find_if(aliases.begin(), aliases.end(), [&](const LateralAlias& other) {
         return same_name(other.name, name, scope.case_sensitive);
@@ -74,8 +76,8 @@ Result<std::vector<NamedExpression>> RelationResolver::select_list(const unresol
   return result;
 }
 
-Result<Input> RelationResolver::project(const unresolved::Project& node, Input input, const plan::Origin& origin,
-                                        bool is_grouped) {
+Result<Input> RelationResolver::project(const unresolved::Project& node, Input input,
+                                        const plan::Origin& origin, bool is_grouped) {
   ASSIGN_OR_RETURN(const unresolved::Expressions items, parsed(node.expressions));
   if (is_grouped || std::any_of(items.begin(), items.end(), contains_aggregate_call)) {
     unresolved::Aggregate global;
@@ -100,8 +102,9 @@ Result<Input> RelationResolver::project(const unresolved::Project& node, Input i
   const auto* alias = unresolved::as<unresolved::Alias>(items[generator]);
   Columns generated;
   const Columns visible = input.columns;
-  ASSIGN_OR_RETURN(Input wider, generate(call, is_outer_generator(call), alias == nullptr ? plan::Names() : alias->names, "",
-                                         std::move(input), generated));
+  ASSIGN_OR_RETURN(Input wider,
+                   generate(call, is_outer_generator(call), alias == nullptr ? plan::Names() : alias->names,
+                            "", std::move(input), generated));
   wider.columns = visible;
   const auto split = items.begin() + static_cast<long>(generator);
   ASSIGN_OR_RETURN(auto named, select_list({items.begin(), split}, wider, allowed));
@@ -117,11 +120,13 @@ Result<Input> RelationResolver::with_columns(const unresolved::WithColumns& node
   for (const auto& item : node.columns) {
     const unresolved::ExpressionPtr generator = generator_of(item);
     if (generator == nullptr) continue;
-    if (node.columns.size() > 1) return at(unsupported("a generator among several columns of withColumns"), item->origin);
+    if (node.columns.size() > 1)
+      return at(unsupported("a generator among several columns of withColumns"), item->origin);
     Columns generated;
     const Columns visible = input.columns;
-    ASSIGN_OR_RETURN(input, generate(generator, is_outer_generator(generator), unresolved::as<unresolved::Alias>(item)->names,
-                                     "", std::move(input), generated));
+    ASSIGN_OR_RETURN(
+        input, generate(generator, is_outer_generator(generator),
+                        unresolved::as<unresolved::Alias>(item)->names, "", std::move(input), generated));
     input.columns = visible;
     added = keep(generated);
   }
@@ -138,7 +143,8 @@ Result<Input> RelationResolver::with_columns(const unresolved::WithColumns& node
   for (size_t i = 0; i < added.size(); ++i) {
     for (size_t j = 0; j < i; ++j) {
       if (same_name(added[i].column.name, added[j].column.name, case_sensitive)) {
-        return error("COLUMN_ALREADY_EXISTS", {{"columnName", quoted_name(lower_case(added[i].column.name))}});
+        return error("COLUMN_ALREADY_EXISTS",
+                     {{"columnName", quoted_name(lower_case(added[i].column.name))}});
       }
     }
     bool replaced = false;
@@ -152,7 +158,8 @@ Result<Input> RelationResolver::with_columns(const unresolved::WithColumns& node
   return analyzer::project(analysis_, std::move(input), items);
 }
 
-Result<Input> RelationResolver::with_columns_renamed(const unresolved::WithColumnsRenamed& node, Input input) {
+Result<Input> RelationResolver::with_columns_renamed(const unresolved::WithColumnsRenamed& node,
+                                                     Input input) {
   std::vector<NamedExpression> items = keep(input.columns);
   for (const plan::Rename& rename : node.renames) {
     for (NamedExpression& item : items) {
@@ -174,7 +181,8 @@ Result<Input> RelationResolver::drop(const unresolved::Drop& node, Input input) 
     if (attribute == nullptr) continue;
     std::optional<Match> match;
     if (attribute->plan_id >= 0) {
-      ASSIGN_OR_RETURN(match, find_in_data_frame(scope, attribute->plan_id, attribute->parts, expression->origin));
+      ASSIGN_OR_RETURN(match,
+                       find_in_data_frame(scope, attribute->plan_id, attribute->parts, expression->origin));
     } else {
       ASSIGN_OR_RETURN(match, find_in_inputs(scope, attribute->parts, expression->origin));
     }

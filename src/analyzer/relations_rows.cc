@@ -40,7 +40,8 @@ Status reach(Input& input, const ColumnIds& missing, const unresolved::Expressio
   if (missing.empty()) return Status();
   RelationPtr wider = expose(input.plan, missing);
   if (wider == nullptr) {
-    return at(error("MISSING_ATTRIBUTES.RESOLVED_ATTRIBUTE_MISSING_FROM_INPUT", {{"missingAttributes", ""}, {"input", ""}, {"operator", ""}}),
+    return at(error("MISSING_ATTRIBUTES.RESOLVED_ATTRIBUTE_MISSING_FROM_INPUT",
+                    {{"missingAttributes", ""}, {"input", ""}, {"operator", ""}}),
               expression == nullptr ? nullptr : expression->origin);
   }
   input.plan = std::move(wider);
@@ -51,7 +52,8 @@ Status reach(Input& input, const ColumnIds& missing, const unresolved::Expressio
 int64_t ordinal_of(const unresolved::ExpressionPtr& order) {
   const auto* sort = unresolved::as<unresolved::SortOrder>(order);
   const auto* literal = unresolved::as<unresolved::Literal>(sort == nullptr ? order : sort->child);
-  if (literal == nullptr || !literal->value.type.is(TypeId::kInteger) || literal->value.value.is_null()) return -1;
+  if (literal == nullptr || !literal->value.type.is(TypeId::kInteger) || literal->value.value.is_null())
+    return -1;
   return std::get<int64_t>(literal->value.value.data);
 }
 
@@ -66,31 +68,36 @@ resolved::SortKey key_like(const unresolved::ExpressionPtr& order, const Column&
   resolved::SortKey key{reference_to(column, order->origin), true, true};
   if (const auto* sort = unresolved::as<unresolved::SortOrder>(order)) {
     key.ascending = sort->ascending;
-    key.nulls_first = sort->null_ordering == plan::NullOrdering::kDefault ? sort->ascending
-                                                                          : sort->null_ordering == plan::NullOrdering::kNullsFirst;
+    key.nulls_first = sort->null_ordering == plan::NullOrdering::kDefault
+                          ? sort->ascending
+                          : sort->null_ordering == plan::NullOrdering::kNullsFirst;
   }
   return key;
 }
 
 }  // namespace
 
-Result<Input> RelationResolver::filter(const unresolved::Filter& node, Input input, const plan::Origin& origin) {
+Result<Input> RelationResolver::filter(const unresolved::Filter& node, Input input,
+                                       const plan::Origin& origin) {
   if (input.aggregate != nullptr && contains_aggregate_call(node.condition)) {
     return having(node.condition, std::move(input), origin);
   }
   Scope scope = scope_of(input);
   scope.look_below = input.aggregate == nullptr && input.below != nullptr;
   ExpressionResolver resolver(analysis_, scope, {false, false, "WHERE", origin});
-  if (contains_window(node.condition)) return error("WINDOW_FUNCTION_NOT_ALLOWED_IN_CLAUSE", {{"clauseName", "WHERE"}});
+  if (contains_window(node.condition))
+    return error("WINDOW_FUNCTION_NOT_ALLOWED_IN_CLAUSE", {{"clauseName", "WHERE"}});
   if (const auto calls = aggregate_calls(node.condition); !calls.empty()) {
     std::string list;
     for (const auto& call : calls) list += (list.empty() ? "" : ", ") + resolver.qualified(call);
-    return at(error("INVALID_WHERE_CONDITION",
-                    {{"condition", quoted_expression(resolver.pretty(node.condition))}, {"expressionList", list}}),
-              origin);
+    return at(
+        error("INVALID_WHERE_CONDITION",
+              {{"condition", quoted_expression(resolver.pretty(node.condition))}, {"expressionList", list}}),
+        origin);
   }
-  ASSIGN_OR_RETURN(ExpressionPtr condition,
-                   resolver.resolve_condition(node.condition, "DATATYPE_MISMATCH.FILTER_NOT_BOOLEAN", origin));
+  ASSIGN_OR_RETURN(
+      ExpressionPtr condition,
+      resolver.resolve_condition(node.condition, "DATATYPE_MISMATCH.FILTER_NOT_BOOLEAN", origin));
   RETURN_IF_ERROR(reach(input, missing_columns(input, {condition}), node.condition));
   return analyzer::filter(std::move(input), std::move(condition));
 }
@@ -121,7 +128,8 @@ Result<Input> RelationResolver::sort(const unresolved::Sort& node, Input input) 
   resolved::Expressions expressions;
   for (const auto& key : keys) expressions.push_back(key.expression);
   ColumnIds missing = missing_columns(input, expressions);
-  const bool aggregates = std::any_of(expressions.begin(), expressions.end(), contains<resolved::AggregateCall>);
+  const bool aggregates =
+      std::any_of(expressions.begin(), expressions.end(), contains<resolved::AggregateCall>);
   const bool windows = std::any_of(expressions.begin(), expressions.end(), contains<resolved::Window>);
   if (input.aggregate != nullptr && (aggregates || !missing.empty())) {
     RETURN_IF_ERROR(extend_aggregate_for_sort(analysis_, input, keys));
@@ -134,31 +142,36 @@ Result<Input> RelationResolver::sort(const unresolved::Sort& node, Input input) 
       for (const Column& column : output) computed.push_back(reference_to(column));
       for (resolved::SortKey& key : keys) {
         if (!contains<resolved::Window>(key.expression)) continue;
-        output.push_back({analysis_.next_id(), "sort_key", key.expression->type, key.expression->nullable, {}, ""});
+        output.push_back(
+            {analysis_.next_id(), "sort_key", key.expression->type, key.expression->nullable, {}, ""});
         computed.push_back(key.expression);
         key.expression = reference_to(output.back());
       }
       const int32_t partitions = input.plan->partitions;
-      input.plan = resolved::make_relation(resolved::Project{input.plan, std::move(computed)}, std::move(output), partitions);
+      input.plan = resolved::make_relation(resolved::Project{input.plan, std::move(computed)},
+                                           std::move(output), partitions);
     }
   }
   const int32_t partitions = node.is_global ? analysis_.settings.shuffle_partitions : input.plan->partitions;
-  RelationPtr plan =
-      resolved::make_relation(resolved::Sort{input.plan, std::move(keys), node.is_global}, input.plan->output, partitions);
+  RelationPtr plan = resolved::make_relation(resolved::Sort{input.plan, std::move(keys), node.is_global},
+                                             input.plan->output, partitions);
   return with_plan(std::move(input), std::move(plan));
 }
 
 Result<Input> RelationResolver::limit(const unresolved::LimitExpression& node, Input input) {
   const Scope scope;
   ExpressionResolver resolver(analysis_, scope);
-  const auto number = [&](const unresolved::ExpressionPtr& expression, const std::string& name) -> Result<int64_t> {
+  const auto number = [&](const unresolved::ExpressionPtr& expression,
+                          const std::string& name) -> Result<int64_t> {
     ASSIGN_OR_RETURN(const ExpressionPtr value, resolver.resolve(expression));
     const types::Value* literal = literal_value(value);
-    const std::map<std::string, std::string> parameters = {{"name", name}, {"expr", quoted_expression(resolver.pretty(expression))}};
+    const std::map<std::string, std::string> parameters = {
+        {"name", name}, {"expr", quoted_expression(resolver.pretty(expression))}};
     if (literal == nullptr) {
       return at(error("INVALID_LIMIT_LIKE_EXPRESSION.IS_UNFOLDABLE", parameters), expression->origin);
     }
-    if (literal->is_null()) return at(error("INVALID_LIMIT_LIKE_EXPRESSION.IS_NULL", parameters), expression->origin);
+    if (literal->is_null())
+      return at(error("INVALID_LIMIT_LIKE_EXPRESSION.IS_NULL", parameters), expression->origin);
     const auto* count = std::get_if<int64_t>(&literal->data);
     if (count == nullptr || !value->type.is(TypeId::kInteger)) {
       auto with_type = parameters;
@@ -194,7 +207,8 @@ Result<Input> RelationResolver::deduplicate(const unresolved::Deduplicate& node,
     ASSIGN_OR_RETURN(const auto positions, named_columns(node.columns, input));
     std::vector<resolved::ColumnId> keys;
     for (const size_t position : positions) keys.push_back(input.columns[position].id);
-    plan = resolved::make_relation(resolved::DistinctOn{input.plan, std::move(keys)}, input.columns, partitions);
+    plan =
+        resolved::make_relation(resolved::DistinctOn{input.plan, std::move(keys)}, input.columns, partitions);
   }
   input.below = nullptr;
   return with_plan(std::move(input), std::move(plan));
@@ -210,16 +224,16 @@ Result<Input> RelationResolver::repartition_by(const unresolved::RepartitionByEx
     keys.push_back(std::move(key));
   }
   const int32_t partitions = node.partitions > 0 ? node.partitions : analysis_.settings.shuffle_partitions;
-  RelationPtr plan =
-      resolved::make_relation(resolved::Repartition{input.plan, std::move(keys), true}, input.plan->output, partitions);
+  RelationPtr plan = resolved::make_relation(resolved::Repartition{input.plan, std::move(keys), true},
+                                             input.plan->output, partitions);
   return with_plan(std::move(input), std::move(plan));
 }
 
 Result<Input> RelationResolver::sample(const unresolved::Sample& node, Input input) {
   const int32_t partitions = input.plan->partitions;
   RelationPtr plan = resolved::make_relation(
-      resolved::Sample{input.plan, node.lower_bound, node.upper_bound, node.with_replacement, node.seed}, input.plan->output,
-      partitions);
+      resolved::Sample{input.plan, node.lower_bound, node.upper_bound, node.with_replacement, node.seed},
+      input.plan->output, partitions);
   return with_plan(std::move(input), std::move(plan));
 }
 
@@ -227,16 +241,18 @@ Result<Input> RelationResolver::sample(const unresolved::Sample& node, Input inp
 Result<Input> RelationResolver::hint(const unresolved::Hint& node, Input input) {
   const std::string name = lower_case(node.name);
   if (name != "repartition" && name != "coalesce") return input;
-  const auto* literal = node.parameters.empty() ? nullptr : unresolved::as<unresolved::Literal>(node.parameters[0]);
+  const auto* literal =
+      node.parameters.empty() ? nullptr : unresolved::as<unresolved::Literal>(node.parameters[0]);
   const auto* count = literal == nullptr ? nullptr : std::get_if<int64_t>(&literal->value.value.data);
   if (count == nullptr) return input;
   const auto partitions = static_cast<int32_t>(*count);
-  RelationPtr plan =
-      resolved::make_relation(resolved::Repartition{input.plan, {}, name == "repartition"}, input.plan->output, partitions);
+  RelationPtr plan = resolved::make_relation(resolved::Repartition{input.plan, {}, name == "repartition"},
+                                             input.plan->output, partitions);
   return with_plan(std::move(input), std::move(plan));
 }
 
-Result<Input> RelationResolver::show_string(Input input, int32_t rows, int32_t truncate, bool vertical, bool html) {
+Result<Input> RelationResolver::show_string(Input input, int32_t rows, int32_t truncate, bool vertical,
+                                            bool html) {
   input = settle(std::move(input));
   const DataType string(TypeId::kString);
   std::vector<NamedExpression> items;
@@ -246,23 +262,27 @@ Result<Input> RelationResolver::show_string(Input input, int32_t rows, int32_t t
     ExpressionPtr text = reference_to(column);
     if (column.type.is(TypeId::kBinary) || column.type.is_nested()) {
       // Nulls inside are shown as NULL, bytes as [61 62]: a cast does neither.
-      text = resolved::make_expression(resolved::Call{"to_pretty_string", {std::move(text)}, true}, string, false);
+      text = resolved::make_expression(resolved::Call{"to_pretty_string", {std::move(text)}, true}, string,
+                                       false);
     } else {
       text = cast_implicitly(std::move(text), string);
       const bool nullable = text->nullable;
       if (nullable) {
-        text = resolved::make_expression(resolved::Call{"coalesce", {std::move(text), make_string("NULL")}, true}, string, false);
+        text = resolved::make_expression(
+            resolved::Call{"coalesce", {std::move(text), make_string("NULL")}, true}, string, false);
       }
     }
     items.push_back({std::move(text), {analysis_.next_id(), column.name, string, false, {}, ""}});
   }
   // One row more tells whether there are more.
   const int64_t wanted = std::max<int64_t>(rows, 0) + 1;
-  RelationPtr limited = resolved::make_relation(resolved::Limit{input.plan, wanted, 0}, input.plan->output, 1);
+  RelationPtr limited =
+      resolved::make_relation(resolved::Limit{input.plan, wanted, 0}, input.plan->output, 1);
   Input texts = analyzer::project(analysis_, with_plan(std::move(input), std::move(limited)), items);
   Columns output = {{analysis_.next_id(), html ? "html_string" : "show_string", string, false, {}, ""}};
-  return source(resolved::make_relation(resolved::ShowString{texts.plan, std::move(headings), rows, truncate, vertical, html},
-                                        std::move(output), 1));
+  return source(resolved::make_relation(
+      resolved::ShowString{texts.plan, std::move(headings), rows, truncate, vertical, html},
+      std::move(output), 1));
 }
 
 }  // namespace deuteron::analyzer

@@ -31,7 +31,8 @@ void qualify(Columns& columns, const plan::Names& qualifier) {
 
 // Spark cuts local rows into as many partitions as there are slots, and at least one row each.
 int32_t local_partitions(const Analysis& analysis, int64_t rows) {
-  return static_cast<int32_t>(std::clamp<int64_t>(rows, 1, std::max(1, analysis.settings.default_parallelism)));
+  return static_cast<int32_t>(
+      std::clamp<int64_t>(rows, 1, std::max(1, analysis.settings.default_parallelism)));
 }
 
 bool is_file_format(const std::string& name) {
@@ -46,7 +47,8 @@ Result<Input> RelationResolver::named_table(const unresolved::NamedTable& table,
   if (table.name.size() == 1) {
     const auto& tables = analysis_.common_tables;
     for (auto found = tables.rbegin(); found != tables.rend(); ++found) {
-      if (same_name(found->name, table.name[0], analysis_.settings.case_sensitive)) return common_table(*found);
+      if (same_name(found->name, table.name[0], analysis_.settings.case_sensitive))
+        return common_table(*found);
     }
   }
   if (const auto found = analysis_.catalog.find_view(table.name)) return view(*found, table.name, origin);
@@ -56,7 +58,8 @@ Result<Input> RelationResolver::named_table(const unresolved::NamedTable& table,
   return table_not_found(table.name, origin);
 }
 
-Result<Input> RelationResolver::view(const catalog::View& view, const plan::Names& name, const plan::Origin& origin) {
+Result<Input> RelationResolver::view(const catalog::View& view, const plan::Names& name,
+                                     const plan::Origin& origin) {
   constexpr int kDeepestView = 100;
   if (analysis_.view_depth >= kDeepestView) {
     return at(error("VIEW_EXCEED_MAX_NESTED_DEPTH",
@@ -78,7 +81,9 @@ Result<Input> RelationResolver::view(const catalog::View& view, const plan::Name
   input.columns = result->columns;
   if (!view.columns.empty()) {
     if (view.columns.size() != input.columns.size()) {
-      return at(error("CREATE_VIEW_COLUMN_ARITY_MISMATCH.NOT_ENOUGH_DATA_COLUMNS", {{"viewName", quoted_name(name)}}), origin);
+      return at(error("CREATE_VIEW_COLUMN_ARITY_MISMATCH.NOT_ENOUGH_DATA_COLUMNS",
+                      {{"viewName", quoted_name(name)}}),
+                origin);
     }
     for (size_t i = 0; i < view.columns.size(); ++i) input.columns[i].name = view.columns[i];
   }
@@ -93,9 +98,11 @@ Result<Input> RelationResolver::common_table(const CommonTable& table) {
     ids.push_back(column.id);
     column.id = analysis_.next_id();
   }
-  for (size_t i = 0; i < table.column_names.size() && i < columns.size(); ++i) columns[i].name = table.column_names[i];
+  for (size_t i = 0; i < table.column_names.size() && i < columns.size(); ++i)
+    columns[i].name = table.column_names[i];
   qualify(columns, {table.name});
-  return source(resolved::make_relation(resolved::CteScan{table.id, std::move(ids)}, columns, table.plan->partitions));
+  return source(
+      resolved::make_relation(resolved::CteScan{table.id, std::move(ids)}, columns, table.plan->partitions));
 }
 
 Result<Input> RelationResolver::data_source(const unresolved::DataSource& node, const plan::Origin& origin) {
@@ -104,7 +111,8 @@ Result<Input> RelationResolver::data_source(const unresolved::DataSource& node, 
     return at(error("DATA_SOURCE_NOT_FOUND", {{"provider", node.format}}), origin);
   }
   plan::Names paths = node.paths;
-  if (const auto path = node.options.find("path"); paths.empty() && path != node.options.end()) paths = {path->second};
+  if (const auto path = node.options.find("path"); paths.empty() && path != node.options.end())
+    paths = {path->second};
   types::Schema schema;
   if (!node.schema_text.empty()) {
     ASSIGN_OR_RETURN(schema, parse_schema_text(node.schema_text));
@@ -117,9 +125,9 @@ Result<Input> RelationResolver::data_source(const unresolved::DataSource& node, 
     field.nullable = true;
   }
   Columns columns = new_columns(analysis_, fields);
-  return source(resolved::make_relation(
-      resolved::FileScan{format, described->paths, node.options, std::move(fields), described->partition_columns},
-      std::move(columns), 0));
+  return source(resolved::make_relation(resolved::FileScan{format, described->paths, node.options,
+                                                           std::move(fields), described->partition_columns},
+                                        std::move(columns), 0));
 }
 
 Result<Input> RelationResolver::local_relation(const plan::Bytes& data, const std::string& schema_text) {
@@ -132,7 +140,9 @@ Result<Input> RelationResolver::local_relation(const plan::Bytes& data, const st
 
 Result<Input> RelationResolver::cached_local_relation(const unresolved::CachedLocalRelation& relation) {
   const auto fetch = [&](const std::string& hash) { return analysis_.catalog.find_cached_artifact(hash); };
-  const auto missing = [](const std::string& hash) { return internal_error("the cached artifact " + hash + " is missing"); };
+  const auto missing = [](const std::string& hash) {
+    return internal_error("the cached artifact " + hash + " is missing");
+  };
   if (relation.data_hashes.size() > 1) return unsupported("a cached local relation in several parts");
   plan::Bytes data;
   if (!relation.data_hashes.empty()) {
@@ -149,11 +159,13 @@ Result<Input> RelationResolver::cached_local_relation(const unresolved::CachedLo
 }
 
 Result<Input> RelationResolver::range(const unresolved::Range& node) {
-  if (node.step == 0) return error("INVALID_PARAMETER_VALUE.ZERO_STEP", {{"functionName", "`range`"}, {"parameter", "`step`"}});
-  const int32_t partitions = node.partitions > 0 ? node.partitions : std::max(1, analysis_.settings.default_parallelism);
+  if (node.step == 0)
+    return error("INVALID_PARAMETER_VALUE.ZERO_STEP", {{"functionName", "`range`"}, {"parameter", "`step`"}});
+  const int32_t partitions =
+      node.partitions > 0 ? node.partitions : std::max(1, analysis_.settings.default_parallelism);
   Columns columns = {{analysis_.next_id(), "id", DataType(TypeId::kLong), false, {}, ""}};
-  return source(resolved::make_relation(resolved::Range{node.start, node.end, node.step, partitions}, std::move(columns),
-                                        partitions));
+  return source(resolved::make_relation(resolved::Range{node.start, node.end, node.step, partitions},
+                                        std::move(columns), partitions));
 }
 
 Result<Input> RelationResolver::sql_text(const unresolved::Sql& sql) {
@@ -173,10 +185,11 @@ Result<Input> RelationResolver::values(const unresolved::Values& node, const pla
   const size_t width = node.rows.empty() ? 0 : node.rows[0].size();
   for (const auto& row : node.rows) {
     if (row.size() != width) {
-      return at(error("INVALID_INLINE_TABLE.NUM_COLUMNS_MISMATCH",
-                      {{"expectedNumCols", std::to_string(width)}, {"actualNumCols", std::to_string(row.size())},
-                       {"rowIndex", std::to_string(rows.size())}}),
-                origin);
+      return at(
+          error("INVALID_INLINE_TABLE.NUM_COLUMNS_MISMATCH", {{"expectedNumCols", std::to_string(width)},
+                                                              {"actualNumCols", std::to_string(row.size())},
+                                                              {"rowIndex", std::to_string(rows.size())}}),
+          origin);
     }
     resolved::Expressions values;
     for (const auto& value : row) {
@@ -196,7 +209,9 @@ Result<Input> RelationResolver::values(const unresolved::Values& node, const pla
     const std::string name = "col" + std::to_string(i + 1);
     const auto type = functions::widest_common_type(found, analysis_.settings.ansi);
     if (!type.has_value()) {
-      return at(error("INVALID_INLINE_TABLE.INCOMPATIBLE_TYPES_IN_INLINE_TABLE", {{"colName", quoted_name(name)}}), origin);
+      return at(
+          error("INVALID_INLINE_TABLE.INCOMPATIBLE_TYPES_IN_INLINE_TABLE", {{"colName", quoted_name(name)}}),
+          origin);
     }
     for (auto& row : rows) row[i] = cast_implicitly(row[i], *type);
     columns.push_back({analysis_.next_id(), name, *type, nullable, {}, ""});
@@ -206,12 +221,14 @@ Result<Input> RelationResolver::values(const unresolved::Values& node, const pla
                                         local_partitions(analysis_, count)));
 }
 
-Result<Input> RelationResolver::table_function(const unresolved::TableFunction& node, const plan::Origin& origin) {
+Result<Input> RelationResolver::table_function(const unresolved::TableFunction& node,
+                                               const plan::Origin& origin) {
   const std::string name = lower_case(node.name.back());
   if (name != "range") {
     const functions::Function* function = functions::find(name);
-    const bool is_generator = is_generator_name(name) ||
-                              (function != nullptr && functions::kind_of(*function) == functions::Kind::kGenerator);
+    const bool is_generator =
+        is_generator_name(name) ||
+        (function != nullptr && functions::kind_of(*function) == functions::Kind::kGenerator);
     if (!is_generator) {
       return at(error("UNRESOLVABLE_TABLE_VALUED_FUNCTION", {{"name", quoted_name(node.name)}}), origin);
     }
@@ -220,7 +237,8 @@ Result<Input> RelationResolver::table_function(const unresolved::TableFunction& 
     call.arguments = node.arguments;
     Input one = source(resolved::make_relation(resolved::OneRow{}, {}, 1));
     Columns generated;
-    ASSIGN_OR_RETURN(Input input, generate(unresolved::make_expression(call, origin), false, {}, "", std::move(one), generated));
+    ASSIGN_OR_RETURN(Input input, generate(unresolved::make_expression(call, origin), false, {}, "",
+                                           std::move(one), generated));
     return source(input.plan);
   }
   Scope scope;
@@ -240,20 +258,24 @@ Result<Input> RelationResolver::table_function(const unresolved::TableFunction& 
     case 3: return range({numbers[0], numbers[1], numbers[2], 0});
     case 4: return range({numbers[0], numbers[1], numbers[2], static_cast<int32_t>(numbers[3])});
     default:
-      return at(error("WRONG_NUM_ARGS.WITHOUT_SUGGESTION", {{"functionName", "`range`"}, {"expectedNum", "[1, 2, 3, 4]"},
-                                                            {"actualNum", std::to_string(numbers.size())},
-                                                            {"docroot", "https://spark.apache.org/docs/latest"}}),
-                origin);
+      return at(
+          error("WRONG_NUM_ARGS.WITHOUT_SUGGESTION", {{"functionName", "`range`"},
+                                                      {"expectedNum", "[1, 2, 3, 4]"},
+                                                      {"actualNum", std::to_string(numbers.size())},
+                                                      {"docroot", "https://spark.apache.org/docs/latest"}}),
+          origin);
   }
 }
 
-// ---- WITH ------------------------------------------------------------------------------------------------------
+// ---- WITH
+// ------------------------------------------------------------------------------------------------------
 
 namespace {
 
 // Applies `replace` to every CteScan of definition `id`, in sub-queries too.
 RelationPtr rewrite_scans(const RelationPtr& plan, int64_t id, const RelationRewrite& replace) {
-  if (const auto* scan = resolved::as<resolved::CteScan>(plan)) return scan->cte_id == id ? replace(plan) : plan;
+  if (const auto* scan = resolved::as<resolved::CteScan>(plan))
+    return scan->cte_id == id ? replace(plan) : plan;
   const auto inside = [&](const resolved::ExpressionPtr& expression) {
     const std::function<resolved::ExpressionPtr(const resolved::ExpressionPtr&)> descend =
         [&](const resolved::ExpressionPtr& part) {
@@ -313,7 +335,8 @@ Result<Input> RelationResolver::with_cte(const unresolved::WithCte& with, const 
     }
     const int64_t id = analysis_.next_cte_id();
     definitions.push_back({id, definition.name, analyzed->plan});
-    analysis_.common_tables.push_back({definition.name, id, analyzed->plan, analyzed->columns, definition.columns});
+    analysis_.common_tables.push_back(
+        {definition.name, id, analyzed->plan, analyzed->columns, definition.columns});
   }
   auto body = resolve(with.input);
   leave();

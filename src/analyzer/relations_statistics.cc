@@ -74,7 +74,8 @@ Result<Input> RelationResolver::fill_null(const unresolved::FillNull& node, Inpu
     }
     const ExpressionPtr filler = cast_to(make_literal(value), column.type, plan::CastMode::kDefault);
     ASSIGN_OR_RETURN(ExpressionPtr filled, resolver.call("coalesce", {current, filler}));
-    items[positions[i]] = {std::move(filled), {analysis_.next_id(), column.name, column.type, column.nullable, {}, ""}};
+    items[positions[i]] = {std::move(filled),
+                           {analysis_.next_id(), column.name, column.type, column.nullable, {}, ""}};
   }
   return analyzer::project(analysis_, std::move(input), items);
 }
@@ -82,7 +83,8 @@ Result<Input> RelationResolver::fill_null(const unresolved::FillNull& node, Inpu
 Result<Input> RelationResolver::drop_null(const unresolved::DropNull& node, Input input) {
   ASSIGN_OR_RETURN(const auto named, named_columns(node.columns, input));
   const std::vector<size_t> positions = node.columns.empty() ? all_positions(input.columns) : named;
-  const auto wanted = node.minimum_non_null < 0 ? static_cast<int32_t>(positions.size()) : node.minimum_non_null;
+  const auto wanted =
+      node.minimum_non_null < 0 ? static_cast<int32_t>(positions.size()) : node.minimum_non_null;
   const Scope scope = scope_of(input);
   ExpressionResolver resolver(analysis_, scope);
   ExpressionPtr all;
@@ -104,7 +106,8 @@ Result<Input> RelationResolver::drop_null(const unresolved::DropNull& node, Inpu
     }
   }
   if (all == nullptr || wanted <= 0) return input;
-  if (wanted == static_cast<int32_t>(positions.size())) return analyzer::filter(std::move(input), std::move(all));
+  if (wanted == static_cast<int32_t>(positions.size()))
+    return analyzer::filter(std::move(input), std::move(all));
   ASSIGN_OR_RETURN(ExpressionPtr enough, resolver.call(">=", {count, make_integer(wanted)}));
   return analyzer::filter(std::move(input), std::move(enough));
 }
@@ -122,7 +125,8 @@ Result<Input> RelationResolver::replace(const unresolved::Replace& node, Input i
       const types::TypedValue& old_value = node.old_values[i];
       const bool by_null = old_value.value.is_null();
       if (!by_null && family_of(old_value.type) != family_of(column.type)) continue;
-      const ExpressionPtr old_literal = cast_to(make_literal(old_value), column.type, plan::CastMode::kDefault);
+      const ExpressionPtr old_literal =
+          cast_to(make_literal(old_value), column.type, plan::CastMode::kDefault);
       ASSIGN_OR_RETURN(ExpressionPtr match, resolver.call("<=>", {reference_to(column), old_literal}));
       branches.push_back(std::move(match));
       branches.push_back(cast_to(make_literal(node.new_values[i]), column.type, plan::CastMode::kDefault));
@@ -135,23 +139,26 @@ Result<Input> RelationResolver::replace(const unresolved::Replace& node, Input i
   return analyzer::project(analysis_, std::move(input), items);
 }
 
-// ---- describe and summary --------------------------------------------------------------------------------------
+// ---- describe and summary
+// --------------------------------------------------------------------------------------
 
 namespace {
 
 constexpr int kPercentileAccuracy = 10000;
 
-Result<ExpressionPtr> statistic_of(ExpressionResolver& resolver, const std::string& name, const Column& column) {
+Result<ExpressionPtr> statistic_of(ExpressionResolver& resolver, const std::string& name,
+                                   const Column& column) {
   const DataType real(TypeId::kDouble);
   const ExpressionPtr value = reference_to(column);
-  const ExpressionPtr number =
-      column.type.is_numeric() ? value : cast_to(value, real, plan::CastMode::kTry);
+  const ExpressionPtr number = column.type.is_numeric() ? value : cast_to(value, real, plan::CastMode::kTry);
   if (name == "count" || name == "min" || name == "max") return resolver.call(name, {value});
   if (name == "mean" || name == "stddev") return resolver.call(name == "mean" ? "avg" : "stddev", {number});
-  if (name == "count_distinct" || name == "approx_count_distinct") return unsupported("the statistic " + name + " of summary");
+  if (name == "count_distinct" || name == "approx_count_distinct")
+    return unsupported("the statistic " + name + " of summary");
   if (name.ends_with("%")) {
     const double share = std::strtod(name.c_str(), nullptr) / 100;
-    return resolver.call("percentile_approx", {number, make_literal({real, types::Value(share)}), make_integer(kPercentileAccuracy)});
+    return resolver.call("percentile_approx", {number, make_literal({real, types::Value(share)}),
+                                               make_integer(kPercentileAccuracy)});
   }
   return error("INTERNAL_ERROR", {{"message", name + " is not a recognised statistic"}});
 }
@@ -206,20 +213,25 @@ Result<Input> RelationResolver::describe(const unresolved::Describe& node, Input
   Columns output = one_row.columns;
   Columns visible;
   visible.push_back({analysis_.next_id(), "summary", string, true, {}, ""});
-  for (const Column& column : described) visible.push_back({analysis_.next_id(), column.name, string, true, {}, ""});
+  for (const Column& column : described)
+    visible.push_back({analysis_.next_id(), column.name, string, true, {}, ""});
   output.insert(output.end(), visible.begin(), visible.end());
-  Input result = source(resolved::make_relation(resolved::Generate{one_row.plan, generator, false}, std::move(output), 1));
+  Input result = source(
+      resolved::make_relation(resolved::Generate{one_row.plan, generator, false}, std::move(output), 1));
   result.columns = std::move(visible);
   return settle(std::move(result));
 }
 
-// ---- unpivot ---------------------------------------------------------------------------------------------------
+// ---- unpivot
+// ---------------------------------------------------------------------------------------------------
 
 namespace {
 
 bool mixes_strings(const std::vector<DataType>& types) {
-  const auto strings = std::count_if(types.begin(), types.end(), [](const DataType& t) { return t.is(TypeId::kString); });
-  const auto nulls = std::count_if(types.begin(), types.end(), [](const DataType& t) { return t.is(TypeId::kNull); });
+  const auto strings =
+      std::count_if(types.begin(), types.end(), [](const DataType& t) { return t.is(TypeId::kString); });
+  const auto nulls =
+      std::count_if(types.begin(), types.end(), [](const DataType& t) { return t.is(TypeId::kNull); });
   return strings > 0 && strings + nulls != static_cast<long>(types.size());
 }
 
@@ -230,7 +242,8 @@ Result<Input> RelationResolver::unpivot(const unresolved::Unpivot& node, Input i
   ExpressionResolver resolver(analysis_, scope);
   std::vector<NamedExpression> ids;
   std::vector<NamedExpression> values;
-  const auto resolve_all = [&](const unresolved::Expressions& expressions, std::vector<NamedExpression>& result) -> Status {
+  const auto resolve_all = [&](const unresolved::Expressions& expressions,
+                               std::vector<NamedExpression>& result) -> Status {
     for (const auto& expression : expressions) {
       ASSIGN_OR_RETURN(auto named, resolver.resolve_item(expression));
       std::move(named.begin(), named.end(), std::back_inserter(result));
@@ -241,7 +254,8 @@ Result<Input> RelationResolver::unpivot(const unresolved::Unpivot& node, Input i
   RETURN_IF_ERROR(resolve_all(node.values, values));
   if (!node.has_values) {
     for (const Column& column : input.columns) {
-      const bool is_id = std::any_of(ids.begin(), ids.end(), [&](const auto& id) { return id.column.id == column.id; });
+      const bool is_id =
+          std::any_of(ids.begin(), ids.end(), [&](const auto& id) { return id.column.id == column.id; });
       if (!is_id) values.push_back({reference_to(column), column});
     }
   }
@@ -257,25 +271,31 @@ Result<Input> RelationResolver::unpivot(const unresolved::Unpivot& node, Input i
       names += (names.empty() ? "" : ", ") + quoted_name(value.column.name);
     }
     std::string text;
-    for (const auto& [name, columns] : by_type) text += (text.empty() ? "" : ", ") + name + " (" + columns + ")";
+    for (const auto& [name, columns] : by_type)
+      text += (text.empty() ? "" : ", ") + name + " (" + columns + ")";
     return error("UNPIVOT_VALUE_DATA_TYPE_MISMATCH", {{"types", text}});
   }
   resolved::Expressions rows;
-  const bool nullable = std::any_of(values.begin(), values.end(), [](const auto& value) { return value.expression->nullable; });
+  const bool nullable =
+      std::any_of(values.begin(), values.end(), [](const auto& value) { return value.expression->nullable; });
   for (const NamedExpression& value : values) {
-    ASSIGN_OR_RETURN(ExpressionPtr row,
-                     resolver.call("named_struct", {make_string(node.variable_column), make_string(value.column.name),
-                                                    make_string(node.value_column), cast_implicitly(value.expression, *type)}));
+    ASSIGN_OR_RETURN(
+        ExpressionPtr row,
+        resolver.call("named_struct",
+                      {make_string(node.variable_column), make_string(value.column.name),
+                       make_string(node.value_column), cast_implicitly(value.expression, *type)}));
     rows.push_back(std::move(row));
   }
   ASSIGN_OR_RETURN(ExpressionPtr table, resolver.call("array", std::move(rows)));
   ASSIGN_OR_RETURN(const ExpressionPtr generator, resolver.call("inline", {std::move(table)}));
   Columns output = input.plan->output;
-  const Columns generated = {{analysis_.next_id(), node.variable_column, DataType(TypeId::kString), false, {}, ""},
-                             {analysis_.next_id(), node.value_column, *type, nullable, {}, ""}};
+  const Columns generated = {
+      {analysis_.next_id(), node.variable_column, DataType(TypeId::kString), false, {}, ""},
+      {analysis_.next_id(), node.value_column, *type, nullable, {}, ""}};
   output.insert(output.end(), generated.begin(), generated.end());
   const int32_t partitions = input.plan->partitions;
-  RelationPtr plan = resolved::make_relation(resolved::Generate{input.plan, generator, false}, std::move(output), partitions);
+  RelationPtr plan = resolved::make_relation(resolved::Generate{input.plan, generator, false},
+                                             std::move(output), partitions);
   for (NamedExpression& column : keep(generated)) ids.push_back(std::move(column));
   return analyzer::project(analysis_, with_plan(std::move(input), std::move(plan)), ids);
 }

@@ -12,7 +12,8 @@ using resolved::RelationPtr;
 
 namespace {
 
-// Calls on_expression / on_relation for each such pointer within one field of a node, in a copy that may be changed.
+// Calls on_expression / on_relation for each such pointer within one field of a node, in a copy that may be
+// changed.
 template <typename OnExpression, typename OnRelation>
 struct FieldEditor {
   const OnExpression& on_expression;
@@ -76,11 +77,14 @@ void visit_parts(const Owner& owner, const OnExpression& on_expression, const On
 }  // namespace
 
 void for_each_child(const ExpressionPtr& expression, const std::function<void(const ExpressionPtr&)>& visit) {
-  visit_parts(*expression, [&](ExpressionPtr& child) { visit(child); }, kIgnoreRelation);
+  visit_parts(
+      *expression, [&](ExpressionPtr& child) { visit(child); }, kIgnoreRelation);
 }
 
-void for_each_expression(const RelationPtr& relation, const std::function<void(const ExpressionPtr&)>& visit) {
-  visit_parts(*relation, [&](ExpressionPtr& child) { visit(child); }, kIgnoreRelation);
+void for_each_expression(const RelationPtr& relation,
+                         const std::function<void(const ExpressionPtr&)>& visit) {
+  visit_parts(
+      *relation, [&](ExpressionPtr& child) { visit(child); }, kIgnoreRelation);
 }
 
 void for_each_input(const RelationPtr& relation, const std::function<void(const RelationPtr&)>& visit) {
@@ -222,14 +226,17 @@ bool same_list(const resolved::Expressions& left, const resolved::Expressions& r
   return std::equal(left.begin(), left.end(), right.begin(), right.end(), same_expression);
 }
 
-bool same_field(const ExpressionPtr& left, const ExpressionPtr& right) { return same_expression(left, right); }
+bool same_field(const ExpressionPtr& left, const ExpressionPtr& right) {
+  return same_expression(left, right);
+}
 bool same_field(const resolved::Expressions& left, const resolved::Expressions& right) {
   return same_list(left, right);
 }
 bool same_field(const RelationPtr& left, const RelationPtr& right) { return left == right; }
 bool same_field(const std::vector<resolved::SortKey>& left, const std::vector<resolved::SortKey>& right) {
   return std::equal(left.begin(), left.end(), right.begin(), right.end(), [](const auto& a, const auto& b) {
-    return a.ascending == b.ascending && a.nulls_first == b.nulls_first && same_expression(a.expression, b.expression);
+    return a.ascending == b.ascending && a.nulls_first == b.nulls_first &&
+           same_expression(a.expression, b.expression);
   });
 }
 bool same_bound(const resolved::FrameBound& left, const resolved::FrameBound& right) {
@@ -238,7 +245,8 @@ bool same_bound(const resolved::FrameBound& left, const resolved::FrameBound& ri
 bool same_field(const std::shared_ptr<const resolved::WindowFrame>& left,
                 const std::shared_ptr<const resolved::WindowFrame>& right) {
   if (left == nullptr || right == nullptr) return left == right;
-  return left->unit == right->unit && same_bound(left->lower, right->lower) && same_bound(left->upper, right->upper);
+  return left->unit == right->unit && same_bound(left->lower, right->lower) &&
+         same_bound(left->upper, right->upper);
 }
 bool same_field(const resolved::PythonFunctionPtr& left, const resolved::PythonFunctionPtr& right) {
   return left == right || (left->command == right->command && left->eval_type == right->eval_type);
@@ -269,7 +277,8 @@ bool same_expression(const ExpressionPtr& left, const ExpressionPtr& right) {
       !left->type.same_type(right->type)) {
     return false;
   }
-  if (const auto* call = resolved::as<resolved::Call>(left); call != nullptr && is_commutative(call->function)) {
+  if (const auto* call = resolved::as<resolved::Call>(left);
+      call != nullptr && is_commutative(call->function)) {
     const auto* other = resolved::as<resolved::Call>(right);
     if (call->function == other->function && call->arguments.size() == 2 && other->arguments.size() == 2 &&
         same_expression(call->arguments[0], other->arguments[1]) &&
@@ -291,7 +300,8 @@ bool same_expression(const ExpressionPtr& left, const ExpressionPtr& right) {
 
 bool is_deterministic(const ExpressionPtr& expression) {
   return !any_of(expression, [](const ExpressionPtr& part) {
-    if (const auto* python = resolved::as<resolved::PythonCall>(part)) return !python->function->deterministic;
+    if (const auto* python = resolved::as<resolved::PythonCall>(part))
+      return !python->function->deterministic;
     if (const auto* call = resolved::as<resolved::Call>(part)) {
       const functions::Function* function = functions::find(call->function);
       return function != nullptr && !functions::is_deterministic(*function);

@@ -19,11 +19,15 @@ using ExpressionRewrite = std::function<resolved::ExpressionPtr(const resolved::
 using RelationRewrite = std::function<resolved::RelationPtr(const resolved::RelationPtr&)>;
 
 // `rewrite` applied to each direct child expression; plans of sub-queries are left alone.
-resolved::ExpressionPtr map_children(const resolved::ExpressionPtr& expression, const ExpressionRewrite& rewrite);
-// From the top: where `rewrite` gives an expression, it takes the node's place and its children are not visited.
-resolved::ExpressionPtr transform_down(const resolved::ExpressionPtr& expression, const ExpressionRewrite& rewrite);
+resolved::ExpressionPtr map_children(const resolved::ExpressionPtr& expression,
+                                     const ExpressionRewrite& rewrite);
+// From the top: where `rewrite` gives an expression, it takes the node's place and its children are not
+// visited.
+resolved::ExpressionPtr transform_down(const resolved::ExpressionPtr& expression,
+                                       const ExpressionRewrite& rewrite);
 // `rewrite` applied to each expression of this node alone (not of its inputs).
-resolved::RelationPtr map_expressions(const resolved::RelationPtr& relation, const ExpressionRewrite& rewrite);
+resolved::RelationPtr map_expressions(const resolved::RelationPtr& relation,
+                                      const ExpressionRewrite& rewrite);
 // `rewrite` applied to each direct input.
 resolved::RelationPtr map_inputs(const resolved::RelationPtr& relation, const RelationRewrite& rewrite);
 
@@ -35,7 +39,8 @@ void for_each_input(const resolved::RelationPtr& relation,
                     const std::function<void(const resolved::RelationPtr&)>& visit);
 // The plan of a sub-query expression, else null.
 resolved::RelationPtr subquery_plan(const resolved::ExpressionPtr& expression);
-resolved::ExpressionPtr with_subquery_plan(const resolved::ExpressionPtr& expression, resolved::RelationPtr plan);
+resolved::ExpressionPtr with_subquery_plan(const resolved::ExpressionPtr& expression,
+                                           resolved::RelationPtr plan);
 
 bool any_of(const resolved::ExpressionPtr& expression,
             const std::function<bool(const resolved::ExpressionPtr&)>& predicate);
@@ -50,7 +55,8 @@ ColumnIds references(const resolved::ExpressionPtr& expression);
 ColumnIds outer_references(const resolved::RelationPtr& plan);
 
 // Column references replaced, also inside the plans of sub-queries.
-resolved::ExpressionPtr substitute(const resolved::ExpressionPtr& expression, const Substitution& substitution);
+resolved::ExpressionPtr substitute(const resolved::ExpressionPtr& expression,
+                                   const Substitution& substitution);
 resolved::RelationPtr substitute(const resolved::RelationPtr& plan, const Substitution& substitution);
 
 // Same meaning: equal but for origins and for the order of commutative operands.

@@ -1,4 +1,5 @@
-// What names mean: the columns that a relation offers, and the places where an expression may look for a name.
+// What names mean: the columns that a relation offers, and the places where an expression may look for a
+// name.
 #pragma once
 
 #include <memory>
@@ -47,10 +48,10 @@ struct LateralAlias {
 // Where an expression looks for names, nearest first.
 struct Scope {
   std::vector<const Input*> inputs;
-  const Scope* outer = nullptr;                            // of the enclosing query, in a sub-query
+  const Scope* outer = nullptr;  // of the enclosing query, in a sub-query
   std::vector<LateralAlias>* aliases = nullptr;
-  const Duplicates* duplicates = nullptr;                  // columns that are one and the same
-  bool look_below = false;                                 // ORDER BY, HAVING
+  const Duplicates* duplicates = nullptr;  // columns that are one and the same
+  bool look_below = false;                 // ORDER BY, HAVING
   bool case_sensitive = false;
 };
 
@@ -63,13 +64,14 @@ struct Match {
 bool same_name(const std::string& left, const std::string& right, bool case_sensitive);
 std::string lower_case(std::string text);
 
-// The columns that `parts` may mean: with qualifier first, then as column and fields. Empty when there is none.
-// Error: AMBIGUOUS_REFERENCE.
-Result<std::optional<Match>> find_column(const std::vector<const resolved::Columns*>& places, const plan::Names& parts,
-                                         bool case_sensitive, const plan::Origin& origin,
-                                         const Duplicates* duplicates = nullptr);
+// The columns that `parts` may mean: with qualifier first, then as column and fields. Empty when there is
+// none. Error: AMBIGUOUS_REFERENCE.
+Result<std::optional<Match>> find_column(const std::vector<const resolved::Columns*>& places,
+                                         const plan::Names& parts, bool case_sensitive,
+                                         const plan::Origin& origin, const Duplicates* duplicates = nullptr);
 // The same among the inputs of one level, hidden columns included.
-Result<std::optional<Match>> find_in_inputs(const Scope& scope, const plan::Names& parts, const plan::Origin& origin);
+Result<std::optional<Match>> find_in_inputs(const Scope& scope, const plan::Names& parts,
+                                            const plan::Origin& origin);
 // Columns whose qualifier ends in `target`; for `t.*`.
 resolved::Columns qualified_columns(const Scope& scope, const plan::Names& target);
 bool qualifier_matches(const plan::Names& qualifier, const plan::Names& target, bool case_sensitive);

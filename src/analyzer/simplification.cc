@@ -13,7 +13,8 @@ namespace {
 
 int depth_of(const ExpressionPtr& expression) {
   int deepest = 0;
-  for_each_child(expression, [&](const ExpressionPtr& child) { deepest = std::max(deepest, depth_of(child)); });
+  for_each_child(expression,
+                 [&](const ExpressionPtr& child) { deepest = std::max(deepest, depth_of(child)); });
   return deepest + 1;
 }
 
@@ -111,7 +112,8 @@ class Simplification {
       if (inputs != 1) break;
       current = only;
     }
-    RelationPtr result = finish(map_inputs(chain.back(), [&](const RelationPtr& input) { return run(input); }));
+    RelationPtr result =
+        finish(map_inputs(chain.back(), [&](const RelationPtr& input) { return run(input); }));
     for (size_t i = chain.size() - 1; i-- > 0;) {
       result = finish(map_inputs(chain[i], [&](const RelationPtr&) { return result; }));
     }

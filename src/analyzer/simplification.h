@@ -1,4 +1,5 @@
-// The last pass over a resolved plan: Python calls get nodes of their own and chains of projections become one.
+// The last pass over a resolved plan: Python calls get nodes of their own and chains of projections become
+// one.
 #pragma once
 
 #include "analyzer/analysis.h"

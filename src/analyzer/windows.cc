@@ -60,8 +60,9 @@ bool in_order(const resolved::WindowFrame& frame) {
 Result<ExpressionPtr> ExpressionResolver::resolve_window(const unresolved::ExpressionPtr& expression,
                                                          const unresolved::Window& window) {
   if (!allowed_.windows) {
-    return at(error("UNSUPPORTED_EXPR_FOR_OPERATOR", {{"invalidExprSqls", quoted_expression(pretty(expression))}}),
-              expression->origin);
+    return at(
+        error("UNSUPPORTED_EXPR_FOR_OPERATOR", {{"invalidExprSqls", quoted_expression(pretty(expression))}}),
+        expression->origin);
   }
   resolved::Window result;
   unresolved::ExpressionPtr called = window.function;
@@ -80,10 +81,12 @@ Result<ExpressionPtr> ExpressionResolver::resolve_window(const unresolved::Expre
   const functions::Function* known = functions::find(function_name(result.function));
   const bool is_window = aggregate == nullptr && known != nullptr && functions::is_window_only(*known);
   if (aggregate == nullptr && !is_window) {
-    return at(error("UNSUPPORTED_EXPR_FOR_WINDOW", {{"sqlExpr", quoted_expression(pretty(called))}}), expression->origin);
+    return at(error("UNSUPPORTED_EXPR_FOR_WINDOW", {{"sqlExpr", quoted_expression(pretty(called))}}),
+              expression->origin);
   }
   if (aggregate != nullptr && aggregate->is_distinct) {
-    return at(error("DISTINCT_WINDOW_FUNCTION_UNSUPPORTED", {{"windowExpr", quoted_expression(pretty(expression))}}),
+    return at(error("DISTINCT_WINDOW_FUNCTION_UNSUPPORTED",
+                    {{"windowExpr", quoted_expression(pretty(expression))}}),
               expression->origin);
   }
   for (const auto& part : window.partition_by) {
@@ -105,8 +108,8 @@ Result<ExpressionPtr> ExpressionResolver::resolve_window(const unresolved::Expre
 }
 
 Result<std::shared_ptr<const resolved::WindowFrame>> ExpressionResolver::resolve_frame(
-    const unresolved::ExpressionPtr& expression, const unresolved::Window& window, const ExpressionPtr& function,
-    const std::vector<resolved::SortKey>& order) {
+    const unresolved::ExpressionPtr& expression, const unresolved::Window& window,
+    const ExpressionPtr& function, const std::vector<resolved::SortKey>& order) {
   const std::string name = function_name(function);
   auto frame = std::make_shared<resolved::WindowFrame>(default_frame(!order.empty()));
   const bool fixed = has_constant_frame(name);
@@ -118,28 +121,32 @@ Result<std::shared_ptr<const resolved::WindowFrame>> ExpressionResolver::resolve
   if (fixed) {
     const bool same = window.frame->unit == frame->unit && window.frame->lower.kind == frame->lower.kind &&
                       window.frame->upper.kind == frame->upper.kind;
-    if (same && name != "lag" && name != "lead") return std::shared_ptr<const resolved::WindowFrame>(std::move(frame));
-    return at(error("WINDOW_FUNCTION_AND_FRAME_MISMATCH",
-                    {{"funcName", quoted_expression(pretty(window.function))},
-                     {"windowExpr", quoted_expression(pretty(expression))}}),
-              expression->origin);
+    if (same && name != "lag" && name != "lead")
+      return std::shared_ptr<const resolved::WindowFrame>(std::move(frame));
+    return at(
+        error("WINDOW_FUNCTION_AND_FRAME_MISMATCH", {{"funcName", quoted_expression(pretty(window.function))},
+                                                     {"windowExpr", quoted_expression(pretty(expression))}}),
+        expression->origin);
   }
   frame->unit = window.frame->unit;
   ASSIGN_OR_RETURN(frame->lower, resolve_bound(window.frame->lower, frame->unit, order));
   ASSIGN_OR_RETURN(frame->upper, resolve_bound(window.frame->upper, frame->unit, order));
   if (!in_order(*frame)) {
     const std::string specification = pretty_window_specification(window);
-    const size_t start = specification.find(frame->unit == FrameUnit::kRows ? "ROWS BETWEEN" : "RANGE BETWEEN");
+    const size_t start =
+        specification.find(frame->unit == FrameUnit::kRows ? "ROWS BETWEEN" : "RANGE BETWEEN");
     return at(error("DATATYPE_MISMATCH.SPECIFIED_WINDOW_FRAME_WRONG_COMPARISON",
                     {{"comparison", "less than or equal"},
-                     {"sqlExpr", quoted_expression(specification.substr(start, specification.size() - start - 1))}}),
+                     {"sqlExpr",
+                      quoted_expression(specification.substr(start, specification.size() - start - 1))}}),
               expression->origin);
   }
   const bool has_value = frame->lower.value != nullptr || frame->upper.value != nullptr;
   const bool has_current =
       frame->lower.kind == FrameBoundKind::kCurrentRow || frame->upper.kind == FrameBoundKind::kCurrentRow;
   if (frame->unit == FrameUnit::kRange && order.empty() && (has_value || has_current)) {
-    return at(error("DATATYPE_MISMATCH.RANGE_FRAME_WITHOUT_ORDER", {{"sqlExpr", quoted_expression(pretty_window_specification(window))}}),
+    return at(error("DATATYPE_MISMATCH.RANGE_FRAME_WITHOUT_ORDER",
+                    {{"sqlExpr", quoted_expression(pretty_window_specification(window))}}),
               expression->origin);
   }
   if (frame->unit == FrameUnit::kRange && has_value && order.size() > 1) {
@@ -150,7 +157,8 @@ Result<std::shared_ptr<const resolved::WindowFrame>> ExpressionResolver::resolve
   return std::shared_ptr<const resolved::WindowFrame>(std::move(frame));
 }
 
-Result<resolved::FrameBound> ExpressionResolver::resolve_bound(const unresolved::FrameBound& bound, FrameUnit unit,
+Result<resolved::FrameBound> ExpressionResolver::resolve_bound(const unresolved::FrameBound& bound,
+                                                               FrameUnit unit,
                                                                const std::vector<resolved::SortKey>& order) {
   resolved::FrameBound result;
   result.kind = bound.kind;

@@ -1,5 +1,6 @@
 // A cancel token: set once by whoever interrupts an operation, looked at by whoever does its work.
-// Thread-safe. A callback runs once, on the cancelling thread (or at once, when already cancelled), and must not block.
+// Thread-safe. A callback runs once, on the cancelling thread (or at once, when already cancelled), and must
+// not block.
 #pragma once
 
 #include <atomic>
@@ -20,7 +21,9 @@ class CancelToken {
    public:
     Registration() = default;
     Registration(CancelToken* token, int64_t id) : token_(token), id_(id) {}
-    Registration(Registration&& other) noexcept : token_(other.token_), id_(other.id_) { other.token_ = nullptr; }
+    Registration(Registration&& other) noexcept : token_(other.token_), id_(other.id_) {
+      other.token_ = nullptr;
+    }
     Registration& operator=(Registration&& other) noexcept;
     ~Registration();
 

@@ -1,4 +1,5 @@
-// Time as the engine sees it. Deadlines and intervals use the steady clock; only event stamps use the wall clock.
+// Time as the engine sees it. Deadlines and intervals use the steady clock; only event stamps use the wall
+// clock.
 #pragma once
 
 #include <chrono>
@@ -11,7 +12,8 @@ using Duration = std::chrono::steady_clock::duration;
 
 inline SteadyTime steady_now() { return std::chrono::steady_clock::now(); }
 inline int64_t wall_clock_micros() {
-  return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::system_clock::now().time_since_epoch())
+  return std::chrono::duration_cast<std::chrono::microseconds>(
+             std::chrono::system_clock::now().time_since_epoch())
       .count();
 }
 

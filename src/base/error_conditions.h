@@ -1,5 +1,6 @@
-// The table of error conditions: SQLSTATE, the exception classes that a client raises, and our message template.
-// A condition with a sub-condition is written MAIN.SUB; a missing entry falls back to MAIN, then to INTERNAL_ERROR.
+// The table of error conditions: SQLSTATE, the exception classes that a client raises, and our message
+// template. A condition with a sub-condition is written MAIN.SUB; a missing entry falls back to MAIN, then to
+// INTERNAL_ERROR.
 #pragma once
 
 #include <map>
@@ -21,6 +22,7 @@ const ErrorCondition& find_error_condition(std::string_view condition);
 // JVM class names from the thrown class upwards; PySpark picks its own exception class by the first it knows.
 std::vector<std::string> exception_hierarchy(const ErrorCondition& condition);
 // The template with its <parameters> filled in.
-std::string format_error_message(std::string_view message_template, const std::map<std::string, std::string>& parameters);
+std::string format_error_message(std::string_view message_template,
+                                 const std::map<std::string, std::string>& parameters);
 
 }  // namespace deuteron

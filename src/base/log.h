@@ -1,4 +1,5 @@
-// The server's own log (stderr). Lines about a user's operations are events (events/), not log lines. Thread-safe.
+// The server's own log (stderr). Lines about a user's operations are events (events/), not log lines.
+// Thread-safe.
 #pragma once
 
 #include <string_view>

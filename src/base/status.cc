@@ -31,7 +31,8 @@ Status Status::with_traceback(std::string traceback) const {
 namespace {
 
 // A malformed text raises another class for each kind of type that it is read as.
-std::string exception_by_parameters(const std::string& condition, const std::map<std::string, std::string>& parameters) {
+std::string exception_by_parameters(const std::string& condition,
+                                    const std::map<std::string, std::string>& parameters) {
   if (condition != "CAST_INVALID_INPUT") return "";
   const auto target = parameters.find("targetType");
   if (target == parameters.end()) return "";
@@ -53,9 +54,13 @@ Status error(std::string condition, std::map<std::string, std::string> parameter
   return Status(std::move(detail));
 }
 
-Status internal_error(std::string message) { return error("INTERNAL_ERROR", {{"message", std::move(message)}}); }
+Status internal_error(std::string message) {
+  return error("INTERNAL_ERROR", {{"message", std::move(message)}});
+}
 
-Status unsupported(std::string feature) { return error("UNSUPPORTED_FEATURE", {{"feature", std::move(feature)}}); }
+Status unsupported(std::string feature) {
+  return error("UNSUPPORTED_FEATURE", {{"feature", std::move(feature)}});
+}
 
 Status cancelled() { return error("OPERATION_CANCELED"); }
 

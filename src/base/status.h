@@ -1,6 +1,6 @@
-// Status and Result: how every module reports failure. A Status is OK or carries one ErrorDetail in Spark's words
-// (condition, SQLSTATE, parameters, query context), so that nothing is lost between a worker and the client.
-// Values are immutable once made and cheap to copy; safe to pass between threads.
+// Status and Result: how every module reports failure. A Status is OK or carries one ErrorDetail in Spark's
+// words (condition, SQLSTATE, parameters, query context), so that nothing is lost between a worker and the
+// client. Values are immutable once made and cheap to copy; safe to pass between threads.
 #pragma once
 
 #include <cstdint>
@@ -20,8 +20,9 @@ struct QueryContext {
   Kind kind = Kind::kSql;
   std::string object_type;
   std::string object_name;
-  int32_t start_index = -1;  // first character of the fragment in the SQL text, counted from 0; -1 when unknown
-  int32_t stop_index = -1;   // last character, inclusive
+  int32_t start_index =
+      -1;  // first character of the fragment in the SQL text, counted from 0; -1 when unknown
+  int32_t stop_index = -1;  // last character, inclusive
   std::string fragment;
   std::string call_site;
   std::string summary;
@@ -30,8 +31,8 @@ struct QueryContext {
 };
 
 struct ErrorDetail {
-  std::string condition;                          // for example DIVIDE_BY_ZERO, UNSUPPORTED_FEATURE.X
-  std::string message;                            // text without the [CONDITION] prefix and the SQLSTATE suffix
+  std::string condition;  // for example DIVIDE_BY_ZERO, UNSUPPORTED_FEATURE.X
+  std::string message;    // text without the [CONDITION] prefix and the SQLSTATE suffix
   std::map<std::string, std::string> parameters;  // message parameters by name
   std::vector<QueryContext> contexts;
   std::string exception;  // the JVM class, where it is not the condition's usual one (error_conditions.h)
@@ -59,7 +60,8 @@ class [[nodiscard]] Status {
   std::shared_ptr<const ErrorDetail> detail_;
 };
 
-// An error of a condition listed in base/error_conditions.h; the message is made from the condition's template.
+// An error of a condition listed in base/error_conditions.h; the message is made from the condition's
+// template.
 Status error(std::string condition, std::map<std::string, std::string> parameters = {},
              std::vector<QueryContext> contexts = {});
 // INTERNAL_ERROR: a bug of ours or a broken environment.
@@ -72,7 +74,7 @@ Status cancelled();
 template <typename T>
 class [[nodiscard]] Result {
  public:
-  Result(T value) : value_(std::move(value)) {}  // NOLINT(google-explicit-constructor)
+  Result(T value) : value_(std::move(value)) {}         // NOLINT(google-explicit-constructor)
   Result(Status status) : value_(std::move(status)) {}  // NOLINT(google-explicit-constructor)
 
   bool ok() const { return std::holds_alternative<T>(value_); }
@@ -94,11 +96,11 @@ class [[nodiscard]] Result {
 #define DEUTERON_CONCAT(a, b) DEUTERON_CONCAT_INNER(a, b)
 
 // Returns from the enclosing function when `expression` (a Status) failed.
-#define RETURN_IF_ERROR(expression)                                   \
-  do {                                                                \
-    if (::deuteron::Status status_ = (expression); !status_.ok()) {   \
-      return status_;                                                 \
-    }                                                                 \
+#define RETURN_IF_ERROR(expression)                                 \
+  do {                                                              \
+    if (::deuteron::Status status_ = (expression); !status_.ok()) { \
+      return status_;                                               \
+    }                                                               \
   } while (false)
 
 #define ASSIGN_OR_RETURN_INNER(result, declaration, expression) \

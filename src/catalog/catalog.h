@@ -1,5 +1,6 @@
-// What the analyzer asks about names outside the plan: temporary views, tables, files. An interface, so that the analyzer stays a
-// pure function; session/ implements the view part, relational/ reads the files (FileSchemaReader).
+// What the analyzer asks about names outside the plan: temporary views, tables, files. An interface, so that
+// the analyzer stays a pure function; session/ implements the view part, relational/ reads the files
+// (FileSchemaReader).
 #pragma once
 
 #include <optional>
@@ -17,18 +18,20 @@ struct View {
 
 // Files of one data source, listed and typed.
 struct FileSource {
-  plan::Names paths;          // files, absolute, sorted
-  types::Schema schema;       // data columns, then partition columns
+  plan::Names paths;     // files, absolute, sorted
+  types::Schema schema;  // data columns, then partition columns
   plan::Names partition_columns;
 };
 
-// Reads what files say of themselves. Thread-safe. Errors: PATH_NOT_FOUND, UNABLE_TO_INFER_SCHEMA, FAILED_READ_FILE …
+// Reads what files say of themselves. Thread-safe. Errors: PATH_NOT_FOUND, UNABLE_TO_INFER_SCHEMA,
+// FAILED_READ_FILE …
 class FileSchemaReader {
  public:
   virtual ~FileSchemaReader() = default;
-  // `schema` empty: infer it. Options have lower-case keys and Spark's meaning. Paths may be files, folders (with key=value partitions), globs.
-  virtual Result<FileSource> describe(const std::string& format, const plan::Names& paths, const plan::Options& options,
-                                      const types::Schema& schema) = 0;
+  // `schema` empty: infer it. Options have lower-case keys and Spark's meaning. Paths may be files, folders
+  // (with key=value partitions), globs.
+  virtual Result<FileSource> describe(const std::string& format, const plan::Names& paths,
+                                      const plan::Options& options, const types::Schema& schema) = 0;
 };
 
 // A consistent view for one analysis. Names are matched without regard to case.

@@ -1,6 +1,7 @@
-// The seam between the protocol service and what answers a session: this machine (native/backend.h), later a Spark cluster.
-// Requests cross it as they came from the client, so that a backend may also forward them. Calls come from many threads; they may
-// block, except where it is said. A backend never fills in session or response ids: the service does.
+// The seam between the protocol service and what answers a session: this machine (native/backend.h), later a
+// Spark cluster. Requests cross it as they came from the client, so that a backend may also forward them.
+// Calls come from many threads; they may block, except where it is said. A backend never fills in session or
+// response ids: the service does.
 #pragma once
 
 #include <memory>
@@ -19,7 +20,8 @@ struct SessionKey {
   auto operator<=>(const SessionKey&) const = default;
 };
 
-// Takes the responses of one execution, in order. write() blocks while the client is slow; it fails when nobody will read any more.
+// Takes the responses of one execution, in order. write() blocks while the client is slow; it fails when
+// nobody will read any more.
 class ResponseWriter {
  public:
   virtual ~ResponseWriter() = default;
@@ -35,7 +37,8 @@ class BackendSession {
   virtual Status analyze(const spark::connect::AnalyzePlanRequest& request,
                          spark::connect::AnalyzePlanResponse& response) = 0;
   // Does not block.
-  virtual Status configure(const spark::connect::ConfigRequest& request, spark::connect::ConfigResponse& response) = 0;
+  virtual Status configure(const spark::connect::ConfigRequest& request,
+                           spark::connect::ConfigResponse& response) = 0;
   virtual Status add_artifact(const std::string& name, std::string content) = 0;
   // Does not block.
   virtual bool has_artifact(const std::string& name) = 0;
@@ -45,8 +48,10 @@ class BackendSession {
 class Backend {
  public:
   virtual ~Backend() = default;
-  // Makes the session when it is new. `observed`: the server-side id that the client saw last, "" for none. Does not block.
-  virtual Result<std::shared_ptr<BackendSession>> open(const SessionKey& key, const std::string& observed) = 0;
+  // Makes the session when it is new. `observed`: the server-side id that the client saw last, "" for none.
+  // Does not block.
+  virtual Result<std::shared_ptr<BackendSession>> open(const SessionKey& key,
+                                                       const std::string& observed) = 0;
   // Null when there is none.
   virtual std::shared_ptr<BackendSession> find(const SessionKey& key) = 0;
   virtual void release(const SessionKey& key, bool allow_reconnect) = 0;

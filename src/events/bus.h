@@ -1,6 +1,7 @@
 // Carries events from whoever has one to the subscribers, on a thread of its own, in the order of publishing.
-// Thread-safe. publish() never waits for a subscriber: the queue is bounded and drops its oldest events when a subscriber is too
-// slow (`dropped` counts them, and the gap shows in the sequence numbers). Without subscribers an event costs nothing.
+// Thread-safe. publish() never waits for a subscriber: the queue is bounded and drops its oldest events when
+// a subscriber is too slow (`dropped` counts them, and the gap shows in the sequence numbers). Without
+// subscribers an event costs nothing.
 #pragma once
 
 #include <atomic>
@@ -28,7 +29,8 @@ class Bus {
   Bus(const Bus&) = delete;
   Bus& operator=(const Bus&) = delete;
 
-  // The subscriber lives as long as the bus and is called on the bus' thread; it may block, and must not publish.
+  // The subscriber lives as long as the bus and is called on the bus' thread; it may block, and must not
+  // publish.
   void subscribe(Subscriber subscriber);
   void publish(EventBody body);
   // Waits until everything published before was delivered.

@@ -38,7 +38,8 @@ TEST(Bus, DropsTheOldestInsteadOfBlocking) {
 }
 
 TEST(EventLog, WritesLinesOfJson) {
-  const std::string directory = std::filesystem::temp_directory_path() / ("event-log-test-" + std::to_string(getpid()));
+  const std::string directory =
+      std::filesystem::temp_directory_path() / ("event-log-test-" + std::to_string(getpid()));
   Bus bus;
   auto path = write_event_log(directory, bus);
   ASSERT_TRUE(path.ok());
@@ -48,8 +49,9 @@ TEST(EventLog, WritesLinesOfJson) {
   std::ifstream file(*path);
   std::string line;
   ASSERT_TRUE(std::getline(file, line));
-  EXPECT_NE(line.find(R"("event":"BarrierReleased","stage":7,"attempt":1,"epoch":3,"all_gather":true,"bytes":12})"),
-            std::string::npos)
+  EXPECT_NE(
+      line.find(R"("event":"BarrierReleased","stage":7,"attempt":1,"epoch":3,"all_gather":true,"bytes":12})"),
+      std::string::npos)
       << line;
   ASSERT_TRUE(std::getline(file, line));
   EXPECT_NE(line.find(R"("event":"StageFinished")"), std::string::npos);

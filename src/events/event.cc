@@ -10,10 +10,10 @@ using Json = nlohmann::ordered_json;
 void add_body(Json&, const std::monostate&) {}
 
 #define FIELD(type, name) json[#name] = body.name;
-#define EVENT(Name, ...)                         \
+#define EVENT(Name, ...)                        \
   void add_body(Json& json, const Name& body) { \
-    json["event"] = #Name;                       \
-    __VA_ARGS__                                  \
+    json["event"] = #Name;                      \
+    __VA_ARGS__                                 \
   }
 #include "events/event_list.inc"
 #undef EVENT

@@ -1,5 +1,5 @@
-// Typed events: what happened to operations, stages, tasks, gangs and workers. They are told when it has happened, never to make
-// something happen; the UI and the event log need no other source. Plain values.
+// Typed events: what happened to operations, stages, tasks, gangs and workers. They are told when it has
+// happened, never to make something happen; the UI and the event log need no other source. Plain values.
 #pragma once
 
 #include <cstdint>
@@ -9,7 +9,10 @@
 namespace deuteron::events {
 
 #define FIELD(type, name) type name{};
-#define EVENT(Name, ...) struct Name { __VA_ARGS__ };
+#define EVENT(Name, ...) \
+  struct Name {          \
+    __VA_ARGS__          \
+  };
 #include "events/event_list.inc"
 #undef EVENT
 #undef FIELD
@@ -28,7 +31,8 @@ struct Event {
   EventBody body;
 };
 
-// One line of JSON without the line end: {"sequence":…,"time":…,"event":"TaskStarted","stage":…}. Invalid UTF-8 is replaced.
+// One line of JSON without the line end: {"sequence":…,"time":…,"event":"TaskStarted","stage":…}. Invalid
+// UTF-8 is replaced.
 std::string to_json(const Event& event);
 
 }  // namespace deuteron::events

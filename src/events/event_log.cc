@@ -50,10 +50,11 @@ class LogFile {
 Result<std::string> write_event_log(const std::string& directory, Bus& bus) {
   std::error_code failure;
   std::filesystem::create_directories(directory, failure);
-  std::string path =
-      directory + "/events-" + std::to_string(getpid()) + "-" + std::to_string(wall_clock_micros()) + ".jsonl";
+  std::string path = directory + "/events-" + std::to_string(getpid()) + "-" +
+                     std::to_string(wall_clock_micros()) + ".jsonl";
   const int descriptor = open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0600);
-  if (descriptor < 0) return internal_error("cannot write the event log " + path + ": " + std::strerror(errno));
+  if (descriptor < 0)
+    return internal_error("cannot write the event log " + path + ": " + std::strerror(errno));
   auto file = std::make_shared<LogFile>(descriptor, path);
   bus.subscribe([file](const Event& event) { file->append(event); });
   return path;

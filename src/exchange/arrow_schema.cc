@@ -39,7 +39,8 @@ constexpr TypePair kPlainTypes[] = {
 };
 
 Status check(int code, const char* what) {
-  return code == NANOARROW_OK ? Status() : internal_error(std::string("cannot make an Arrow schema: ") + what);
+  return code == NANOARROW_OK ? Status()
+                              : internal_error(std::string("cannot make an Arrow schema: ") + what);
 }
 
 Status write_field(const std::string& name, const DataType& type, bool nullable, const std::string& time_zone,
@@ -48,7 +49,8 @@ Status write_field(const std::string& name, const DataType& type, bool nullable,
 Status write_fields(const types::Schema& fields, const std::string& time_zone, ArrowSchema* out) {
   RETURN_IF_ERROR(check(ArrowSchemaSetTypeStruct(out, static_cast<int64_t>(fields.size())), "struct"));
   for (size_t i = 0; i < fields.size(); ++i) {
-    RETURN_IF_ERROR(write_field(fields[i].name, fields[i].type, fields[i].nullable, time_zone, out->children[i]));
+    RETURN_IF_ERROR(
+        write_field(fields[i].name, fields[i].type, fields[i].nullable, time_zone, out->children[i]));
   }
   return Status();
 }
@@ -69,14 +71,17 @@ Status write_map(const DataType& type, const std::string& time_zone, ArrowSchema
 Status write_type(const DataType& type, const std::string& time_zone, ArrowSchema* out) {
   switch (type.id()) {
     case TypeId::kDecimal:
-      return check(ArrowSchemaSetTypeDecimal(out, NANOARROW_TYPE_DECIMAL128, type.precision(), type.scale()), "decimal");
+      return check(ArrowSchemaSetTypeDecimal(out, NANOARROW_TYPE_DECIMAL128, type.precision(), type.scale()),
+                   "decimal");
     case TypeId::kTimestamp:
     case TypeId::kTimestampNtz:
       return check(ArrowSchemaSetTypeDateTime(out, NANOARROW_TYPE_TIMESTAMP, NANOARROW_TIME_UNIT_MICRO,
                                               type.is(TypeId::kTimestamp) ? time_zone.c_str() : nullptr),
                    "timestamp");
     case TypeId::kDayTimeInterval:
-      return check(ArrowSchemaSetTypeDateTime(out, NANOARROW_TYPE_DURATION, NANOARROW_TIME_UNIT_MICRO, nullptr), "duration");
+      return check(
+          ArrowSchemaSetTypeDateTime(out, NANOARROW_TYPE_DURATION, NANOARROW_TIME_UNIT_MICRO, nullptr),
+          "duration");
     case TypeId::kArray:
       RETURN_IF_ERROR(check(ArrowSchemaSetType(out, NANOARROW_TYPE_LIST), "list"));
       return write_field("element", type.element(), type.contains_null(), time_zone, out->children[0]);
@@ -108,7 +113,8 @@ Result<types::Schema> read_fields(const ArrowSchema& schema) {
   for (int64_t i = 0; i < schema.n_children; ++i) {
     const ArrowSchema& child = *schema.children[i];
     ASSIGN_OR_RETURN(DataType type, from_arrow(child));
-    fields.push_back({child.name == nullptr ? "" : child.name, std::move(type), (child.flags & ARROW_FLAG_NULLABLE) != 0, ""});
+    fields.push_back({child.name == nullptr ? "" : child.name, std::move(type),
+                      (child.flags & ARROW_FLAG_NULLABLE) != 0, ""});
   }
   return fields;
 }
@@ -154,7 +160,8 @@ Result<DataType> from_arrow(const ArrowSchema& field) {
       }
       return DataType::decimal(view.decimal_precision, view.decimal_scale);
     case NANOARROW_TYPE_TIMESTAMP:
-      return DataType(view.timezone == nullptr || view.timezone[0] == '\0' ? TypeId::kTimestampNtz : TypeId::kTimestamp);
+      return DataType(view.timezone == nullptr || view.timezone[0] == '\0' ? TypeId::kTimestampNtz
+                                                                           : TypeId::kTimestamp);
     case NANOARROW_TYPE_DURATION: return DataType::day_time_interval();
     case NANOARROW_TYPE_INTERVAL_MONTHS: return DataType::year_month_interval();
     case NANOARROW_TYPE_LIST:

@@ -12,14 +12,16 @@
 
 namespace deuteron::exchange {
 
-// A piece of a slab of shared memory (a memfd, see shared_memory.h). The slab stays mapped and alive while any region of it lives.
+// A piece of a slab of shared memory (a memfd, see shared_memory.h). The slab stays mapped and alive while
+// any region of it lives.
 class Slab;
 struct Region {
   std::shared_ptr<Slab> slab;
   uint64_t offset = 0;  // bytes; a multiple of 64 when the server wrote it
   uint64_t length = 0;  // bytes
 
-  // The bytes, while this region lives; empty without a slab. Fails when the slab's file is shorter than the region says.
+  // The bytes, while this region lives; empty without a slab. Fails when the slab's file is shorter than the
+  // region says.
   Result<std::string_view> bytes() const;
 };
 

@@ -59,7 +59,8 @@ ColumnBuilder::ColumnBuilder(const types::DataType& column_type) : type(column_t
 }
 
 bool ColumnBuilder::has_offsets() const {
-  return type.is(TypeId::kString) || type.is(TypeId::kBinary) || type.is(TypeId::kArray) || type.is(TypeId::kMap);
+  return type.is(TypeId::kString) || type.is(TypeId::kBinary) || type.is(TypeId::kArray) ||
+         type.is(TypeId::kMap);
 }
 
 size_t ColumnBuilder::value_width() const {
@@ -93,7 +94,8 @@ void ColumnBuilder::add_valid(int64_t count) {
     const size_t bytes = bytes_of_bits(length + count) - validity.size();
     std::memset(validity.extend(bytes), 0xFF, bytes);
     // The rest of what was the last byte may hold zeros.
-    for (int64_t i = length; i < std::min(length + count, (length + 7) / 8 * 8); ++i) set_bit(validity.data(), i, true);
+    for (int64_t i = length; i < std::min(length + count, (length + 7) / 8 * 8); ++i)
+      set_bit(validity.data(), i, true);
   }
   length += count;
 }
@@ -124,7 +126,8 @@ void ColumnBuilder::add_validity(const uint64_t* bits, int64_t start, int64_t co
   const size_t bytes = bytes_of_bits(length + count) - validity.size();
   std::memset(validity.extend(bytes), 0, bytes);
   if ((length & 7) == 0 && (start & 7) == 0) {
-    std::memcpy(validity.data() + length / 8, reinterpret_cast<const uint8_t*>(bits) + start / 8, bytes_of_bits(count));
+    std::memcpy(validity.data() + length / 8, reinterpret_cast<const uint8_t*>(bits) + start / 8,
+                bytes_of_bits(count));
   } else {
     for (int64_t i = 0; i < count; ++i) set_bit(validity.data(), length + i, get_bit(bits, start + i));
   }

@@ -1,5 +1,6 @@
-// Arrow buffers of one column while rows are added: in shared memory where the space is known beforehand, else on the heap.
-// The buffers are filled by whoever knows the source (relational/ from DuckDB's vectors). Not thread-safe.
+// Arrow buffers of one column while rows are added: in shared memory where the space is known beforehand,
+// else on the heap. The buffers are filled by whoever knows the source (relational/ from DuckDB's vectors).
+// Not thread-safe.
 #pragma once
 
 #include <cstdint>
@@ -45,8 +46,8 @@ class Buffer {
   size_t heap_capacity_ = 0;
 };
 
-// One column. `values`: fixed-width values, bits of booleans, or bytes of strings. Children: a list's element, a map's key and
-// value, a struct's fields.
+// One column. `values`: fixed-width values, bits of booleans, or bytes of strings. Children: a list's
+// element, a map's key and value, a struct's fields.
 struct ColumnBuilder {
   explicit ColumnBuilder(const types::DataType& column_type);
 
@@ -69,7 +70,8 @@ struct ColumnBuilder {
   void add_validity(const uint64_t* bits, int64_t start, int64_t count);
   // Adds a bit per row to `values` (booleans): bytes of 0 and 1.
   void add_booleans(const uint8_t* bytes, int64_t count);
-  // Room for `count` more offsets; the first call also writes the leading 0. Returns where the next offset goes.
+  // Room for `count` more offsets; the first call also writes the leading 0. Returns where the next offset
+  // goes.
   int32_t* extend_offsets(int64_t count);
   // The last offset written.
   int32_t last_offset() const;

@@ -68,7 +68,8 @@ void expect_rows(const Stream& stream, Layout layout, int64_t rows) {
       ASSERT_EQ(ArrowArrayViewIsNull(view->children[1], row) != 0, expected % 3 == 0);
       if (expected % 3 == 0) continue;
       const ArrowStringView text = ArrowArrayViewGetStringUnsafe(view->children[1], row);
-      ASSERT_EQ(std::string(text.data, static_cast<size_t>(text.size_bytes)), "text " + std::to_string(expected));
+      ASSERT_EQ(std::string(text.data, static_cast<size_t>(text.size_bytes)),
+                "text " + std::to_string(expected));
     }
   }
   EXPECT_EQ(expected, rows);
@@ -94,7 +95,8 @@ TEST(StreamWriter, PacksStreamsAndCutsBatches) {
 }
 
 TEST(StreamWriter, SpillsOverTheBudget) {
-  const auto memory = SharedMemory::create({.budget_bytes = 16 << 20, .pooled_bytes = 0, .spill_directory = "/tmp"});
+  const auto memory =
+      SharedMemory::create({.budget_bytes = 16 << 20, .pooled_bytes = 0, .spill_directory = "/tmp"});
   StreamWriter writer(memory, "s", make_format(Layout::kFlat));
   const Stream stream = write_stream(writer, 1500000);
   EXPECT_TRUE(stream.region.slab->is_spilled());
@@ -103,7 +105,8 @@ TEST(StreamWriter, SpillsOverTheBudget) {
 }
 
 TEST(SharedMemory, ReusesSlabsOfTheSameOwnerOnly) {
-  const auto memory = SharedMemory::create({.budget_bytes = 1 << 30, .pooled_bytes = 1 << 28, .spill_directory = ""});
+  const auto memory =
+      SharedMemory::create({.budget_bytes = 1 << 30, .pooled_bytes = 1 << 28, .spill_directory = ""});
   int64_t id = 0;
   {
     const SlabPtr slab = *memory->acquire("a", 1);
@@ -151,7 +154,10 @@ TEST(ArrowSchema, ComesBackAsItWent) {
       {"b", DataType(TypeId::kTimestampNtz), false, ""},
       {"c", DataType::decimal(12, 3), true, ""},
       {"d", DataType::array(DataType(TypeId::kString), false), true, ""},
-      {"e", DataType::map(DataType(TypeId::kString), DataType::structure({{"x", DataType(TypeId::kDouble), true, ""}})), true, ""},
+      {"e",
+       DataType::map(DataType(TypeId::kString),
+                     DataType::structure({{"x", DataType(TypeId::kDouble), true, ""}})),
+       true, ""},
       {"f", DataType::day_time_interval(), true, ""},
       {"g", DataType::year_month_interval(), true, ""},
       {"h", DataType(), true, ""},

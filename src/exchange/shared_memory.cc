@@ -73,7 +73,8 @@ Result<std::unique_ptr<Slab>> Slab::make(const std::string& spill_directory, boo
   slab->id_ = next_slab_id.fetch_add(1);
   slab->is_spilled_ = spilled;
   slab->descriptor_ = spilled ? open_spill_file(spill_directory) : open_memory_file();
-  if (slab->descriptor_ < 0) return system_failure(spilled ? "cannot open a spill file" : "cannot make shared memory");
+  if (slab->descriptor_ < 0)
+    return system_failure(spilled ? "cannot open a spill file" : "cannot make shared memory");
   void* mapping =
       mmap(nullptr, kReservedBytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, slab->descriptor_, 0);
   if (mapping == MAP_FAILED) return system_failure("cannot map shared memory");
@@ -89,7 +90,8 @@ uint64_t Slab::size() const {
 
 Status Slab::grow(uint64_t bytes) {
   if (bytes <= size()) return Status();
-  if (bytes > kReservedBytes) return error("SPILL_FAILED", {{"message", "one partition is larger than 32 GiB"}});
+  if (bytes > kReservedBytes)
+    return error("SPILL_FAILED", {{"message", "one partition is larger than 32 GiB"}});
   const uint64_t rounded = (bytes + kGrowthBytes - 1) / kGrowthBytes * kGrowthBytes;
   if (is_spilled_) {
     // Blocks are allocated now, so that a full disk is an error here and not a SIGBUS at the write.
@@ -98,7 +100,8 @@ Status Slab::grow(uint64_t bytes) {
     errno = failure;
     return system_failure("cannot extend a spill file");
   }
-  if (ftruncate(descriptor_, static_cast<off_t>(rounded)) != 0) return system_failure("cannot extend shared memory");
+  if (ftruncate(descriptor_, static_cast<off_t>(rounded)) != 0)
+    return system_failure("cannot extend shared memory");
   return Status();
 }
 
@@ -130,8 +133,9 @@ Result<SlabPtr> SharedMemory::acquire(const std::string& owner, uint64_t expecte
     for (auto slab = pool_.begin(); slab != pool_.end(); ++slab) {
       if ((*slab)->owner_ != owner) continue;
       const uint64_t size = (*slab)->size();
-      const bool better = best == pool_.end() ||
-                          (best_size < expected_bytes ? size > best_size : size >= expected_bytes && size < best_size);
+      const bool better =
+          best == pool_.end() ||
+          (best_size < expected_bytes ? size > best_size : size >= expected_bytes && size < best_size);
       if (better) best = slab, best_size = size;
     }
     if (best != pool_.end()) {

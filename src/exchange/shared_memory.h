@@ -1,6 +1,7 @@
-// Slabs: files in memory (memfd, private to the server and to the workers it sends them to), mapped once and used again, because page
-// faults cost most. Over the budget a slab is an unlinked file in the spill directory instead. A slab may grow and never shrinks.
-// SharedMemory is thread-safe and must outlive its slabs; a slab has one writer at a time and any number of readers.
+// Slabs: files in memory (memfd, private to the server and to the workers it sends them to), mapped once and
+// used again, because page faults cost most. Over the budget a slab is an unlinked file in the spill
+// directory instead. A slab may grow and never shrinks. SharedMemory is thread-safe and must outlive its
+// slabs; a slab has one writer at a time and any number of readers.
 #pragma once
 
 #include <cstdint>
@@ -50,9 +51,9 @@ class Slab {
 using SlabPtr = std::shared_ptr<Slab>;
 
 struct SharedMemoryOptions {
-  uint64_t budget_bytes = 0;       // of slabs in memory, pooled ones included; 0: a third of the machine's memory
-  uint64_t pooled_bytes = 0;       // of warm slabs kept for the next user; 0: a quarter of the budget
-  std::string spill_directory;     // exists; "": /tmp
+  uint64_t budget_bytes = 0;  // of slabs in memory, pooled ones included; 0: a third of the machine's memory
+  uint64_t pooled_bytes = 0;  // of warm slabs kept for the next user; 0: a quarter of the budget
+  std::string spill_directory;  // exists; "": /tmp
 };
 
 class SharedMemory : public std::enable_shared_from_this<SharedMemory> {
@@ -60,20 +61,21 @@ class SharedMemory : public std::enable_shared_from_this<SharedMemory> {
   static std::shared_ptr<SharedMemory> create(const SharedMemoryOptions& options);
   ~SharedMemory();
 
-  // A slab for one writer; `expected_bytes` chooses among the warm ones. When the last reference goes it returns to the pool, for the
-  // same owner (a session) only: its workers may still have it mapped.
+  // A slab for one writer; `expected_bytes` chooses among the warm ones. When the last reference goes it
+  // returns to the pool, for the same owner (a session) only: its workers may still have it mapped.
   Result<SlabPtr> acquire(const std::string& owner, uint64_t expected_bytes);
   // A slab on disk, whatever the budget says.
   Result<SlabPtr> acquire_spilled(const std::string& owner);
-  // Whether `more` bytes of memory would exceed the budget, warm slabs not counted (they are dropped when room is needed).
+  // Whether `more` bytes of memory would exceed the budget, warm slabs not counted (they are dropped when
+  // room is needed).
   bool over_budget(uint64_t more) const;
   // Forgets the owner's warm slabs.
   void drop_owner(const std::string& owner);
   // Never use this slab again: someone (user code) may still look at it. Workers are to forget it.
   void retire(int64_t slab_id);
 
-  // Called with the id of each slab that goes away, from whatever thread drops it: whoever has mapped its file shall unmap it. Must not
-  // block. Empty: nobody is told.
+  // Called with the id of each slab that goes away, from whatever thread drops it: whoever has mapped its
+  // file shall unmap it. Must not block. Empty: nobody is told.
   void on_slab_gone(std::function<void(int64_t slab_id)> callback);
 
   struct Usage {

@@ -1,6 +1,6 @@
-// What a stage has made: partitions of Arrow streams in shared memory, cut into groups of columns, so that the columns which a
-// Python function takes can travel while the others wait; a scan joins the groups back by position.
-// Immutable once made; shared between threads.
+// What a stage has made: partitions of Arrow streams in shared memory, cut into groups of columns, so that
+// the columns which a Python function takes can travel while the others wait; a scan joins the groups back by
+// position. Immutable once made; shared between threads.
 #pragma once
 
 #include <cstdint>
@@ -17,8 +17,9 @@ namespace deuteron::exchange {
 struct ColumnGroup {
   types::Schema schema;
   Layout layout = Layout::kFlat;
-  // Streams of Python workers are checked against the schema when they are read (ARROW_TYPE_MISMATCH); `producer` names the function
-  // in that error, for example "mapInArrow()". Names are compared when the layout is kStructColumn.
+  // Streams of Python workers are checked against the schema when they are read (ARROW_TYPE_MISMATCH);
+  // `producer` names the function in that error, for example "mapInArrow()". Names are compared when the
+  // layout is kStructColumn.
   std::string producer;
 };
 
@@ -28,8 +29,8 @@ struct Stream {
   int64_t rows = -1;  // -1: not counted
 };
 
-// The streams of one column group, read one after the other. Several only when each group of equal keys has its own
-// (GroupMap), or when a producer wrote in pieces.
+// The streams of one column group, read one after the other. Several only when each group of equal keys has
+// its own (GroupMap), or when a producer wrote in pieces.
 using Streams = std::vector<Stream>;
 
 // Partition: for each column group its streams. All groups have the same number of rows, in the same order.

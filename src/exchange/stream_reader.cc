@@ -41,7 +41,8 @@ ArrowBufferView view_of(const uint8_t* data, int64_t size) {
 
 Status check_nesting(const ArrowSchema& field, int depth, int64_t& fields) {
   if (depth > kDeepestNesting || ++fields > kMostFields) return malformed("the schema is too large");
-  for (int64_t i = 0; i < field.n_children; ++i) RETURN_IF_ERROR(check_nesting(*field.children[i], depth + 1, fields));
+  for (int64_t i = 0; i < field.n_children; ++i)
+    RETURN_IF_ERROR(check_nesting(*field.children[i], depth + 1, fields));
   if (field.dictionary != nullptr) return check_nesting(*field.dictionary, depth + 1, fields);
   return Status();
 }
@@ -51,7 +52,8 @@ bool is_aligned(const ArrowArrayView& view, int depth = 0) {
   if (depth > kDeepestNesting) return false;
   for (int i = 0; i < NANOARROW_MAX_FIXED_BUFFERS; ++i) {
     const int64_t bits = view.layout.element_size_bits[i];
-    if (view.layout.buffer_type[i] == NANOARROW_BUFFER_TYPE_NONE || view.buffer_views[i].data.data == nullptr) continue;
+    if (view.layout.buffer_type[i] == NANOARROW_BUFFER_TYPE_NONE || view.buffer_views[i].data.data == nullptr)
+      continue;
     const auto width = static_cast<uintptr_t>(std::clamp<int64_t>(bits / 8, 1, 8));
     if (reinterpret_cast<uintptr_t>(view.buffer_views[i].data.data) % width != 0) return false;
   }
@@ -102,17 +104,20 @@ struct StreamReader::Contents {
     if (position == size) return false;
     ArrowError failure{};
     int32_t prefix = 0;
-    const int code = ArrowIpcDecoderPeekHeader(&decoder, view_of(data + position, size - position), &prefix, &failure);
+    const int code =
+        ArrowIpcDecoderPeekHeader(&decoder, view_of(data + position, size - position), &prefix, &failure);
     if (code == ENODATA) return false;
     if (code != NANOARROW_OK) return malformed(failure, "a message is cut off");
     if (prefix != 8) return unsupported("Arrow streams of the format before 0.15");
-    if (decoder.header_size_bytes < 8 || decoder.header_size_bytes > size - position) return malformed("a message is cut off");
+    if (decoder.header_size_bytes < 8 || decoder.header_size_bytes > size - position)
+      return malformed("a message is cut off");
     const ArrowBufferView header = view_of(data + position, decoder.header_size_bytes);
     if (ArrowIpcDecoderVerifyHeader(&decoder, header, &failure) != NANOARROW_OK) {
       return malformed(failure, "a message is broken");
     }
     const int64_t room = size - position - decoder.header_size_bytes;
-    if (decoder.body_size_bytes < 0 || decoder.body_size_bytes > room) return malformed("a message body is cut off");
+    if (decoder.body_size_bytes < 0 || decoder.body_size_bytes > room)
+      return malformed("a message body is cut off");
     if (ArrowIpcDecoderDecodeHeader(&decoder, header, &failure) != NANOARROW_OK) {
       return malformed(failure, "a message is broken");
     }
@@ -121,11 +126,13 @@ struct StreamReader::Contents {
 
   Status read_schema(ArrowIpcDecoder& decoder) {
     ASSIGN_OR_RETURN(const bool found, read_header(decoder, 0));
-    if (!found || decoder.message_type != NANOARROW_IPC_MESSAGE_TYPE_SCHEMA) return malformed("the schema is missing");
+    if (!found || decoder.message_type != NANOARROW_IPC_MESSAGE_TYPE_SCHEMA)
+      return malformed("the schema is missing");
     endianness = decoder.endianness;
     if (endianness != ArrowIpcSystemEndianness()) return unsupported("Arrow data of another byte order");
     ArrowError failure{};
-    if (ArrowIpcDecoderDecodeSchemaWithDictionaries(&decoder, &schema, &encodings, &failure) != NANOARROW_OK) {
+    if (ArrowIpcDecoderDecodeSchemaWithDictionaries(&decoder, &schema, &encodings, &failure) !=
+        NANOARROW_OK) {
       schema.release = nullptr;
       return malformed(failure, "the schema cannot be read");
     }
@@ -142,8 +149,9 @@ struct StreamReader::Contents {
   Status read_dictionary(ArrowIpcDecoder& decoder, int64_t body) {
     if (!batches.empty()) return unsupported("Arrow dictionaries that change within a stream");
     ArrowError failure{};
-    if (ArrowIpcDecoderDecodeDictionary(&decoder, view_of(data + body, decoder.body_size_bytes), NANOARROW_VALIDATION_LEVEL_FULL,
-                                        &dictionaries, &failure) != NANOARROW_OK) {
+    if (ArrowIpcDecoderDecodeDictionary(&decoder, view_of(data + body, decoder.body_size_bytes),
+                                        NANOARROW_VALIDATION_LEVEL_FULL, &dictionaries,
+                                        &failure) != NANOARROW_OK) {
       return malformed(failure, "a dictionary cannot be read");
     }
     return Status();
@@ -164,7 +172,8 @@ struct StreamReader::Contents {
         RETURN_IF_ERROR(read_dictionary(decoder, body));
       } else if (decoder.message_type == NANOARROW_IPC_MESSAGE_TYPE_RECORD_BATCH) {
         batches.push_back({position, body, decoder.body_size_bytes, 0});
-        ASSIGN_OR_RETURN(const ArrowArrayView* view, decode_body(decoder, batches.back(), NANOARROW_VALIDATION_LEVEL_DEFAULT));
+        ASSIGN_OR_RETURN(const ArrowArrayView* view,
+                         decode_body(decoder, batches.back(), NANOARROW_VALIDATION_LEVEL_DEFAULT));
         batches.back().rows = view->length;
         rows += view->length;
       } else {
@@ -175,16 +184,18 @@ struct StreamReader::Contents {
   }
 
   // The header of `batch` has just been read by `decoder`.
-  Result<const ArrowArrayView*> decode_body(ArrowIpcDecoder& decoder, const Batch& batch, ArrowValidationLevel level) const {
+  Result<const ArrowArrayView*> decode_body(ArrowIpcDecoder& decoder, const Batch& batch,
+                                            ArrowValidationLevel level) const {
     if (decoder.codec != NANOARROW_IPC_COMPRESSION_TYPE_NONE) return unsupported("compressed Arrow data");
     ArrowError failure{};
     ArrowArrayView* view = nullptr;
     auto* shared = const_cast<ArrowIpcDictionaries*>(&dictionaries);
-    if (ArrowIpcDecoderDecodeArrayViewWithDictionaries(&decoder, view_of(data + batch.body, batch.body_bytes), -1, shared, &view,
-                                                       &failure) != NANOARROW_OK) {
+    if (ArrowIpcDecoderDecodeArrayViewWithDictionaries(&decoder, view_of(data + batch.body, batch.body_bytes),
+                                                       -1, shared, &view, &failure) != NANOARROW_OK) {
       return malformed(failure, "a record batch cannot be read");
     }
-    if (view->length < 0 || view->length > kMostRowsPerBatch) return malformed("a record batch of impossible length");
+    if (view->length < 0 || view->length > kMostRowsPerBatch)
+      return malformed("a record batch of impossible length");
     if (!is_aligned(*view)) return malformed("a buffer is misaligned");
     if (ArrowArrayViewValidate(view, level, &failure) != NANOARROW_OK) {
       return malformed(failure, "a record batch is invalid");
@@ -230,10 +241,12 @@ Result<const ArrowArrayView*> BatchDecoder::decode(size_t batch) {
   const auto& place = contents.batches[batch];
   ASSIGN_OR_RETURN(const bool found, contents.read_header(decoder, place.header));
   // A worker may still be able to change the bytes: what was found at first must still be there.
-  if (!found || decoder.message_type != NANOARROW_IPC_MESSAGE_TYPE_RECORD_BATCH || decoder.body_size_bytes != place.body_bytes) {
+  if (!found || decoder.message_type != NANOARROW_IPC_MESSAGE_TYPE_RECORD_BATCH ||
+      decoder.body_size_bytes != place.body_bytes) {
     return malformed("a record batch has changed");
   }
-  ASSIGN_OR_RETURN(const ArrowArrayView* view, contents.decode_body(decoder, place, NANOARROW_VALIDATION_LEVEL_FULL));
+  ASSIGN_OR_RETURN(const ArrowArrayView* view,
+                   contents.decode_body(decoder, place, NANOARROW_VALIDATION_LEVEL_FULL));
   if (view->length != place.rows) return malformed("a record batch has changed");
   return view;
 }

@@ -1,6 +1,7 @@
-// Reads Arrow IPC streams that others wrote: Python workers, clients. The bytes are not trusted: every message is verified and every
-// array validated before anyone looks at it, and what is wrong is a MALFORMED_ARROW_DATA error. Nothing is copied: arrays point
-// into the bytes, which must stay until the reader and its batches are gone.
+// Reads Arrow IPC streams that others wrote: Python workers, clients. The bytes are not trusted: every
+// message is verified and every array validated before anyone looks at it, and what is wrong is a
+// MALFORMED_ARROW_DATA error. Nothing is copied: arrays point into the bytes, which must stay until the
+// reader and its batches are gone.
 #pragma once
 
 #include <cstdint>
@@ -15,7 +16,8 @@ struct ArrowArrayView;
 
 namespace deuteron::exchange {
 
-// A stream whose messages have been found and counted. Shared by threads once made; each decodes through a BatchDecoder of its own.
+// A stream whose messages have been found and counted. Shared by threads once made; each decodes through a
+// BatchDecoder of its own.
 class StreamReader {
  public:
   static Result<StreamReader> open(std::string_view stream);

@@ -80,8 +80,8 @@ void put(uint8_t* at, T value) {
   std::memcpy(at, &value, sizeof(value));
 }
 
-// Flatbuffers of Message{version, header_type, header, bodyLength} and RecordBatch{length, nodes, buffers}, whose shape never
-// changes; only these places do.
+// Flatbuffers of Message{version, header_type, header, bodyLength} and RecordBatch{length, nodes, buffers},
+// whose shape never changes; only these places do.
 constexpr size_t kPrefixBytes = 8;
 constexpr size_t kNodesAt = 68;  // vector of 16-byte structs: its length, then the structs on 8 bytes
 
@@ -99,7 +99,7 @@ void write_metadata(uint8_t* out, size_t size, int64_t rows, const std::vector<F
   put<uint32_t>(at, 16);  // the root table
   constexpr uint16_t kMessageShape[] = {12, 20, 16, 18, 4, 8};
   std::memcpy(at + 4, kMessageShape, sizeof(kMessageShape));
-  put<int32_t>(at + 16, 12);       // back to its shape
+  put<int32_t>(at + 16, 12);        // back to its shape
   put<uint32_t>(at + 20, 48 - 20);  // header
   put<int64_t>(at + 24, body_bytes);
   put<int16_t>(at + 32, 4);  // metadata version V5
@@ -118,7 +118,8 @@ void write_metadata(uint8_t* out, size_t size, int64_t rows, const std::vector<F
 }
 
 // Visits the columns whose row count is the batch's: top-level ones and fields of structs.
-void for_each_row_column(std::vector<ColumnBuilder>& columns, const std::function<void(ColumnBuilder&)>& visit) {
+void for_each_row_column(std::vector<ColumnBuilder>& columns,
+                         const std::function<void(ColumnBuilder&)>& visit) {
   for (ColumnBuilder& column : columns) {
     visit(column);
     if (column.type.is(TypeId::kStruct)) for_each_row_column(column.children, visit);
@@ -138,7 +139,8 @@ uint64_t fixed_bytes(std::vector<ColumnBuilder>& columns, int64_t rows) {
 int64_t rows_that_fit(std::vector<ColumnBuilder>& columns, int64_t max_rows) {
   constexpr int64_t kStep = 2048;
   const uint64_t row_bytes = std::max<uint64_t>(1, fixed_bytes(columns, kStep) / kStep);
-  const auto fitting = static_cast<int64_t>(std::max<uint64_t>(kStep, kBytesPerBatch / row_bytes / kStep * kStep));
+  const auto fitting =
+      static_cast<int64_t>(std::max<uint64_t>(kStep, kBytesPerBatch / row_bytes / kStep * kStep));
   return std::max<int64_t>(1, std::min(max_rows, fitting));
 }
 
@@ -161,13 +163,15 @@ Result<std::string> encode_schema(const types::Schema& schema, Layout layout, co
   arrow_schema.release(&arrow_schema);
   if (!ok) return internal_error(std::string("cannot encode an Arrow schema: ") + failure.message);
   message.resize(align(message.size()), '\0');
-  put<int32_t>(reinterpret_cast<uint8_t*>(message.data()) + 4, static_cast<int32_t>(message.size() - kPrefixBytes));
+  put<int32_t>(reinterpret_cast<uint8_t*>(message.data()) + 4,
+               static_cast<int32_t>(message.size() - kPrefixBytes));
   return message;
 }
 
 }  // namespace
 
-Result<StreamFormatPtr> StreamFormat::make(const types::Schema& schema, Layout layout, const std::string& time_zone) {
+Result<StreamFormatPtr> StreamFormat::make(const types::Schema& schema, Layout layout,
+                                           const std::string& time_zone) {
   auto format = std::make_shared<StreamFormat>();
   format->schema_ = schema;
   format->layout_ = layout;
@@ -184,7 +188,8 @@ std::vector<ColumnBuilder> StreamFormat::make_columns() const {
   return columns;
 }
 
-EncodedBatch encode_batch(const StreamFormat& format, const std::vector<ColumnBuilder>& columns, int64_t rows) {
+EncodedBatch encode_batch(const StreamFormat& format, const std::vector<ColumnBuilder>& columns,
+                          int64_t rows) {
   const BatchParts parts = collect_all(format, columns, rows);
   std::vector<BufferPlace> places;
   places.reserve(parts.buffers.size());
@@ -201,8 +206,8 @@ EncodedBatch encode_batch(const StreamFormat& format, const std::vector<ColumnBu
   stream = format.schema_message();
   const size_t metadata = stream.size();
   stream.resize(metadata + format.metadata_bytes());
-  write_metadata(reinterpret_cast<uint8_t*>(stream.data()) + metadata, format.metadata_bytes(), rows, parts.nodes, places,
-                 static_cast<int64_t>(body_bytes));
+  write_metadata(reinterpret_cast<uint8_t*>(stream.data()) + metadata, format.metadata_bytes(), rows,
+                 parts.nodes, places, static_cast<int64_t>(body_bytes));
   for (const Buffer* buffer : parts.buffers) {
     if (buffer == nullptr || buffer->size() == 0) continue;
     stream.append(reinterpret_cast<const char*>(buffer->data()), buffer->size());
@@ -214,7 +219,10 @@ EncodedBatch encode_batch(const StreamFormat& format, const std::vector<ColumnBu
 
 StreamWriter::StreamWriter(std::shared_ptr<SharedMemory> memory, std::string owner, StreamFormatPtr format,
                            int64_t max_rows_per_batch)
-    : memory_(std::move(memory)), owner_(std::move(owner)), format_(std::move(format)), columns_(format_->make_columns()) {
+    : memory_(std::move(memory)),
+      owner_(std::move(owner)),
+      format_(std::move(format)),
+      columns_(format_->make_columns()) {
   batch_capacity_ = rows_that_fit(columns_, max_rows_per_batch > 0 ? max_rows_per_batch : kRowsPerBatch);
 }
 
@@ -252,7 +260,8 @@ Status StreamWriter::begin_stream() {
 Status StreamWriter::begin_batch() {
   if (!in_stream_) RETURN_IF_ERROR(begin_stream());
   // Room for the fixed buffers, for the end mark, and for what lies on the heap at the end is made then.
-  RETURN_IF_ERROR(reserve(cursor_ + format_->metadata_bytes() + fixed_bytes(columns_, batch_capacity_) + kAlignment));
+  RETURN_IF_ERROR(
+      reserve(cursor_ + format_->metadata_bytes() + fixed_bytes(columns_, batch_capacity_) + kAlignment));
   for (ColumnBuilder& column : columns_) column.clear();
   uint8_t* place = slab_->data() + cursor_ + format_->metadata_bytes();
   for_each_row_column(columns_, [&](ColumnBuilder& column) {

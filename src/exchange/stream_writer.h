@@ -1,5 +1,6 @@
-// Writes Arrow IPC streams: into shared memory with bodies on 64 bytes, for Python workers and later scans, and onto the heap for the
-// client. Rows are added straight into the Arrow buffers of `columns`; that is the one copy. Not thread-safe; one writer per thread.
+// Writes Arrow IPC streams: into shared memory with bodies on 64 bytes, for Python workers and later scans,
+// and onto the heap for the client. Rows are added straight into the Arrow buffers of `columns`; that is the
+// one copy. Not thread-safe; one writer per thread.
 #pragma once
 
 #include <cstdint>
@@ -18,7 +19,8 @@ namespace deuteron::exchange {
 // What all streams of one schema have in common. Immutable, shared.
 class StreamFormat {
  public:
-  static Result<std::shared_ptr<const StreamFormat>> make(const types::Schema& schema, Layout layout, const std::string& time_zone);
+  static Result<std::shared_ptr<const StreamFormat>> make(const types::Schema& schema, Layout layout,
+                                                          const std::string& time_zone);
 
   const types::Schema& schema() const { return schema_; }
   Layout layout() const { return layout_; }
@@ -40,13 +42,15 @@ constexpr int64_t kRowsPerBatch = 131072;
 constexpr uint64_t kBytesPerBatch = uint64_t{8} << 20;
 
 // One IPC stream with one batch (schema, batch, end mark) of the rows in `columns`.
-EncodedBatch encode_batch(const StreamFormat& format, const std::vector<ColumnBuilder>& columns, int64_t rows);
+EncodedBatch encode_batch(const StreamFormat& format, const std::vector<ColumnBuilder>& columns,
+                          int64_t rows);
 
 // Streams in shared memory, one after the other, packed into slabs.
 class StreamWriter {
  public:
   // max_rows_per_batch 0: kRowsPerBatch.
-  StreamWriter(std::shared_ptr<SharedMemory> memory, std::string owner, StreamFormatPtr format, int64_t max_rows_per_batch = 0);
+  StreamWriter(std::shared_ptr<SharedMemory> memory, std::string owner, StreamFormatPtr format,
+               int64_t max_rows_per_batch = 0);
 
   // How many rows may be added to `columns` now; more than 0. Ends a batch that is full and begins the next.
   Result<int64_t> room();

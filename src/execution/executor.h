@@ -1,5 +1,6 @@
-// Runs a resolved plan: cuts it into relational, task and gang stages, runs them in order, hands batches to a sink.
-// An Executor is shared by all sessions; run() may be called from many threads at once and blocks until the query is done.
+// Runs a resolved plan: cuts it into relational, task and gang stages, runs them in order, hands batches to a
+// sink. An Executor is shared by all sessions; run() may be called from many threads at once and blocks until
+// the query is done.
 #pragma once
 
 #include <cstdint>
@@ -34,7 +35,8 @@ struct StageProgress {
   bool done = false;
 };
 
-// Receives the answer, from one thread at a time. A call may block (back-pressure); an error ends the query with that error.
+// Receives the answer, from one thread at a time. A call may block (back-pressure); an error ends the query
+// with that error.
 class ResultSink {
  public:
   virtual ~ResultSink() = default;
@@ -57,8 +59,8 @@ class Executor {
   virtual Status run(const plan::resolved::RelationPtr& plan, const Request& request, ResultSink& sink,
                      CancelToken& cancel) = 0;
   // Atomic: a staging folder takes the place of the old one at the end.
-  virtual Status write(const plan::resolved::RelationPtr& plan, const WriteTarget& target, const Request& request,
-                       CancelToken& cancel) = 0;
+  virtual Status write(const plan::resolved::RelationPtr& plan, const WriteTarget& target,
+                       const Request& request, CancelToken& cancel) = 0;
   // The stages and the DuckDB SQL of each, as text.
   virtual Result<std::string> explain(const plan::resolved::RelationPtr& plan, const Request& request) = 0;
   // Ends the workers and drops what is kept for a session.
@@ -66,17 +68,19 @@ class Executor {
 };
 
 struct ExecutorOptions {
-  int32_t cpus = 0;                         // slots; 0: all cores
+  int32_t cpus = 0;                            // slots; 0: all cores
   std::string python_interpreter = "python3";  // a path, or a name on PATH
-  std::string python_folder;                // holds the package deuteron
-  int32_t spare_workers = 2;                // kept ready per session once it has run Python
-  uint64_t worker_memory_bytes = 0;         // per worker; 0: 60 % of the machine
-  int worker_log_descriptor = 2;            // where workers' output goes, a line each; -1: nowhere
-  std::string runtime_directory;            // parent of the workers' sockets; "": the system's
+  std::string python_folder;                   // holds the package deuteron
+  int32_t spare_workers = 2;                   // kept ready per session once it has run Python
+  uint64_t worker_memory_bytes = 0;            // per worker; 0: 60 % of the machine
+  int worker_log_descriptor = 2;               // where workers' output goes, a line each; -1: nowhere
+  std::string runtime_directory;               // parent of the workers' sockets; "": the system's
 };
 
-// Starts the scheduler and the worker pool; no Python process before the first Python function. The engine and the bus must outlive it.
+// Starts the scheduler and the worker pool; no Python process before the first Python function. The engine
+// and the bus must outlive it.
 Result<std::unique_ptr<Executor>> make_executor(const ExecutorOptions& options, relational::Engine& engine,
-                                                std::shared_ptr<exchange::SharedMemory> memory, events::Bus& bus);
+                                                std::shared_ptr<exchange::SharedMemory> memory,
+                                                events::Bus& bus);
 
 }  // namespace deuteron::execution

@@ -45,7 +45,8 @@ class Explanation {
     RETURN_IF_ERROR(add_relational(stage.input));
     const auto id = static_cast<int64_t>(context_.inputs.size()) + 1;
     context_.inputs[id] = describe_output(stage);
-    text_ += heading(stage.is_gang ? "Gang" : "Tasks") + stage.name + " -> exchange " + std::to_string(id) + "\n";
+    text_ +=
+        heading(stage.is_gang ? "Gang" : "Tasks") + stage.name + " -> exchange " + std::to_string(id) + "\n";
     return Exchange{id, stage.input->partitions};
   }
 
@@ -55,7 +56,9 @@ class Explanation {
     return Status();
   }
 
-  std::string heading(const std::string& kind) { return "== Stage " + std::to_string(++stages_) + ": " + kind + " == "; }
+  std::string heading(const std::string& kind) {
+    return "== Stage " + std::to_string(++stages_) + ": " + kind + " == ";
+  }
 
   relational::Engine& engine_;
   relational::RunContext context_;
@@ -65,7 +68,8 @@ class Explanation {
 
 }  // namespace
 
-Result<std::string> explain_stages(const RelationPtr& plan, relational::Engine& engine, const Request& request, int32_t slots) {
+Result<std::string> explain_stages(const RelationPtr& plan, relational::Engine& engine,
+                                   const Request& request, int32_t slots) {
   return Explanation(engine, request, slots).explain(plan);
 }
 

@@ -7,7 +7,7 @@
 
 namespace deuteron::execution {
 
-Result<std::string> explain_stages(const plan::resolved::RelationPtr& plan, relational::Engine& engine, const Request& request,
-                                   int32_t slots);
+Result<std::string> explain_stages(const plan::resolved::RelationPtr& plan, relational::Engine& engine,
+                                   const Request& request, int32_t slots);
 
 }  // namespace deuteron::execution

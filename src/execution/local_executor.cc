@@ -28,14 +28,18 @@ struct SlabWatch {
 // Everything runs on this machine: relational stages in the embedded engine, tasks in the worker pool.
 class LocalExecutor : public Executor {
  public:
-  LocalExecutor(const ExecutorOptions& options, relational::Engine& engine, std::shared_ptr<exchange::SharedMemory> memory,
-                events::Bus& bus)
+  LocalExecutor(const ExecutorOptions& options, relational::Engine& engine,
+                std::shared_ptr<exchange::SharedMemory> memory, events::Bus& bus)
       : options_(options),
         memory_(std::move(memory)),
         bus_(bus),
         launcher_(memory_, bus),
         scheduler_(tasks::Slots{options.cpus > 0 ? options.cpus : number_of_cores(), {}}, launcher_, bus),
-        services_{engine, scheduler_, *memory_, bus, [this](const Request& request) { return zygote_for(request); },
+        services_{engine,
+                  scheduler_,
+                  *memory_,
+                  bus,
+                  [this](const Request& request) { return zygote_for(request); },
                   options.python_folder} {}
 
   Status start_pool() {
@@ -61,14 +65,16 @@ class LocalExecutor : public Executor {
     pool_.reset();
   }
 
-  Status run(const RelationPtr& plan, const Request& request, ResultSink& sink, CancelToken& cancel) override {
+  Status run(const RelationPtr& plan, const Request& request, ResultSink& sink,
+             CancelToken& cancel) override {
     return observed(request, [&]() -> Status {
       QueryRun run(services_, request, &sink, cancel);
       return run.final_status(run_query(plan, run, sink));
     });
   }
 
-  Status write(const RelationPtr& plan, const WriteTarget& target, const Request& request, CancelToken& cancel) override {
+  Status write(const RelationPtr& plan, const WriteTarget& target, const Request& request,
+               CancelToken& cancel) override {
     return observed(request, [&]() -> Status {
       QueryRun run(services_, request, nullptr, cancel);
       return run.final_status(run_write(plan, target, run));
@@ -83,7 +89,8 @@ class LocalExecutor : public Executor {
     std::vector<worker_pool::ZygoteId> ended;
     {
       std::lock_guard lock(mutex_);
-      for (auto found = zygotes_.lower_bound({session_id, {}}); found != zygotes_.end() && found->first.first == session_id;) {
+      for (auto found = zygotes_.lower_bound({session_id, {}});
+           found != zygotes_.end() && found->first.first == session_id;) {
         ended.push_back(found->second);
         found = zygotes_.erase(found);
       }
@@ -97,7 +104,8 @@ class LocalExecutor : public Executor {
   Status observed(const Request& request, const Work& work) {
     bus_.publish(events::OperationStarted{request.session_id, request.operation_id});
     Status status = work();
-    bus_.publish(events::OperationFinished{request.session_id, request.operation_id, status.ok() ? "" : status.to_string()});
+    bus_.publish(events::OperationFinished{request.session_id, request.operation_id,
+                                           status.ok() ? "" : status.to_string()});
     return status;
   }
 
@@ -105,18 +113,21 @@ class LocalExecutor : public Executor {
     ASSIGN_OR_RETURN(RelationPtr fragment, run.run_stages(plan));
     const auto deliver = [&sink](exchange::EncodedBatch batch) { return sink.on_batch(std::move(batch)); };
     if (const auto* show = plan::resolved::as<plan::resolved::ShowString>(fragment)) {
-      ASSIGN_OR_RETURN(fragment, show_as_row(*show, fragment->output, services_.engine, run.context(), run.stop()));
+      ASSIGN_OR_RETURN(fragment,
+                       show_as_row(*show, fragment->output, services_.engine, run.context(), run.stop()));
     }
     return services_.engine.query(fragment, run.context(), deliver, run.stop());
   }
 
   Status run_write(const RelationPtr& plan, const WriteTarget& target, QueryRun& run) {
     ASSIGN_OR_RETURN(const RelationPtr fragment, run.run_stages(plan));
-    const relational::WriteRequest request{target.format, target.path, target.mode, target.partition_by, target.options};
+    const relational::WriteRequest request{target.format, target.path, target.mode, target.partition_by,
+                                           target.options};
     return services_.engine.write(fragment, run.context(), request, run.stop());
   }
 
-  // Workers cannot forget a path they have had on sys.path, nor a module they imported: one zygote per session and set of artifacts.
+  // Workers cannot forget a path they have had on sys.path, nor a module they imported: one zygote per
+  // session and set of artifacts.
   worker_pool::ZygoteId zygote_for(const Request& request) {
     std::lock_guard lock(mutex_);
     const auto key = std::make_pair(request.session_id, request.python_paths);
@@ -140,13 +151,15 @@ class LocalExecutor : public Executor {
   std::unique_ptr<worker_pool::WorkerPool> pool_;
   const std::shared_ptr<SlabWatch> slab_watch_ = std::make_shared<SlabWatch>();
   std::mutex mutex_;
-  std::map<std::pair<std::string, std::vector<std::string>>, worker_pool::ZygoteId> zygotes_;  // guarded by mutex_
+  std::map<std::pair<std::string, std::vector<std::string>>, worker_pool::ZygoteId>
+      zygotes_;  // guarded by mutex_
 };
 
 }  // namespace
 
 Result<std::unique_ptr<Executor>> make_executor(const ExecutorOptions& options, relational::Engine& engine,
-                                                std::shared_ptr<exchange::SharedMemory> memory, events::Bus& bus) {
+                                                std::shared_ptr<exchange::SharedMemory> memory,
+                                                events::Bus& bus) {
   auto executor = std::make_unique<LocalExecutor>(options, engine, std::move(memory), bus);
   RETURN_IF_ERROR(executor->start_pool());
   return std::unique_ptr<Executor>(std::move(executor));

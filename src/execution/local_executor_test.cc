@@ -1,4 +1,5 @@
-// The executor with real Python workers and an engine that only knows ranges. The interpreter is $DEUTERON_PYTHON, or build/venv's.
+// The executor with real Python workers and an engine that only knows ranges. The interpreter is
+// $DEUTERON_PYTHON, or build/venv's.
 #include <gtest/gtest.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -34,15 +35,17 @@ std::string content_of(const std::filesystem::path& path) {
   return content.str();
 }
 
-double milliseconds_since(SteadyTime time) { return std::chrono::duration<double, std::milli>(steady_now() - time).count(); }
+double milliseconds_since(SteadyTime time) {
+  return std::chrono::duration<double, std::milli>(steady_now() - time).count();
+}
 
 // Materializes ranges; answers a scan with the streams as they are, one batch each.
 class RangeEngine : public relational::Engine {
  public:
   explicit RangeEngine(std::shared_ptr<exchange::SharedMemory> memory) : memory_(std::move(memory)) {}
 
-  Status query(const RelationPtr& fragment, const relational::RunContext& context, const relational::BatchSink& sink,
-               CancelToken&) override {
+  Status query(const RelationPtr& fragment, const relational::RunContext& context,
+               const relational::BatchSink& sink, CancelToken&) override {
     const auto& output = context.inputs.at(as<ExchangeScan>(fragment)->exchange_id);
     for (const exchange::Partition& partition : output->partitions) {
       ASSIGN_OR_RETURN(const auto bytes, partition[0][0].region.bytes());
@@ -51,12 +54,14 @@ class RangeEngine : public relational::Engine {
     return Status();
   }
   Result<exchange::StageOutputPtr> materialize(const RelationPtr& fragment, const relational::RunContext&,
-                                               const relational::MaterializeRequest& request, CancelToken&) override {
+                                               const relational::MaterializeRequest& request,
+                                               CancelToken&) override {
     const Range& range = *as<Range>(fragment);
     auto output = std::make_shared<exchange::StageOutput>();
     const types::Schema schema = to_schema(fragment->output);
     output->groups.push_back({schema, request.groups[0].layout});
-    ASSIGN_OR_RETURN(const auto format, exchange::StreamFormat::make(schema, request.groups[0].layout, "UTC"));
+    ASSIGN_OR_RETURN(const auto format,
+                     exchange::StreamFormat::make(schema, request.groups[0].layout, "UTC"));
     for (int32_t index = 0; index < range.partitions; ++index) {
       exchange::StreamWriter writer(memory_, "session", format);
       ASSIGN_OR_RETURN(exchange::Stream stream, writer.finish());
@@ -69,20 +74,25 @@ class RangeEngine : public relational::Engine {
   Result<int32_t> partition_count(const RelationPtr& fragment, const relational::RunContext&) override {
     return as<Range>(fragment)->partitions;
   }
-  Result<std::vector<TextRow>> collect_text(const RelationPtr&, const relational::RunContext&, int64_t, CancelToken&) override {
+  Result<std::vector<TextRow>> collect_text(const RelationPtr&, const relational::RunContext&, int64_t,
+                                            CancelToken&) override {
     return unsupported("text");
   }
-  Status write(const RelationPtr&, const relational::RunContext&, const relational::WriteRequest&, CancelToken&) override {
+  Status write(const RelationPtr&, const relational::RunContext&, const relational::WriteRequest&,
+               CancelToken&) override {
     return unsupported("writing");
   }
-  Result<std::string> explain(const RelationPtr&, const relational::RunContext&) override { return std::string("RANGE"); }
+  Result<std::string> explain(const RelationPtr&, const relational::RunContext&) override {
+    return std::string("RANGE");
+  }
   catalog::FileSchemaReader& files() override { std::abort(); }
 
  private:
   const std::shared_ptr<exchange::SharedMemory> memory_;
 };
 
-// The last four 8-byte buffers of a stream of one row of four longs hold its values, 64 bytes or 8 bytes apart.
+// The last four 8-byte buffers of a stream of one row of four longs hold its values, 64 bytes or 8 bytes
+// apart.
 class Rows : public ResultSink {
  public:
   Status on_batch(exchange::EncodedBatch batch) override {
@@ -136,8 +146,10 @@ class LocalExecutorTest : public ::testing::Test {
     function->command = content_of(functions_ + "/" + name + ".command");
     function->python_version = content_of(functions_ + "/version");
     Columns output;
-    for (const char* column : {"a", "b", "c", "d"}) output.push_back({10 + static_cast<ColumnId>(output.size()), column, kLong, true, {}, ""});
-    const RelationPtr range = make_relation(Range{0, 0, 1, partitions}, {{1, "id", kLong, false, {}, ""}}, partitions);
+    for (const char* column : {"a", "b", "c", "d"})
+      output.push_back({10 + static_cast<ColumnId>(output.size()), column, kLong, true, {}, ""});
+    const RelationPtr range =
+        make_relation(Range{0, 0, 1, partitions}, {{1, "id", kLong, false, {}, ""}}, partitions);
     return make_relation(MapPartitions{range, function, is_barrier}, output, partitions);
   }
   Status run(const RelationPtr& plan, Rows& rows) { return executor_->run(plan, request_, rows, cancel_); }
@@ -196,7 +208,8 @@ TEST_F(LocalExecutorTest, AKilledRankRestartsTheGang) {
   ASSERT_EQ(rows.streams.size(), 2u);
   for (size_t rank = 0; rank < 2; ++rank) {
     EXPECT_EQ(rows.value(rank, 1), 1) << "the attempt";
-    std::cout << "rank " << rank << " in user code " << static_cast<double>(rows.value(rank, 3)) / 1000 << " ms after the kill\n";
+    std::cout << "rank " << rank << " in user code " << static_cast<double>(rows.value(rank, 3)) / 1000
+              << " ms after the kill\n";
     EXPECT_LT(rows.value(rank, 3), 1'000'000);
   }
   bus_.flush();
@@ -209,7 +222,8 @@ TEST_F(LocalExecutorTest, AttemptsEndWithTheTracebackOfTheRankThatFailed) {
   Rows rows;
   const Status status = run(map("raising", 2, true), rows);
   EXPECT_EQ(status.condition(), "BARRIER_STAGE_FAILED");
-  EXPECT_NE(status.detail().message.find("ValueError: rank one gives up in attempt 3"), std::string::npos) << status.to_string();
+  EXPECT_NE(status.detail().message.find("ValueError: rank one gives up in attempt 3"), std::string::npos)
+      << status.to_string();
 }
 
 TEST_F(LocalExecutorTest, AnImpossibleGangIsRefusedAtOnce) {
@@ -231,7 +245,8 @@ TEST_F(LocalExecutorTest, MorePartitionsThanSlots) {
   Rows rows;
   timed(map("plain", 7, false), rows);
   ASSERT_EQ(rows.streams.size(), 7u);
-  for (size_t partition = 0; partition < 7; ++partition) EXPECT_EQ(rows.value(partition, 0), static_cast<int64_t>(partition));
+  for (size_t partition = 0; partition < 7; ++partition)
+    EXPECT_EQ(rows.value(partition, 0), static_cast<int64_t>(partition));
 }
 
 TEST_F(LocalExecutorTest, AFunctionThatKillsItsProcess) {
@@ -264,8 +279,10 @@ TEST_F(LocalExecutorTest, ClosedSessionsLeaveNoProcess) {
   Rows rows;
   timed(map("plain", 2, false), rows);
   executor_->close_session("session");
-  const std::string children = "/proc/" + std::to_string(getpid()) + "/task/" + std::to_string(getpid()) + "/children";
-  for (int count = 0; count < 500 && !content_of(children).empty(); ++count) std::this_thread::sleep_for(milliseconds(10));
+  const std::string children =
+      "/proc/" + std::to_string(getpid()) + "/task/" + std::to_string(getpid()) + "/children";
+  for (int count = 0; count < 500 && !content_of(children).empty(); ++count)
+    std::this_thread::sleep_for(milliseconds(10));
   Rows again;
   timed(map("plain", 2, false), again);
 }

@@ -13,10 +13,16 @@ std::string little_endian(uint32_t value) {
 
 // Opcodes as the module pickletools of Python lists them.
 Pickler::Pickler() : out_("\x80\x04", 2) {}
-void Pickler::text(std::string_view value) { (out_ += 'X') += little_endian(static_cast<uint32_t>(value.size())), out_ += value; }
-void Pickler::bytes(std::string_view value) { (out_ += 'B') += little_endian(static_cast<uint32_t>(value.size())), out_ += value; }
+void Pickler::text(std::string_view value) {
+  (out_ += 'X') += little_endian(static_cast<uint32_t>(value.size())), out_ += value;
+}
+void Pickler::bytes(std::string_view value) {
+  (out_ += 'B') += little_endian(static_cast<uint32_t>(value.size())), out_ += value;
+}
 void Pickler::integer(int32_t value) { (out_ += 'J') += little_endian(static_cast<uint32_t>(value)); }
-void Pickler::name(const std::string& module, const std::string& function) { out_ += "c" + module + "\n" + function + "\n"; }
+void Pickler::name(const std::string& module, const std::string& function) {
+  out_ += "c" + module + "\n" + function + "\n";
+}
 void Pickler::begin() { out_ += '('; }
 void Pickler::end_tuple() { out_ += 't'; }
 void Pickler::end_list() { out_ += 'l'; }

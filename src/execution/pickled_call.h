@@ -1,4 +1,5 @@
-// Writes the little bit of pickle that is needed to call something of ours in a worker: calls of named functions with plain arguments.
+// Writes the little bit of pickle that is needed to call something of ours in a worker: calls of named
+// functions with plain arguments.
 #pragma once
 
 #include <cstdint>
@@ -35,8 +36,9 @@ struct RowFunction {
   std::vector<std::string> names;  // per column; "": positional
 };
 
-// The command of a mapInArrow function that applies `functions` row by row (python/deuteron/worker/row_functions.py).
-// input_type and output_type: JSON of the struct of argument columns and of results.
+// The command of a mapInArrow function that applies `functions` row by row
+// (python/deuteron/worker/row_functions.py). input_type and output_type: JSON of the struct of argument
+// columns and of results.
 std::string pickle_row_functions(const std::vector<RowFunction>& functions, const std::string& input_type,
                                  const std::string& output_type);
 

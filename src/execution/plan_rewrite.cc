@@ -5,7 +5,8 @@ namespace {
 
 using namespace plan::resolved;  // NOLINT: nearly every name here is a node's
 
-// Replaces the relations among a node's fields, in place; `status` is the first failure. Fields of other types pass unseen.
+// Replaces the relations among a node's fields, in place; `status` is the first failure. Fields of other
+// types pass unseen.
 class FieldMapper {
  public:
   explicit FieldMapper(const RelationMapper& mapper) : mapper_(mapper) {}
@@ -60,7 +61,8 @@ class FieldMapper {
   static void map_node(Variant& node, FieldMapper& mapper) {
     std::visit(
         [&mapper](auto& what) {
-          if constexpr (!std::is_same_v<std::decay_t<decltype(what)>, std::monostate>) visit_fields(what, mapper);
+          if constexpr (!std::is_same_v<std::decay_t<decltype(what)>, std::monostate>)
+            visit_fields(what, mapper);
         },
         node);
   }
@@ -94,8 +96,8 @@ bool any_relation(const RelationPtr& relation, const std::function<bool(const Re
 
 bool runs_python(const RelationPtr& relation) {
   return any_relation(relation, [](const Relation& one) {
-    return std::holds_alternative<MapPartitions>(one.node) || std::holds_alternative<EvaluatePython>(one.node) ||
-           std::holds_alternative<GroupMap>(one.node);
+    return std::holds_alternative<MapPartitions>(one.node) ||
+           std::holds_alternative<EvaluatePython>(one.node) || std::holds_alternative<GroupMap>(one.node);
   });
 }
 

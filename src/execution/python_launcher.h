@@ -1,5 +1,6 @@
-// Between the scheduler and the worker pool: turns a launch into a task of PySpark's worker, gives it shared memory to write to, and
-// tells the scheduler what became of it. Thread-safe; holds no lock while it calls either side.
+// Between the scheduler and the worker pool: turns a launch into a task of PySpark's worker, gives it shared
+// memory to write to, and tells the scheduler what became of it. Thread-safe; holds no lock while it calls
+// either side.
 #pragma once
 
 #include <map>
@@ -16,8 +17,10 @@ namespace deuteron::execution {
 
 class PythonLauncher : public scheduler::Launcher, public worker_pool::WorkerPoolListener {
  public:
-  PythonLauncher(std::shared_ptr<exchange::SharedMemory> memory, events::Bus& bus) : memory_(std::move(memory)), bus_(bus) {}
-  // Before the first task; both must outlive every task. (The three know each other, so they are joined after they are made.)
+  PythonLauncher(std::shared_ptr<exchange::SharedMemory> memory, events::Bus& bus)
+      : memory_(std::move(memory)), bus_(bus) {}
+  // Before the first task; both must outlive every task. (The three know each other, so they are joined after
+  // they are made.)
   void connect(worker_pool::WorkerPool& pool, scheduler::LaunchObserver& observer);
 
   void start(scheduler::LaunchRequest request) override;
@@ -38,7 +41,8 @@ class PythonLauncher : public scheduler::Launcher, public worker_pool::WorkerPoo
     exchange::SlabPtr output;
   };
 
-  worker_pool::WorkerTask make_task(const tasks::TaskContext& context, const PythonWork& work, const exchange::Slab& output) const;
+  worker_pool::WorkerTask make_task(const tasks::TaskContext& context, const PythonWork& work,
+                                    const exchange::Slab& output) const;
   static int64_t input_bytes(const RunningTask& running);
   std::shared_ptr<RunningTask> remove(tasks::TaskId task);
 

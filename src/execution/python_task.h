@@ -1,4 +1,5 @@
-// What a task of a Python stage is made of: the parts of PySpark's task header that all tasks of the stage share, and each task's input.
+// What a task of a Python stage is made of: the parts of PySpark's task header that all tasks of the stage
+// share, and each task's input.
 #pragma once
 
 #include <cstdint>

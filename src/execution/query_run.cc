@@ -12,7 +12,8 @@ using worker_pool::TaskResult;
 
 constexpr std::chrono::milliseconds kProgressInterval{200};
 constexpr int64_t kPartitionsPerSlotInFlight = 3;
-// Spark's default is far too small for shared memory: batches are larger unless a user asks for something else.
+// Spark's default is far too small for shared memory: batches are larger unless a user asks for something
+// else.
 constexpr const char* kBatchRowsSetting = "spark.sql.execution.arrow.maxRecordsPerBatch";
 constexpr int32_t kDefaultBatchRows = 10000;
 
@@ -71,26 +72,30 @@ std::string reader_of(const types::DataType& type) {
 }
 
 Status wrong_type(const types::StructField& declared, const std::string& found) {
-  const Status plain = error("UNSUPPORTED_CALL.WITHOUT_SUGGESTION",
-                             {{"methodName", reader_of(declared.type)},
-                              {"className", "org.apache.spark.sql.vectorized.ArrowColumnVector$ArrowVectorAccessor"}});
+  const Status plain =
+      error("UNSUPPORTED_CALL.WITHOUT_SUGGESTION",
+            {{"methodName", reader_of(declared.type)},
+             {"className", "org.apache.spark.sql.vectorized.ArrowColumnVector$ArrowVectorAccessor"}});
   ErrorDetail detail = plain.detail();
-  detail.message += " The Python function was declared to return " + declared.name + " as " + declared.type.simple_string() +
-                    ", and returned " + found + ".";
+  detail.message += " The Python function was declared to return " + declared.name + " as " +
+                    declared.type.simple_string() + ", and returned " + found + ".";
   return Status(std::move(detail));
 }
 
-// Spark reads columns by position, ignores those beyond the declared ones, and fails at the first value of another type.
+// Spark reads columns by position, ignores those beyond the declared ones, and fails at the first value of
+// another type.
 Status check_types(const types::Schema& declared, exchange::Layout layout, const exchange::Region& region) {
   ASSIGN_OR_RETURN(const std::string_view bytes, region.bytes());
   ASSIGN_OR_RETURN(types::Schema found, exchange::schema_of_stream(bytes));
   if (layout == exchange::Layout::kStructColumn) {
-    if (found.size() != 1 || !found[0].type.is(types::TypeId::kStruct)) return internal_error("a worker's output is no struct column");
+    if (found.size() != 1 || !found[0].type.is(types::TypeId::kStruct))
+      return internal_error("a worker's output is no struct column");
     found = types::Schema(found[0].type.fields());
   }
   for (size_t index = 0; index < declared.size(); ++index) {
     if (index >= found.size()) return wrong_type(declared[index], "no such column");
-    if (!declared[index].type.same_type(found[index].type)) return wrong_type(declared[index], found[index].type.simple_string());
+    if (!declared[index].type.same_type(found[index].type))
+      return wrong_type(declared[index], found[index].type.simple_string());
   }
   return Status();
 }
@@ -138,15 +143,16 @@ Result<Exchange> QueryRun::run_stage(const PythonStage& planned) {
 }
 
 // Pipelined: a task starts as soon as its partition is complete, while others are still being made.
-Result<exchange::StageOutputPtr> QueryRun::run_tasks(const PythonStage& stage, const std::shared_ptr<const PythonProgram>& program,
-                                                     std::map<int32_t, std::shared_ptr<PythonOutput>>& outputs) {
+Result<exchange::StageOutputPtr> QueryRun::run_tasks(
+    const PythonStage& stage, const std::shared_ptr<const PythonProgram>& program,
+    std::map<int32_t, std::shared_ptr<PythonOutput>>& outputs) {
   const auto collector = std::make_shared<StageCollector>([stop = stop_] { stop->cancel(); });
   scheduler::TaskStageRequest request;
   request.job = job();
   request.name = stage.name;
   request.slots_per_task = slots_per_task();
-  // As Spark on one machine does: what a function raises is final. A lost worker says nothing about the function, so its task is
-  // tried again.
+  // As Spark on one machine does: what a function raises is final. A lost worker says nothing about the
+  // function, so its task is tried again.
   request.max_task_errors = 1;
   request.max_lost_workers = number("spark.task.maxFailures", 4);
   const tasks::StageId id = services_.scheduler.submit_tasks(request, collector);
@@ -162,14 +168,16 @@ Result<exchange::StageOutputPtr> QueryRun::run_tasks(const PythonStage& stage, c
       if (added - counts.succeeded < limit) break;
     }
     ++added;
-    services_.scheduler.add_task(id, index, std::make_shared<PythonWork>(program, make_input(stage, partition)));
+    services_.scheduler.add_task(id, index,
+                                 std::make_shared<PythonWork>(program, make_input(stage, partition)));
     return Status();
   };
   auto input = services_.engine.materialize(stage.input, context(), materialize, *stop_);
   if (!input.ok()) services_.scheduler.cancel_job(job());
   services_.scheduler.no_more_tasks(id);
   const Status status = wait(*collector, added);
-  // Whoever failed first made the other stop: a cancelled input tells nothing when the stage has a reason of its own.
+  // Whoever failed first made the other stop: a cancelled input tells nothing when the stage has a reason of
+  // its own.
   if (!input.ok() && input.status().condition() != "OPERATION_CANCELED") return input.status();
   RETURN_IF_ERROR(status);
   if (!input.ok()) return input.status();
@@ -178,10 +186,12 @@ Result<exchange::StageOutputPtr> QueryRun::run_tasks(const PythonStage& stage, c
 }
 
 // Committed: all of the input is there before the gang starts, and serves each of its attempts.
-Result<exchange::StageOutputPtr> QueryRun::run_gang(const PythonStage& stage, const std::shared_ptr<const PythonProgram>& program,
-                                                    std::map<int32_t, std::shared_ptr<PythonOutput>>& outputs) {
+Result<exchange::StageOutputPtr> QueryRun::run_gang(
+    const PythonStage& stage, const std::shared_ptr<const PythonProgram>& program,
+    std::map<int32_t, std::shared_ptr<PythonOutput>>& outputs) {
   RETURN_IF_ERROR(check_gang(stage));
-  ASSIGN_OR_RETURN(exchange::StageOutputPtr input, services_.engine.materialize(stage.input, context(), stage.request, *stop_));
+  ASSIGN_OR_RETURN(exchange::StageOutputPtr input,
+                   services_.engine.materialize(stage.input, context(), stage.request, *stop_));
   const auto collector = std::make_shared<StageCollector>([stop = stop_] { stop->cancel(); });
   scheduler::GangRequest request;
   request.job = job();
@@ -226,8 +236,9 @@ void QueryRun::report(int64_t tasks, const StageCollector::Counts& counts, bool 
   if (sink_ != nullptr) sink_->on_progress(progress_, counts.running);
 }
 
-Result<exchange::StageOutputPtr> QueryRun::assemble(const PythonStage& stage, const exchange::StageOutput& input,
-                                                    const std::map<int32_t, std::shared_ptr<PythonOutput>>& outputs) const {
+Result<exchange::StageOutputPtr> QueryRun::assemble(
+    const PythonStage& stage, const exchange::StageOutput& input,
+    const std::map<int32_t, std::shared_ptr<PythonOutput>>& outputs) const {
   auto output = std::make_shared<exchange::StageOutput>();
   if (stage.keeps_input) output->groups = input.groups;
   output->groups.push_back(stage.output);
@@ -281,7 +292,8 @@ int32_t QueryRun::number(const std::string& key, int32_t otherwise) const {
   const std::string text = setting(key, "");
   int32_t value = 0;
   const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), value);
-  const bool is_number = failure == std::errc() && (end == text.data() + text.size() || std::string(end) == "s");
+  const bool is_number =
+      failure == std::errc() && (end == text.data() + text.size() || std::string(end) == "s");
   return is_number && value > 0 ? value : otherwise;
 }
 
@@ -290,7 +302,8 @@ tasks::Slots QueryRun::slots_per_task() const { return {number("spark.task.cpus"
 tasks::JobId QueryRun::job() {
   if (job_ == 0) {
     job_ = services_.scheduler.new_job(request_.session_id, request_.operation_id);
-    on_stop_ = stop_->on_cancel([scheduler = &services_.scheduler, job = job_] { scheduler->cancel_job(job); });
+    on_stop_ =
+        stop_->on_cancel([scheduler = &services_.scheduler, job = job_] { scheduler->cancel_job(job); });
   }
   return job_;
 }

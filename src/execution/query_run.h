@@ -1,5 +1,6 @@
-// One execution of one plan: runs its Python stages, keeps their outputs for as long as it lives, and knows how to stop all of it.
-// Used by one thread; what it waits for ends early when the operation is cancelled or a stage fails.
+// One execution of one plan: runs its Python stages, keeps their outputs for as long as it lives, and knows
+// how to stop all of it. Used by one thread; what it waits for ends early when the operation is cancelled or
+// a stage fails.
 #pragma once
 
 #include <map>
@@ -44,14 +45,17 @@ class QueryRun {
 
  private:
   Result<Exchange> run_stage(const PythonStage& planned);
-  Result<exchange::StageOutputPtr> run_tasks(const PythonStage& stage, const std::shared_ptr<const PythonProgram>& program,
+  Result<exchange::StageOutputPtr> run_tasks(const PythonStage& stage,
+                                             const std::shared_ptr<const PythonProgram>& program,
                                              std::map<int32_t, std::shared_ptr<PythonOutput>>& outputs);
-  Result<exchange::StageOutputPtr> run_gang(const PythonStage& stage, const std::shared_ptr<const PythonProgram>& program,
+  Result<exchange::StageOutputPtr> run_gang(const PythonStage& stage,
+                                            const std::shared_ptr<const PythonProgram>& program,
                                             std::map<int32_t, std::shared_ptr<PythonOutput>>& outputs);
   Status check_gang(const PythonStage& stage) const;
   Status wait(StageCollector& collector, int64_t tasks);
-  Result<exchange::StageOutputPtr> assemble(const PythonStage& stage, const exchange::StageOutput& input,
-                                            const std::map<int32_t, std::shared_ptr<PythonOutput>>& outputs) const;
+  Result<exchange::StageOutputPtr> assemble(
+      const PythonStage& stage, const exchange::StageOutput& input,
+      const std::map<int32_t, std::shared_ptr<PythonOutput>>& outputs) const;
   std::shared_ptr<const PythonProgram> make_program(const PythonStage& stage) const;
   std::string setting(const std::string& key, const std::string& otherwise) const;
   int32_t number(const std::string& key, int32_t otherwise) const;
@@ -63,7 +67,8 @@ class QueryRun {
   const Request& request_;
   ResultSink* const sink_;
   CancelToken& cancel_;
-  // Set by the user's cancel or by a stage's failure, from other threads; shared with listeners that may outlive this run.
+  // Set by the user's cancel or by a stage's failure, from other threads; shared with listeners that may
+  // outlive this run.
   const std::shared_ptr<CancelToken> stop_ = std::make_shared<CancelToken>();
   CancelToken::Registration on_cancel_;
   tasks::JobId job_ = 0;

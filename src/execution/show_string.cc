@@ -7,9 +7,9 @@ namespace {
 
 constexpr int32_t kSmallestWidth = 3;
 // Spark counts as Java does, in UTF-16 units, and takes characters of these ranges for two columns wide.
-constexpr std::pair<char32_t, char32_t> kWideRanges[] = {
-    {0x1100, 0x115F}, {0x2E80, 0xA4CF}, {0xAC00, 0xD7A3}, {0xF900, 0xFAFF},
-    {0xFE30, 0xFE6F}, {0xFF00, 0xFF60}, {0xFFE0, 0xFFE6}};
+constexpr std::pair<char32_t, char32_t> kWideRanges[] = {{0x1100, 0x115F}, {0x2E80, 0xA4CF}, {0xAC00, 0xD7A3},
+                                                         {0xF900, 0xFAFF}, {0xFE30, 0xFE6F}, {0xFF00, 0xFF60},
+                                                         {0xFFE0, 0xFFE6}};
 
 struct Character {
   char32_t code = 0;
@@ -22,7 +22,8 @@ Character character_at(std::string_view text, size_t position) {
   const size_t bytes = byte < 0x80 ? 1 : byte < 0xE0 ? 2 : byte < 0xF0 ? 3 : 4;
   if (bytes == 1 || position + bytes > text.size()) return {byte, 1};
   char32_t code = byte & (0xFFU >> (bytes + 1));
-  for (size_t index = 1; index < bytes; ++index) code = (code << 6) | (static_cast<unsigned char>(text[position + index]) & 0x3FU);
+  for (size_t index = 1; index < bytes; ++index)
+    code = (code << 6) | (static_cast<unsigned char>(text[position + index]) & 0x3FU);
   return {code, bytes};
 }
 
@@ -44,8 +45,9 @@ int32_t length_of(std::string_view text) {
 int32_t width_of(std::string_view text) {
   int32_t width = 0;
   each_character(text, [&](const Character& character) {
-    const bool wide = std::any_of(std::begin(kWideRanges), std::end(kWideRanges),
-                                  [&](const auto& range) { return character.code >= range.first && character.code <= range.second; });
+    const bool wide = std::any_of(std::begin(kWideRanges), std::end(kWideRanges), [&](const auto& range) {
+      return character.code >= range.first && character.code <= range.second;
+    });
     width += character.units() + (wide ? 1 : 0);
   });
   return width;
@@ -64,8 +66,9 @@ std::string prefix_of(std::string_view text, int32_t units) {
 }
 
 std::string escape_control_characters(const std::string& text) {
-  static const std::map<char, const char*> kEscapes = {{'\n', "\\n"}, {'\r', "\\r"}, {'\t', "\\t"}, {'\f', "\\f"},
-                                                       {'\b', "\\b"}, {'\v', "\\v"}, {'\a', "\\a"}};
+  static const std::map<char, const char*> kEscapes = {{'\n', "\\n"}, {'\r', "\\r"}, {'\t', "\\t"},
+                                                       {'\f', "\\f"}, {'\b', "\\b"}, {'\v', "\\v"},
+                                                       {'\a', "\\a"}};
   std::string escaped;
   for (const char character : text) {
     const auto found = kEscapes.find(character);
@@ -89,7 +92,8 @@ std::string padding(int32_t width, std::string_view text, char with = ' ') {
 
 using Cells = std::vector<std::string>;
 
-std::string join(const Cells& cells, const std::string& begin, const std::string& between, const std::string& end) {
+std::string join(const Cells& cells, const std::string& begin, const std::string& between,
+                 const std::string& end) {
   std::string line = begin;
   for (size_t index = 0; index < cells.size(); ++index) line += (index > 0 ? between : "") + cells[index];
   return line + end;
@@ -98,7 +102,8 @@ std::string join(const Cells& cells, const std::string& begin, const std::string
 std::string as_grid(const Cells& headings, const std::vector<Cells>& rows, bool align_right) {
   std::vector<int32_t> widths(headings.size(), kSmallestWidth);
   const auto widen = [&widths](const Cells& cells) {
-    for (size_t index = 0; index < cells.size(); ++index) widths[index] = std::max(widths[index], width_of(cells[index]));
+    for (size_t index = 0; index < cells.size(); ++index)
+      widths[index] = std::max(widths[index], width_of(cells[index]));
   };
   widen(headings);
   for (const Cells& row : rows) widen(row);
@@ -130,7 +135,8 @@ std::string as_records(const Cells& headings, const std::vector<Cells>& rows) {
     text += title + padding(heading_width + value_width + 5, title, '-') + "\n";
     for (size_t index = 0; index < headings.size(); ++index) {
       const std::string& cell = rows[number][index];
-      text += " " + headings[index] + padding(heading_width, headings[index]) + " | " + cell + padding(value_width, cell) + " \n";
+      text += " " + headings[index] + padding(heading_width, headings[index]) + " | " + cell +
+              padding(value_width, cell) + " \n";
     }
     if (headings.empty()) text += "\n";
   }
@@ -138,7 +144,8 @@ std::string as_records(const Cells& headings, const std::vector<Cells>& rows) {
 }
 
 std::string escape_html(const std::string& text) {
-  static const std::map<char, const char*> kEscapes = {{'"', "&quot;"}, {'&', "&amp;"}, {'<', "&lt;"}, {'>', "&gt;"}};
+  static const std::map<char, const char*> kEscapes = {
+      {'"', "&quot;"}, {'&', "&amp;"}, {'<', "&lt;"}, {'>', "&gt;"}};
   std::string escaped;
   for (const char character : text) {
     const auto found = kEscapes.find(character);
@@ -152,7 +159,9 @@ std::string escape_html(const std::string& text) {
 }
 
 std::string as_html(Cells headings, std::vector<Cells> rows) {
-  const auto escape = [](Cells& cells) { std::transform(cells.begin(), cells.end(), cells.begin(), escape_html); };
+  const auto escape = [](Cells& cells) {
+    std::transform(cells.begin(), cells.end(), cells.begin(), escape_html);
+  };
   escape(headings);
   std::string table = "<table border='1'>\n" + join(headings, "<tr><th>", "</th><th>", "</th></tr>\n");
   for (Cells& row : rows) {
@@ -164,7 +173,8 @@ std::string as_html(Cells headings, std::vector<Cells> rows) {
 
 }  // namespace
 
-std::string show_table(const plan::Names& headings, const std::vector<TextRow>& rows, const ShowLayout& layout) {
+std::string show_table(const plan::Names& headings, const std::vector<TextRow>& rows,
+                       const ShowLayout& layout) {
   Cells titles;
   for (const std::string& heading : headings) titles.push_back(escape_control_characters(heading));
   const size_t shown = std::min(rows.size(), static_cast<size_t>(std::max(0, layout.rows)));
@@ -182,9 +192,10 @@ std::string show_table(const plan::Names& headings, const std::vector<TextRow>& 
   return table + "only showing top " + std::to_string(shown) + (shown == 1 ? " row\n" : " rows\n");
 }
 
-Result<plan::resolved::RelationPtr> show_as_row(const plan::resolved::ShowString& show, const plan::resolved::Columns& output,
-                                                relational::Engine& engine, const relational::RunContext& context,
-                                                CancelToken& cancel) {
+Result<plan::resolved::RelationPtr> show_as_row(const plan::resolved::ShowString& show,
+                                                const plan::resolved::Columns& output,
+                                                relational::Engine& engine,
+                                                const relational::RunContext& context, CancelToken& cancel) {
   using namespace plan::resolved;  // NOLINT
   const int32_t shown = std::max(0, show.rows);
   ASSIGN_OR_RETURN(const auto rows, engine.collect_text(show.input, context, int64_t{shown} + 1, cancel));

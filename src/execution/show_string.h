@@ -1,4 +1,5 @@
-// The table that DataFrame.show() prints, in Spark's layout. Pure functions but for show_as_row, which asks the engine for the rows.
+// The table that DataFrame.show() prints, in Spark's layout. Pure functions but for show_as_row, which asks
+// the engine for the rows.
 #pragma once
 
 #include <optional>
@@ -21,11 +22,13 @@ struct ShowLayout {
 };
 
 // `rows` may hold one more than the layout shows, which tells that there are more.
-std::string show_table(const plan::Names& headings, const std::vector<TextRow>& rows, const ShowLayout& layout);
+std::string show_table(const plan::Names& headings, const std::vector<TextRow>& rows,
+                       const ShowLayout& layout);
 
 // A fragment of one row with the table as its only column. The node's input must be without Python.
-Result<plan::resolved::RelationPtr> show_as_row(const plan::resolved::ShowString& show, const plan::resolved::Columns& output,
-                                                relational::Engine& engine, const relational::RunContext& context,
-                                                CancelToken& cancel);
+Result<plan::resolved::RelationPtr> show_as_row(const plan::resolved::ShowString& show,
+                                                const plan::resolved::Columns& output,
+                                                relational::Engine& engine,
+                                                const relational::RunContext& context, CancelToken& cancel);
 
 }  // namespace deuteron::execution

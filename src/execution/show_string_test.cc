@@ -22,7 +22,8 @@ TEST(ShowTable, AlignsToTheRightWhenItTruncates) {
 }
 
 TEST(ShowTable, CutsLongCells) {
-  EXPECT_NE(show_table({"s"}, {{std::string(30, 'x')}}, {}).find("|xxxxxxxxxxxxxxxxx...|"), std::string::npos);
+  EXPECT_NE(show_table({"s"}, {{std::string(30, 'x')}}, {}).find("|xxxxxxxxxxxxxxxxx...|"),
+            std::string::npos);
   EXPECT_NE(show_table({"s"}, {{"abcdef"}}, {20, 3, false, false}).find("|abc|"), std::string::npos);
   EXPECT_NE(show_table({"s"}, {{"a\nb"}}, {}).find("|a\\nb|"), std::string::npos);
 }

@@ -8,7 +8,8 @@ void StageCollector::task_started(int32_t partition, int32_t /*attempt*/) {
   counts_.running = static_cast<int64_t>(running_.size());
 }
 
-void StageCollector::task_succeeded(int32_t partition, int32_t /*attempt*/, std::shared_ptr<tasks::TaskOutput> output) {
+void StageCollector::task_succeeded(int32_t partition, int32_t /*attempt*/,
+                                    std::shared_ptr<tasks::TaskOutput> output) {
   {
     std::lock_guard lock(mutex_);
     outputs_[partition] = std::static_pointer_cast<PythonOutput>(std::move(output));
@@ -36,9 +37,11 @@ void StageCollector::stage_ended(const Status& status) {
   if (!status.ok()) on_failure_();
 }
 
-StageCollector::Counts StageCollector::wait_for(std::chrono::milliseconds time, int64_t added, int64_t limit) {
+StageCollector::Counts StageCollector::wait_for(std::chrono::milliseconds time, int64_t added,
+                                                int64_t limit) {
   std::unique_lock lock(mutex_);
-  changed_.wait_for(lock, time, [&] { return counts_.ended || (limit > 0 && added - counts_.succeeded < limit); });
+  changed_.wait_for(lock, time,
+                    [&] { return counts_.ended || (limit > 0 && added - counts_.succeeded < limit); });
   return counts_;
 }
 

@@ -1,4 +1,5 @@
-// Waits for a stage and keeps what its tasks leave, by partition. The scheduler's thread writes, the query's thread waits.
+// Waits for a stage and keeps what its tasks leave, by partition. The scheduler's thread writes, the query's
+// thread waits.
 #pragma once
 
 #include <condition_variable>
@@ -28,7 +29,8 @@ class StageCollector : public scheduler::StageListener {
     int64_t succeeded = 0;
     bool ended = false;
   };
-  // Waits until the stage has ended, or less than `limit` of the added tasks are under way, or the time is over.
+  // Waits until the stage has ended, or less than `limit` of the added tasks are under way, or the time is
+  // over.
   Counts wait_for(std::chrono::milliseconds time, int64_t added = 0, int64_t limit = 0);
   // Requires that the stage has ended.
   const Status& status() const { return status_; }

@@ -48,15 +48,14 @@ bool is_scalar(int32_t type) {
     case EvaluationType::kScalarPandas:
     case EvaluationType::kScalarPandasIterator:
     case EvaluationType::kScalarArrow:
-    case EvaluationType::kScalarArrowIterator:
-      return true;
-    default:
-      return false;
+    case EvaluationType::kScalarArrowIterator: return true;
+    default: return false;
   }
 }
 
 std::string map_name(int32_t type) {
-  return static_cast<EvaluationType>(type) == EvaluationType::kMapPandasIterator ? "mapInPandas" : "mapInArrow";
+  return static_cast<EvaluationType>(type) == EvaluationType::kMapPandasIterator ? "mapInPandas"
+                                                                                 : "mapInArrow";
 }
 
 // Functions that take and give pickled rows run inside one mapInArrow function of ours.
@@ -151,13 +150,15 @@ Result<RelationPtr> StagePlanner::cut_map(const RelationPtr& relation) {
   return scan(exchange, first_columns(relation->output.size()), relation->output);
 }
 
-// The worker is told which columns are keys and which are values: a count of both, the number of keys, the keys, the values.
+// The worker is told which columns are keys and which are values: a count of both, the number of keys, the
+// keys, the values.
 Result<RelationPtr> StagePlanner::cut_group_map(const RelationPtr& relation) {
   const GroupMap& map = *as<GroupMap>(relation);
   ASSIGN_OR_RETURN(RelationPtr input, cut(map.input));
   const auto type = static_cast<EvaluationType>(map.function->eval_type);
   if (type != EvaluationType::kGroupedMapPandas && type != EvaluationType::kGroupedMapArrow) {
-    return unsupported("grouped Python functions of evaluation type " + std::to_string(map.function->eval_type));
+    return unsupported("grouped Python functions of evaluation type " +
+                       std::to_string(map.function->eval_type));
   }
   std::vector<ColumnId> travelling;
   const auto travel = [&travelling](ColumnId id) {
@@ -179,7 +180,8 @@ Result<RelationPtr> StagePlanner::cut_group_map(const RelationPtr& relation) {
     columns.push_back(position);
   }
   const bool is_arrow = type == EvaluationType::kGroupedMapArrow;
-  stage.request.groups = {{columns, is_arrow ? exchange::Layout::kStructColumn : exchange::Layout::kFlat, {}}};
+  stage.request.groups = {
+      {columns, is_arrow ? exchange::Layout::kStructColumn : exchange::Layout::kFlat, {}}};
   stage.request.distribution = relational::Distribution::kHash;
   stage.request.partitions = relation->partitions;
   stage.request.keys = map.grouping;
@@ -249,10 +251,12 @@ Result<RelationPtr> StagePlanner::evaluate_inner(RelationPtr input, Expressions&
   Columns output = input->output;
   output.insert(output.end(), columns.begin(), columns.end());
   const int32_t partitions = input->partitions;
-  return cut_evaluate(make_relation(EvaluatePython{std::move(input), std::move(inner)}, std::move(output), partitions));
+  return cut_evaluate(
+      make_relation(EvaluatePython{std::move(input), std::move(inner)}, std::move(output), partitions));
 }
 
-Result<RelationPtr> StagePlanner::evaluate(const RelationPtr& input, const std::vector<const PythonCall*>& calls,
+Result<RelationPtr> StagePlanner::evaluate(const RelationPtr& input,
+                                           const std::vector<const PythonCall*>& calls,
                                            const Columns& results) {
   const PythonFunction& first = *calls[0]->function;
   if (!is_scalar(first.eval_type)) {
@@ -291,17 +295,20 @@ Result<RelationPtr> StagePlanner::evaluate(const RelationPtr& input, const std::
     for (size_t index = 0; index < call->arguments.size(); ++index) {
       ASSIGN_OR_RETURN(const int32_t position, argument_position(call->arguments[index]));
       const bool is_named = index < call->argument_names.size() && !call->argument_names[index].empty();
-      function.arguments.push_back({position, is_named ? std::optional(call->argument_names[index]) : std::nullopt});
+      function.arguments.push_back(
+          {position, is_named ? std::optional(call->argument_names[index]) : std::nullopt});
     }
     function.commands = {call->function->command};
     function.result_id = static_cast<int64_t>(stage.functions.size());
-    stage.output.schema.push_back({"_" + std::to_string(stage.functions.size()), call->function->type, true, ""});
+    stage.output.schema.push_back(
+        {"_" + std::to_string(stage.functions.size()), call->function->type, true, ""});
     stage.functions.push_back(std::move(function));
   }
   // A function without arguments still has to see how many rows there are.
   if (travelling.empty()) {
     types::Value nothing;
-    static_cast<void>(argument_position(make_expression(Literal{nothing}, types::DataType(types::TypeId::kInteger), true)));
+    static_cast<void>(
+        argument_position(make_expression(Literal{nothing}, types::DataType(types::TypeId::kInteger), true)));
   }
 
   relational::ColumnGroupRequest sent{travelling, exchange::Layout::kFlat, {}};
@@ -314,7 +321,8 @@ Result<RelationPtr> StagePlanner::evaluate(const RelationPtr& input, const std::
   relational::ColumnGroupRequest waiting;
   for (size_t index = 0; index < input->output.size(); ++index) {
     const auto position = static_cast<int32_t>(index);
-    if (std::find(travelling.begin(), travelling.end(), position) == travelling.end()) waiting.columns.push_back(position);
+    if (std::find(travelling.begin(), travelling.end(), position) == travelling.end())
+      waiting.columns.push_back(position);
   }
   if (stage.evaluation_type == EvaluationType::kPickled) run_by_rows(stage, sent_schema, sent);
   const bool computes = columns.size() > input->output.size();
@@ -335,7 +343,8 @@ Result<RelationPtr> StagePlanner::evaluate(const RelationPtr& input, const std::
       where.push_back(static_cast<int32_t>(found - travelling.begin()));
     } else {
       const auto rest = std::find(waiting.columns.begin(), waiting.columns.end(), position);
-      where.push_back(static_cast<int32_t>(travelling.size() + static_cast<size_t>(rest - waiting.columns.begin())));
+      where.push_back(
+          static_cast<int32_t>(travelling.size() + static_cast<size_t>(rest - waiting.columns.begin())));
     }
   }
   Columns output = input->output;

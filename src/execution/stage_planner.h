@@ -1,6 +1,7 @@
-// Cuts a resolved plan into stages: everything below a Python node becomes a fragment that the relational engine materializes, the
-// node becomes a Python stage, and what is above reads the stage's output by an ExchangeScan. The planner runs nothing itself: it hands
-// each stage, inputs first, to a StageRunner, and gives back the fragment that remains.
+// Cuts a resolved plan into stages: everything below a Python node becomes a fragment that the relational
+// engine materializes, the node becomes a Python stage, and what is above reads the stage's output by an
+// ExchangeScan. The planner runs nothing itself: it hands each stage, inputs first, to a StageRunner, and
+// gives back the fragment that remains.
 #pragma once
 
 #include <functional>
@@ -21,9 +22,9 @@ struct PythonStage {
   plan::resolved::RelationPtr input;
   relational::MaterializeRequest request;  // column group 0 travels to the workers
   bool is_gang = false;
-  bool is_grouped = false;    // each stream of a partition is a group of its own
-  bool keeps_input = false;   // the input's columns stand before the results, row by row
-  bool skips_empty = false;   // a partition without rows needs no task
+  bool is_grouped = false;   // each stream of a partition is a group of its own
+  bool keeps_input = false;  // the input's columns stand before the results, row by row
+  bool skips_empty = false;  // a partition without rows needs no task
   worker_pool::EvaluationType evaluation_type = worker_pool::EvaluationType::kMapArrowIterator;
   std::vector<worker_pool::PythonFunction> functions;
   std::string python_version;
@@ -42,7 +43,8 @@ class StagePlanner {
  public:
   explicit StagePlanner(StageRunner run_stage) : run_stage_(std::move(run_stage)) {}
 
-  // The plan without Python nodes, after all its Python stages were run. The first failure of a stage ends it.
+  // The plan without Python nodes, after all its Python stages were run. The first failure of a stage ends
+  // it.
   Result<plan::resolved::RelationPtr> cut(const plan::resolved::RelationPtr& relation);
 
  private:
@@ -50,12 +52,14 @@ class StagePlanner {
   Result<plan::resolved::RelationPtr> cut_map(const plan::resolved::RelationPtr& relation);
   Result<plan::resolved::RelationPtr> cut_group_map(const plan::resolved::RelationPtr& relation);
   Result<plan::resolved::RelationPtr> cut_evaluate(const plan::resolved::RelationPtr& relation);
-  // Adds the results of calls that one stage can make, as columns behind those of `input`, which is cut already.
+  // Adds the results of calls that one stage can make, as columns behind those of `input`, which is cut
+  // already.
   Result<plan::resolved::RelationPtr> evaluate(const plan::resolved::RelationPtr& input,
                                                const std::vector<const plan::resolved::PythonCall*>& calls,
                                                const plan::resolved::Columns& results);
   // Runs calls inside arguments first: `calls` then read their results as columns.
-  Result<plan::resolved::RelationPtr> evaluate_inner(plan::resolved::RelationPtr input, plan::resolved::Expressions& calls);
+  Result<plan::resolved::RelationPtr> evaluate_inner(plan::resolved::RelationPtr input,
+                                                     plan::resolved::Expressions& calls);
   // With the definitions of the CTEs around it.
   plan::resolved::RelationPtr complete(const plan::resolved::RelationPtr& fragment) const;
   plan::resolved::ColumnId new_column() { return next_column_++; }

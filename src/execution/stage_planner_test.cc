@@ -49,7 +49,8 @@ TEST_F(Planner, LeavesRelationalPlansAlone) {
 }
 
 TEST_F(Planner, CutsAtAGang) {
-  const RelationPtr gang = make_relation(MapPartitions{range(), function(207, "train"), true}, {column(5, "loss")}, 2);
+  const RelationPtr gang =
+      make_relation(MapPartitions{range(), function(207, "train"), true}, {column(5, "loss")}, 2);
   const auto plan = cut(make_relation(Limit{gang, 1, 0}, gang->output, 1));
   ASSERT_TRUE(plan.ok());
   ASSERT_EQ(stages_.size(), 1u);
@@ -89,8 +90,11 @@ TEST_F(Planner, CallsInsideArgumentsRunFirst) {
 TEST_F(Planner, KindsOfFunctionsDoNotShareAStage) {
   const RelationPtr input = range();
   Columns output = {column(1, "id"), column(6, "x"), column(7, "y"), column(8, "z")};
-  const auto plan = cut(make_relation(
-      EvaluatePython{input, {call(200, "x", {reference(1)}), call(101, "y", {reference(1)}), call(200, "z", {reference(1)})}}, output, 2));
+  const auto plan =
+      cut(make_relation(EvaluatePython{input,
+                                       {call(200, "x", {reference(1)}), call(101, "y", {reference(1)}),
+                                        call(200, "z", {reference(1)})}},
+                        output, 2));
   ASSERT_TRUE(plan.ok());
   ASSERT_EQ(stages_.size(), 2u);
   EXPECT_EQ(stages_[0].functions.size(), 2u);
@@ -100,7 +104,8 @@ TEST_F(Planner, KindsOfFunctionsDoNotShareAStage) {
 
 TEST_F(Planner, GroupsTravelWithTheirKeys) {
   const RelationPtr input = three_columns();
-  const RelationPtr groups = make_relation(GroupMap{input, {3}, {2, 3}, function(201, "g")}, {column(9, "r")}, 4);
+  const RelationPtr groups =
+      make_relation(GroupMap{input, {3}, {2, 3}, function(201, "g")}, {column(9, "r")}, 4);
   ASSERT_TRUE(cut(groups).ok());
   const PythonStage& stage = stages_.at(0);
   EXPECT_TRUE(stage.is_grouped);

@@ -19,12 +19,13 @@ bool is_interval(const DataType& type) {
 
 Result<Call> resolve_count(const Context& context) {
   if (context.size() == 0) {
-    return error("WRONG_NUM_ARGS.WITH_SUGGESTION", {{"functionName", "`count`"},
-                                                    {"expectedNum", " >= 1"},
-                                                    {"actualNum", "0"},
-                                                    {"legacyNum", "0"},
-                                                    {"legacyConfKey", "\"spark.sql.legacy.allowParameterlessCount\""},
-                                                    {"legacyConfValue", "\"true\""}});
+    return error("WRONG_NUM_ARGS.WITH_SUGGESTION",
+                 {{"functionName", "`count`"},
+                  {"expectedNum", " >= 1"},
+                  {"actualNum", "0"},
+                  {"legacyNum", "0"},
+                  {"legacyConfKey", "\"spark.sql.legacy.allowParameterlessCount\""},
+                  {"legacyConfValue", "\"true\""}});
   }
   return context.call(kLong, false);
 }
@@ -39,9 +40,12 @@ Result<Call> resolve_sum(const Context& context) {
   if (context.size() != 1) return context.wrong_number("1");
   ASSIGN_OR_RETURN(DataType type, summand(context));
   DataType result = kDouble;
-  if (type.is(TypeId::kDecimal)) result = bounded_decimal(type.precision() + 10, type.scale());
-  else if (type.is_integral()) result = kLong;
-  else if (is_interval(type)) result = type;
+  if (type.is(TypeId::kDecimal))
+    result = bounded_decimal(type.precision() + 10, type.scale());
+  else if (type.is_integral())
+    result = kLong;
+  else if (is_interval(type))
+    result = type;
   return context.call(context.function.name, {type}, result, true);
 }
 
@@ -49,17 +53,21 @@ Result<Call> resolve_average(const Context& context) {
   if (context.size() != 1) return context.wrong_number("1");
   ASSIGN_OR_RETURN(DataType type, summand(context));
   DataType result = kDouble;
-  if (type.is(TypeId::kDecimal)) result = bounded_decimal(type.precision() + 4, type.scale() + 4);
-  else if (type.is(TypeId::kDayTimeInterval)) result = DataType::day_time_interval();
-  else if (type.is(TypeId::kYearMonthInterval)) result = DataType::year_month_interval();
+  if (type.is(TypeId::kDecimal))
+    result = bounded_decimal(type.precision() + 4, type.scale() + 4);
+  else if (type.is(TypeId::kDayTimeInterval))
+    result = DataType::day_time_interval();
+  else if (type.is(TypeId::kYearMonthInterval))
+    result = DataType::year_month_interval();
   return context.call("avg", {type}, result, true);
 }
 
 Result<Call> resolve_extremum(const Context& context) {
   if (context.size() != 1) return context.wrong_number("1");
   if (!is_orderable(context.type(0))) {
-    return context.mismatch("INVALID_ORDERING_TYPE", {{"functionName", "`" + std::string(context.function.name) + "`"},
-                                                      {"dataType", quoted_type(context.type(0))}});
+    return context.mismatch("INVALID_ORDERING_TYPE",
+                            {{"functionName", "`" + std::string(context.function.name) + "`"},
+                             {"dataType", quoted_type(context.type(0))}});
   }
   return context.call(context.type(0), true);
 }
@@ -74,7 +82,8 @@ Result<Call> resolve_first(const Context& context) {
   }
   Call call = context.call(context.function.name, std::move(types), context.type(0), true);
   if (context.options.sql.empty() && context.size() == 2) {
-    const std::string called = context.options.called_as.empty() ? std::string(context.function.name) : context.options.called_as;
+    const std::string called =
+        context.options.called_as.empty() ? std::string(context.function.name) : context.options.called_as;
     call.display = called + "(" + context.arguments[0].sql + ")";
   }
   return call;
@@ -84,7 +93,8 @@ Result<Call> resolve_collect(const Context& context) {
   if (context.size() != 1) return context.wrong_number("1");
   const DataType& type = context.type(0);
   if (context.function.name == "collect_set" && !is_comparable(type)) {
-    return context.mismatch("UNSUPPORTED_INPUT_TYPE", {{"functionName", "`collect_set`"}, {"dataType", "\"MAP\""}});
+    return context.mismatch("UNSUPPORTED_INPUT_TYPE",
+                            {{"functionName", "`collect_set`"}, {"dataType", "\"MAP\""}});
   }
   return context.call(context.function.name, {type}, DataType::array(type, false), false);
 }
@@ -92,8 +102,9 @@ Result<Call> resolve_collect(const Context& context) {
 Result<Call> resolve_by(const Context& context) {
   if (context.size() != 2) return context.wrong_number("2");
   if (!is_orderable(context.type(1))) {
-    return context.mismatch("INVALID_ORDERING_TYPE", {{"functionName", "`" + std::string(context.function.name) + "`"},
-                                                      {"dataType", quoted_type(context.type(1))}});
+    return context.mismatch("INVALID_ORDERING_TYPE",
+                            {{"functionName", "`" + std::string(context.function.name) + "`"},
+                             {"dataType", quoted_type(context.type(1))}});
   }
   return context.call(context.type(0), true);
 }
@@ -101,7 +112,8 @@ Result<Call> resolve_by(const Context& context) {
 std::optional<double> literal_number(const Argument& argument) {
   if (argument.literal == nullptr) return std::nullopt;
   if (const auto* number = std::get_if<double>(&argument.literal->data)) return *number;
-  if (const auto* integer = std::get_if<int64_t>(&argument.literal->data)) return static_cast<double>(*integer);
+  if (const auto* integer = std::get_if<int64_t>(&argument.literal->data))
+    return static_cast<double>(*integer);
   if (const auto* decimal = std::get_if<types::Int128>(&argument.literal->data)) {
     return static_cast<double>(*decimal) / std::pow(10.0, argument.type.scale());
   }
@@ -120,9 +132,9 @@ Result<Call> resolve_percentile(const Context& context) {
   const Argument& percentage = context.arguments[1];
   if (percentage.literal == nullptr) return context.not_foldable(1, "percentage");
   if (const auto share = literal_number(percentage); share && (*share < 0 || *share > 1)) {
-    return context.mismatch("VALUE_OUT_OF_RANGE", {{"exprName", "percentage"},
-                                                   {"valueRange", "[0.0, 1.0]"},
-                                                   {"currentValue", percentage.sql + "D"}});
+    return context.mismatch(
+        "VALUE_OUT_OF_RANGE",
+        {{"exprName", "percentage"}, {"valueRange", "[0.0, 1.0]"}, {"currentValue", percentage.sql + "D"}});
   }
   return context.call("percentile", {type, kDouble}, kDouble, true);
 }
@@ -133,10 +145,16 @@ Result<Call> resolve_median(const Context& context) {
   return context.call("median", {type}, kDouble, true);
 }
 
-#define MOMENT(lower, others) \
-  { .name = lower, .signature = "(double) -> double", .nulls = Nulls::kAlways, .kind = Kind::kAggregate, .aliases = others }
-#define PAIR(lower) \
-  { .name = lower, .signature = "(double, double) -> double", .nulls = Nulls::kAlways, .kind = Kind::kAggregate }
+#define MOMENT(lower, others)                                                                            \
+  {                                                                                                      \
+    .name = lower, .signature = "(double) -> double", .nulls = Nulls::kAlways, .kind = Kind::kAggregate, \
+    .aliases = others                                                                                    \
+  }
+#define PAIR(lower)                                                                    \
+  {                                                                                    \
+    .name = lower, .signature = "(double, double) -> double", .nulls = Nulls::kAlways, \
+    .kind = Kind::kAggregate                                                           \
+  }
 
 const Function kAggregates[] = {
     {.name = "count", .kind = Kind::kAggregate, .resolver = resolve_count},
@@ -157,17 +175,29 @@ const Function kAggregates[] = {
     PAIR("corr"),
     PAIR("covar_pop"),
     PAIR("covar_samp"),
-    {.name = "bool_and", .signature = "(boolean) -> boolean", .nulls = Nulls::kAlways, .kind = Kind::kAggregate,
+    {.name = "bool_and",
+     .signature = "(boolean) -> boolean",
+     .nulls = Nulls::kAlways,
+     .kind = Kind::kAggregate,
      .aliases = "every"},
-    {.name = "bool_or", .signature = "(boolean) -> boolean", .nulls = Nulls::kAlways, .kind = Kind::kAggregate,
+    {.name = "bool_or",
+     .signature = "(boolean) -> boolean",
+     .nulls = Nulls::kAlways,
+     .kind = Kind::kAggregate,
      .aliases = "some any"},
-    {.name = "count_if", .signature = "(boolean) -> bigint", .nulls = Nulls::kNever, .kind = Kind::kAggregate},
+    {.name = "count_if",
+     .signature = "(boolean) -> bigint",
+     .nulls = Nulls::kNever,
+     .kind = Kind::kAggregate},
     {.name = "bit_and", .signature = "(integral) -> 0", .nulls = Nulls::kAlways, .kind = Kind::kAggregate},
     {.name = "bit_or", .signature = "(integral) -> 0", .nulls = Nulls::kAlways, .kind = Kind::kAggregate},
     {.name = "bit_xor", .signature = "(integral) -> 0", .nulls = Nulls::kAlways, .kind = Kind::kAggregate},
     {.name = "max_by", .kind = Kind::kAggregate, .resolver = resolve_by},
     {.name = "min_by", .kind = Kind::kAggregate, .resolver = resolve_by},
-    {.name = "approx_count_distinct", .signature = "(any, double?) -> bigint", .nulls = Nulls::kNever, .kind = Kind::kAggregate},
+    {.name = "approx_count_distinct",
+     .signature = "(any, double?) -> bigint",
+     .nulls = Nulls::kNever,
+     .kind = Kind::kAggregate},
     {.name = "percentile", .kind = Kind::kAggregate, .defaults = "3:1", .resolver = resolve_percentile},
     {.name = "median", .kind = Kind::kAggregate, .resolver = resolve_median},
 };

@@ -1,4 +1,5 @@
-// + - * / % div pmod, their try_ forms, unary minus and plus, abs, bit operators; and what + and - mean for dates and intervals.
+// + - * / % div pmod, their try_ forms, unary minus and plus, abs, bit operators; and what + and - mean for
+// dates and intervals.
 #include <algorithm>
 #include <iterator>
 
@@ -15,7 +16,9 @@ constexpr std::string_view kSum = "numeric|daytime|yearmonth|interval";
 bool is_interval(const DataType& type) {
   return type.is(TypeId::kDayTimeInterval) || type.is(TypeId::kYearMonthInterval);
 }
-bool is_timestamp(const DataType& type) { return type.is(TypeId::kTimestamp) || type.is(TypeId::kTimestampNtz); }
+bool is_timestamp(const DataType& type) {
+  return type.is(TypeId::kTimestamp) || type.is(TypeId::kTimestampNtz);
+}
 bool is_int(const DataType& type) { return type.is_integral() && !type.is(TypeId::kLong); }
 bool is_null(const DataType& type) { return type.is(TypeId::kNull); }
 
@@ -36,7 +39,8 @@ DataType decimal_result(std::string_view symbol, const DataType& a, const DataTy
     return adjust_precision_scale(p1 - s1 + s2 + scale, scale);
   }
   const int scale = std::max(s1, s2);
-  if (symbol == "%" || symbol == "pmod") return adjust_precision_scale(std::min(p1 - s1, p2 - s2) + scale, scale);
+  if (symbol == "%" || symbol == "pmod")
+    return adjust_precision_scale(std::min(p1 - s1, p2 - s2) + scale, scale);
   return adjust_precision_scale(std::max(p1 - s1, p2 - s2) + scale + 1, scale);
 }
 
@@ -82,7 +86,8 @@ std::optional<Result<Call>> resolve_date_time(const Context& context, std::strin
     return shown(context.call(add_days, {date, integer}, date, nullable),
                  std::string(add_days) + "(" + text(0) + ", " + text(1) + ")");
   }
-  if (!adds && (left.is(TypeId::kDate) || is_null(left) || left.is(TypeId::kString)) && right.is(TypeId::kDate)) {
+  if (!adds && (left.is(TypeId::kDate) || is_null(left) || left.is(TypeId::kString)) &&
+      right.is(TypeId::kDate)) {
     return context.call("subtract_dates", {date, date}, DataType::day_time_interval(0, 0),
                         nullable || left.is(TypeId::kString));
   }
@@ -94,19 +99,22 @@ std::optional<Result<Call>> resolve_date_time(const Context& context, std::strin
   if ((left.is(TypeId::kDate) || is_timestamp(left)) && is_interval(right)) {
     const std::string sum = text(0) + (adds ? " + " : " - ") + text(1);
     if (left.is(TypeId::kDate) && right.is(TypeId::kDayTimeInterval) && right.end_field() == 0) {
-      return shown(context.call(adds ? "date_add_interval_days" : "date_sub_interval_days", {left, right}, date, nullable),
+      return shown(context.call(adds ? "date_add_interval_days" : "date_sub_interval_days", {left, right},
+                                date, nullable),
                    std::string(add_days) + "(" + text(0) + ", extractansiintervaldays(" + text(1) + "))");
     }
     const DataType base =
         left.is(TypeId::kDate) && right.is(TypeId::kDayTimeInterval) ? DataType(TypeId::kTimestamp) : left;
-    return shown(context.call(adds ? "add_interval" : "subtract_interval", {base, right}, base, nullable), sum);
+    return shown(context.call(adds ? "add_interval" : "subtract_interval", {base, right}, base, nullable),
+                 sum);
   }
   if (left.is(TypeId::kDate) && !right.is(TypeId::kCalendarInterval)) {
     const auto sql = std::string(add_days) + "(" + text(0) + ", " + text(1) + ")";
     ResolveOptions options = context.options;
     options.sql = sql;
     const size_t wrong = right.is(TypeId::kString) && adds ? 1 : 1;
-    return Context(context.function, context.arguments, options).unexpected_type(wrong, "int|smallint|tinyint");
+    return Context(context.function, context.arguments, options)
+        .unexpected_type(wrong, "int|smallint|tinyint");
   }
   if (left.is(TypeId::kCalendarInterval) || right.is(TypeId::kCalendarInterval)) {
     return unsupported("arithmetic with the type interval (write it as day-time or year-month interval)");
@@ -122,9 +130,12 @@ std::optional<Result<Call>> resolve_interval_scaling(const Context& context, std
   const DataType& left = context.type(0);
   const DataType& right = context.type(1);
   const auto full = [](const DataType& type) {
-    return type.is(TypeId::kDayTimeInterval) ? DataType::day_time_interval() : DataType::year_month_interval();
+    return type.is(TypeId::kDayTimeInterval) ? DataType::day_time_interval()
+                                             : DataType::year_month_interval();
   };
-  const auto number = [](const DataType& type) { return is_null(type) || type.is(TypeId::kString) ? DataType(TypeId::kDouble) : type; };
+  const auto number = [](const DataType& type) {
+    return is_null(type) || type.is(TypeId::kString) ? DataType(TypeId::kDouble) : type;
+  };
   if (symbol == "*" && is_interval(right) && !is_interval(left)) {
     Call call = context.call("multiply_interval", {right, number(left)}, full(right), context.any_nullable());
     call.display = "(" + context.arguments[1].sql + " * " + context.arguments[0].sql + ")";
@@ -134,7 +145,8 @@ std::optional<Result<Call>> resolve_interval_scaling(const Context& context, std
     if (symbol == "*") {
       return context.call("multiply_interval", {left, number(right)}, full(left), context.any_nullable());
     }
-    if (symbol == "/") return context.call("divide_interval", {left, number(right)}, full(left), context.any_nullable());
+    if (symbol == "/")
+      return context.call("divide_interval", {left, number(right)}, full(left), context.any_nullable());
   }
   if (symbol == "div" && is_interval(left) && left.id() == right.id()) {
     const DataType common = *widest_common_type(left, right);
@@ -159,7 +171,8 @@ Result<Call> resolve_binary(const Context& context) {
   const auto promote = [&](DataType& text, const DataType& other) {
     if (!text.is(TypeId::kString) || other.is(TypeId::kString)) return;
     if (is_null(other) && symbol != "/") return;
-    if (const auto type = widest_common_type(text, is_null(other) ? DataType(TypeId::kDouble) : other)) text = *type;
+    if (const auto type = widest_common_type(text, is_null(other) ? DataType(TypeId::kDouble) : other))
+      text = *type;
     nullable = true;
   };
   const DataType given_left = left, given_right = right;
@@ -168,7 +181,8 @@ Result<Call> resolve_binary(const Context& context) {
   if (is_null(left) && is_null(right)) left = right = DataType(TypeId::kDouble);
   if (is_null(left)) left = right;
   if (is_null(right)) right = left;
-  if (symbol == "/" && left.is_numeric() && right.is_numeric() && !left.is(TypeId::kDecimal) && !right.is(TypeId::kDecimal)) {
+  if (symbol == "/" && left.is_numeric() && right.is_numeric() && !left.is(TypeId::kDecimal) &&
+      !right.is(TypeId::kDecimal)) {
     left = right = DataType(TypeId::kDouble);
   }
   if (symbol == "div") {
@@ -178,21 +192,29 @@ Result<Call> resolve_binary(const Context& context) {
   if (left.is(TypeId::kDecimal) || right.is(TypeId::kDecimal)) {
     if (!left.is_numeric() || !right.is_numeric()) return context.binary_differing(left, right);
     if (left.is(TypeId::kDecimal) && right.is(TypeId::kDecimal)) {
-    } else if (left.is(TypeId::kDouble) || left.is(TypeId::kFloat) || right.is(TypeId::kDouble) || right.is(TypeId::kFloat)) {
+    } else if (left.is(TypeId::kDouble) || left.is(TypeId::kFloat) || right.is(TypeId::kDouble) ||
+               right.is(TypeId::kFloat)) {
       left = right = DataType(TypeId::kDouble);
     } else if (left.is(TypeId::kDecimal)) {
-      right = right.same_type(context.type(1)) || symbol == "div" ? as_decimal(context.arguments[1]) : decimal_for(right);
+      right = right.same_type(context.type(1)) || symbol == "div" ? as_decimal(context.arguments[1])
+                                                                  : decimal_for(right);
       if (!right.is(TypeId::kDecimal)) right = decimal_for(right);
     } else {
-      left = left.same_type(context.type(0)) || symbol == "div" ? as_decimal(context.arguments[0]) : decimal_for(left);
+      left = left.same_type(context.type(0)) || symbol == "div" ? as_decimal(context.arguments[0])
+                                                                : decimal_for(left);
       if (!left.is(TypeId::kDecimal)) left = decimal_for(left);
     }
   } else if (!left.same_type(right)) {
-    const auto common = left.is_numeric() && right.is_numeric() ? widest_common_type(left, right) : std::nullopt;
+    const auto common =
+        left.is_numeric() && right.is_numeric() ? widest_common_type(left, right) : std::nullopt;
     if (!common || symbol == "div") return context.binary_differing(left, right);
     left = right = *common;
   }
-  if (!left.is_numeric()) return context.binary_wrong(sums ? kSum : symbol == "div" ? "bigint|decimal|daytime|yearmonth" : "numeric", left);
+  if (!left.is_numeric())
+    return context.binary_wrong(sums              ? kSum
+                                : symbol == "div" ? "bigint|decimal|daytime|yearmonth"
+                                                  : "numeric",
+                                left);
   if (symbol == "div" && !left.is_integral() && !left.is(TypeId::kDecimal)) {
     return context.binary_wrong("bigint|decimal|daytime|yearmonth", left);
   }
@@ -203,8 +225,10 @@ Result<Call> resolve_binary(const Context& context) {
 }
 
 // The functions for unary forms of operators.
-const Function kNegative{.name = "negative", .signature = "(numeric|daytime|yearmonth|interval) -> 0", .display = "(- {0})"};
-const Function kPositive{.name = "positive", .signature = "(numeric|daytime|yearmonth|interval) -> 0", .display = "(+ {0})"};
+const Function kNegative{
+    .name = "negative", .signature = "(numeric|daytime|yearmonth|interval) -> 0", .display = "(- {0})"};
+const Function kPositive{
+    .name = "positive", .signature = "(numeric|daytime|yearmonth|interval) -> 0", .display = "(+ {0})"};
 
 Result<Call> resolve_sum(const Context& context) {
   if (context.size() != 1) return resolve_binary(context);
@@ -222,8 +246,9 @@ Result<Call> resolve_bits(const Context& context) {
   if (is_null(left) && is_null(right)) left = right = DataType(TypeId::kInteger);
   const auto common = widest_common_type(left, right);
   if (!common) return context.binary_differing(left, right);
-  if (!common->is_integral()) return left.same_type(right) ? context.binary_wrong("integral", left)
-                                                           : context.binary_differing(left, right);
+  if (!common->is_integral())
+    return left.same_type(right) ? context.binary_wrong("integral", left)
+                                 : context.binary_differing(left, right);
   return context.call(context.function.name, {*common, *common}, *common, nullable);
 }
 

@@ -15,7 +15,9 @@ constexpr int kMinAdjustedScale = 6;
 
 bool is_atomic(const DataType& type) { return !type.is_nested() && !type.is(TypeId::kNull); }
 bool is_floating(const DataType& type) { return type.is(TypeId::kFloat) || type.is(TypeId::kDouble); }
-bool is_timestamp(const DataType& type) { return type.is(TypeId::kTimestamp) || type.is(TypeId::kTimestampNtz); }
+bool is_timestamp(const DataType& type) {
+  return type.is(TypeId::kTimestamp) || type.is(TypeId::kTimestampNtz);
+}
 bool is_ansi_interval(const DataType& type) {
   return type.is(TypeId::kDayTimeInterval) || type.is(TypeId::kYearMonthInterval);
 }
@@ -112,7 +114,8 @@ std::optional<DataType> widest_common_type(std::span<const DataType> all, bool) 
   // Strings last, as promotion would otherwise depend on the order.
   std::optional<DataType> result = DataType();
   std::vector<DataType> ordered(all.begin(), all.end());
-  std::stable_partition(ordered.begin(), ordered.end(), [](const DataType& type) { return type.is(TypeId::kString); });
+  std::stable_partition(ordered.begin(), ordered.end(),
+                        [](const DataType& type) { return type.is(TypeId::kString); });
   for (const DataType& type : ordered) {
     if (result) result = widest(*result, type, true);
   }
@@ -137,7 +140,8 @@ bool can_cast_implicitly(const DataType& from, const DataType& to, bool) {
   }
   if (from.is(TypeId::kDate)) return is_timestamp(to);
   if (is_timestamp(from)) return is_timestamp(to) || to.is(TypeId::kDate);
-  if (from.is(TypeId::kArray) && to.is(TypeId::kArray)) return can_cast_implicitly(from.element(), to.element());
+  if (from.is(TypeId::kArray) && to.is(TypeId::kArray))
+    return can_cast_implicitly(from.element(), to.element());
   return false;
 }
 
@@ -168,7 +172,8 @@ bool can_cast(const DataType& from, const DataType& to, plan::CastMode mode, boo
   if (from.id() == to.id()) {
     switch (from.id()) {
       case TypeId::kArray:
-        return can_cast(from.element(), to.element(), mode, ansi) && (!from.contains_null() || to.contains_null());
+        return can_cast(from.element(), to.element(), mode, ansi) &&
+               (!from.contains_null() || to.contains_null());
       case TypeId::kMap:
         return can_cast(from.key(), to.key(), mode, ansi) && can_cast(from.value(), to.value(), mode, ansi) &&
                (!from.contains_null() || to.contains_null());
@@ -180,8 +185,7 @@ bool can_cast(const DataType& from, const DataType& to, plan::CastMode mode, boo
         }
         return true;
       }
-      default:
-        return true;
+      default: return true;
     }
   }
   if (from.is_nested() || to.is_nested()) return false;
@@ -194,20 +198,15 @@ bool can_cast(const DataType& from, const DataType& to, plan::CastMode mode, boo
     return false;
   }
   switch (to.id()) {
-    case TypeId::kBinary:
-      return from.is_integral() && !strict;
-    case TypeId::kDate:
-      return is_timestamp(from);
+    case TypeId::kBinary: return from.is_integral() && !strict;
+    case TypeId::kDate: return is_timestamp(from);
     case TypeId::kTimestamp:
       return from.is(TypeId::kDate) || from.is(TypeId::kTimestampNtz) || from.is_numeric() ||
              (from.is(TypeId::kBoolean) && !strict);
-    case TypeId::kTimestampNtz:
-      return from.is(TypeId::kDate) || from.is(TypeId::kTimestamp);
+    case TypeId::kTimestampNtz: return from.is(TypeId::kDate) || from.is(TypeId::kTimestamp);
     case TypeId::kDayTimeInterval:
-    case TypeId::kYearMonthInterval:
-      return from.is_integral() || from.is(TypeId::kDecimal);
-    default:
-      return false;
+    case TypeId::kYearMonthInterval: return from.is_integral() || from.is(TypeId::kDecimal);
+    default: return false;
   }
 }
 
@@ -236,7 +235,8 @@ bool cast_may_give_null(const DataType& from, const DataType& to, plan::CastMode
   if (from.is(TypeId::kString)) return !to.is(TypeId::kString) && !to.is(TypeId::kBinary);
   if (to.is(TypeId::kString)) return false;
   if (is_floating(from)) return to.is(TypeId::kTimestamp) || to.is(TypeId::kDecimal);
-  if (from.is(TypeId::kTimestamp)) return to.is(TypeId::kByte) || to.is(TypeId::kShort) || to.is(TypeId::kInteger);
+  if (from.is(TypeId::kTimestamp))
+    return to.is(TypeId::kByte) || to.is(TypeId::kShort) || to.is(TypeId::kInteger);
   if (to.is(TypeId::kDecimal)) return from.is_numeric() ? !can_up_cast(from, to) : !from.is(TypeId::kBoolean);
   if (to.is(TypeId::kDate)) return !is_timestamp(from);
   if (to.is(TypeId::kCalendarInterval)) return true;
@@ -283,38 +283,30 @@ DataType wider_decimal(const DataType& left, const DataType& right) {
 bool is_orderable(const DataType& type) {
   switch (type.id()) {
     case TypeId::kMap:
-    case TypeId::kCalendarInterval:
-      return false;
-    case TypeId::kArray:
-      return is_orderable(type.element());
+    case TypeId::kCalendarInterval: return false;
+    case TypeId::kArray: return is_orderable(type.element());
     case TypeId::kStruct:
       return std::all_of(type.fields().begin(), type.fields().end(),
                          [](const types::StructField& field) { return is_orderable(field.type); });
-    default:
-      return true;
+    default: return true;
   }
 }
 
 bool is_comparable(const DataType& type) {
   switch (type.id()) {
-    case TypeId::kMap:
-      return false;
-    case TypeId::kArray:
-      return is_comparable(type.element());
+    case TypeId::kMap: return false;
+    case TypeId::kArray: return is_comparable(type.element());
     case TypeId::kStruct:
       return std::all_of(type.fields().begin(), type.fields().end(),
                          [](const types::StructField& field) { return is_comparable(field.type); });
-    default:
-      return true;
+    default: return true;
   }
 }
 
 DataType as_nullable(const DataType& type) {
   switch (type.id()) {
-    case TypeId::kArray:
-      return DataType::array(as_nullable(type.element()), true);
-    case TypeId::kMap:
-      return DataType::map(as_nullable(type.key()), as_nullable(type.value()), true);
+    case TypeId::kArray: return DataType::array(as_nullable(type.element()), true);
+    case TypeId::kMap: return DataType::map(as_nullable(type.key()), as_nullable(type.value()), true);
     case TypeId::kStruct: {
       types::Schema fields = type.fields();
       for (types::StructField& field : fields) {
@@ -323,8 +315,7 @@ DataType as_nullable(const DataType& type) {
       }
       return DataType::structure(std::move(fields));
     }
-    default:
-      return type;
+    default: return type;
   }
 }
 

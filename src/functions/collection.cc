@@ -23,10 +23,12 @@ Result<Call> resolve_array(const Context& context) {
   if (!common) return context.differing_types("array", all, false);
   bool contains_null = false;
   for (const Argument& argument : context.arguments) {
-    contains_null |= argument.nullable || (!argument.type.same_type(*common) &&
-                                           cast_may_give_null(argument.type, *common, plan::CastMode::kDefault));
+    contains_null |=
+        argument.nullable || (!argument.type.same_type(*common) &&
+                              cast_may_give_null(argument.type, *common, plan::CastMode::kDefault));
   }
-  return context.call("array", std::vector<DataType>(all.size(), *common), DataType::array(*common, contains_null), false);
+  return context.call("array", std::vector<DataType>(all.size(), *common),
+                      DataType::array(*common, contains_null), false);
 }
 
 // Keys and values alternate.
@@ -43,12 +45,14 @@ Result<Call> resolve_map(const Context& context) {
   if (!key) {
     std::string found;
     for (const DataType& type : keys) found += (found.empty() ? "" : ", ") + quoted_type(type);
-    return context.mismatch("CREATE_MAP_KEY_DIFF_TYPES", {{"functionName", "`map`"}, {"dataType", "[" + found + "]"}});
+    return context.mismatch("CREATE_MAP_KEY_DIFF_TYPES",
+                            {{"functionName", "`map`"}, {"dataType", "[" + found + "]"}});
   }
   if (!value) {
     std::string found;
     for (const DataType& type : values) found += (found.empty() ? "" : ", ") + quoted_type(type);
-    return context.mismatch("CREATE_MAP_VALUE_DIFF_TYPES", {{"functionName", "`map`"}, {"dataType", "[" + found + "]"}});
+    return context.mismatch("CREATE_MAP_VALUE_DIFF_TYPES",
+                            {{"functionName", "`map`"}, {"dataType", "[" + found + "]"}});
   }
   std::vector<DataType> types;
   for (size_t i = 0; i < context.size(); ++i) types.push_back(i % 2 == 0 ? *key : *value);
@@ -75,8 +79,10 @@ Result<Call> resolve_named_struct(const Context& context) {
     const auto name = literal_text(context.arguments[i]);
     if (!name) {
       std::string names;
-      for (size_t j = 0; j < context.size(); j += 2) names += (names.empty() ? "" : ", ") + quoted_type(context.type(j));
-      return context.mismatch("CREATE_NAMED_STRUCT_WITHOUT_FOLDABLE_STRING", {{"inputExprs", "[\"" + context.arguments[i].sql + "\"]"}});
+      for (size_t j = 0; j < context.size(); j += 2)
+        names += (names.empty() ? "" : ", ") + quoted_type(context.type(j));
+      return context.mismatch("CREATE_NAMED_STRUCT_WITHOUT_FOLDABLE_STRING",
+                              {{"inputExprs", "[\"" + context.arguments[i].sql + "\"]"}});
     }
     fields.push_back({*name, context.type(i + 1), context.arguments[i + 1].nullable, ""});
     types.push_back(context.type(i + 1));
@@ -112,10 +118,11 @@ Result<Call> resolve_element_at(const Context& context) {
     const DataType both[] = {type.key(), context.type(1)};
     const auto key = widest_without_strings(both);
     if (!key || !key->same_type(type.key())) {
-      return context.mismatch("MAP_FUNCTION_DIFF_TYPES", {{"functionName", "`" + std::string(context.function.name) + "`"},
-                                                          {"dataType", "\"MAP\""},
-                                                          {"leftType", quoted_type(type)},
-                                                          {"rightType", quoted_type(context.type(1))}});
+      return context.mismatch("MAP_FUNCTION_DIFF_TYPES",
+                              {{"functionName", "`" + std::string(context.function.name) + "`"},
+                               {"dataType", "\"MAP\""},
+                               {"leftType", quoted_type(type)},
+                               {"rightType", quoted_type(context.type(1))}});
     }
     return context.call(context.function.name, {type, type.key()}, type.value(), true);
   }
@@ -137,7 +144,8 @@ Result<Call> resolve_with_element(const Context& context) {
   if (context.size() != 2) return context.wrong_number("2");
   const std::string name(context.function.name);
   for (size_t i : {0, 1}) {
-    if (context.type(i).is(TypeId::kNull)) return context.mismatch("NULL_TYPE", {{"functionName", "`" + name + "`"}});
+    if (context.type(i).is(TypeId::kNull))
+      return context.mismatch("NULL_TYPE", {{"functionName", "`" + name + "`"}});
   }
   const DataType& type = context.type(0);
   if (!type.is(TypeId::kArray)) return context.unexpected_type(0, "array");
@@ -151,11 +159,14 @@ Result<Call> resolve_with_element(const Context& context) {
   }
   const DataType array = DataType::array(*common, type.contains_null());
   const bool nullable = context.any_nullable();
-  if (name == "array_contains") return context.call(name, {array, *common}, kBoolean, nullable || type.contains_null());
-  if (name == "array_position") return context.call(name, {array, *common}, DataType(TypeId::kLong), nullable);
+  if (name == "array_contains")
+    return context.call(name, {array, *common}, kBoolean, nullable || type.contains_null());
+  if (name == "array_position")
+    return context.call(name, {array, *common}, DataType(TypeId::kLong), nullable);
   if (name == "array_remove") return context.call(name, {array, *common}, array, nullable);
   const bool contains_null = type.contains_null() || context.arguments[1].nullable;
-  return context.call(name, {array, *common}, DataType::array(*common, contains_null), context.arguments[0].nullable);
+  return context.call(name, {array, *common}, DataType::array(*common, contains_null),
+                      context.arguments[0].nullable);
 }
 
 // f(array, array)
@@ -178,8 +189,9 @@ Result<Call> resolve_two_arrays(const Context& context) {
   if (name == "arrays_overlap") {
     return context.call(name, {array, array}, kBoolean, context.any_nullable() || left_null || right_null);
   }
-  const bool contains_null = name == "array_union" ? left_null || right_null
-                             : name == "array_except" ? left_null : left_null && right_null;
+  const bool contains_null = name == "array_union"    ? left_null || right_null
+                             : name == "array_except" ? left_null
+                                                      : left_null && right_null;
   return context.call(name, {array, array}, DataType::array(*common, contains_null), context.any_nullable());
 }
 
@@ -189,7 +201,8 @@ Result<Call> resolve_one_array(const Context& context) {
   ASSIGN_OR_RETURN(DataType type, context.coerce(0, "array"));
   const bool nullable = context.any_nullable();
   if (name == "array_distinct") return context.call(name, {type}, type, nullable);
-  if (name == "array_compact") return context.call(name, {type}, DataType::array(type.element(), false), nullable);
+  if (name == "array_compact")
+    return context.call(name, {type}, DataType::array(type.element(), false), nullable);
   if (name == "flatten") {
     if (!type.element().is(TypeId::kArray)) return context.unexpected_type(0, "\"ARRAY\" of \"ARRAY\"");
     return context.call(name, {type}, type.element(), nullable || type.contains_null());
@@ -205,12 +218,14 @@ Result<Call> resolve_sort_array(const Context& context) {
   if (context.size() != 1 && context.size() != 2) return context.wrong_number("[1, 2]");
   ASSIGN_OR_RETURN(DataType type, context.coerce(0, "array"));
   if (!is_orderable(type.element())) {
-    return context.mismatch("INVALID_ORDERING_TYPE", {{"functionName", "`sort_array`"}, {"dataType", quoted_type(type)}});
+    return context.mismatch("INVALID_ORDERING_TYPE",
+                            {{"functionName", "`sort_array`"}, {"dataType", quoted_type(type)}});
   }
   std::vector<DataType> types = {type};
   if (context.size() == 2) {
     if (!context.type(1).is(TypeId::kBoolean)) return context.unexpected_type(1, "boolean");
-    if (context.arguments[1].literal == nullptr) return unsupported("sort_array with an order that is not a constant");
+    if (context.arguments[1].literal == nullptr)
+      return unsupported("sort_array with an order that is not a constant");
     types.push_back(kBoolean);
   }
   return context.call("sort_array", std::move(types), type, context.any_nullable());
@@ -234,7 +249,8 @@ Result<Call> resolve_join(const Context& context) {
 Result<Call> resolve_repeat(const Context& context) {
   if (context.size() != 2) return context.wrong_number("2");
   return context.call("array_repeat", {context.type(0), kInteger},
-                      DataType::array(context.type(0), context.arguments[0].nullable), context.arguments[1].nullable);
+                      DataType::array(context.type(0), context.arguments[0].nullable),
+                      context.arguments[1].nullable);
 }
 
 Result<Call> resolve_slice(const Context& context) {
@@ -261,7 +277,8 @@ Result<Call> resolve_map_part(const Context& context) {
   DataType result = DataType::array(type.key(), false);
   if (name == "map_values") result = DataType::array(type.value(), type.contains_null());
   if (name == "map_entries") {
-    result = DataType::array(DataType::structure({{"key", type.key(), false, ""}, {"value", type.value(), type.contains_null(), ""}}),
+    result = DataType::array(DataType::structure({{"key", type.key(), false, ""},
+                                                  {"value", type.value(), type.contains_null(), ""}}),
                              false);
   }
   return context.call(name, {type}, result, context.any_nullable());
@@ -271,7 +288,8 @@ Result<Call> resolve_map_from_arrays(const Context& context) {
   if (context.size() != 2) return context.wrong_number("2");
   ASSIGN_OR_RETURN(DataType keys, context.coerce(0, "array"));
   ASSIGN_OR_RETURN(DataType values, context.coerce(1, "array"));
-  return context.call("map_from_arrays", {keys, values}, DataType::map(keys.element(), values.element(), values.contains_null()),
+  return context.call("map_from_arrays", {keys, values},
+                      DataType::map(keys.element(), values.element(), values.contains_null()),
                       context.any_nullable());
 }
 

@@ -14,10 +14,13 @@ using types::TypeId;
 bool same_structure(const DataType& left, const DataType& right) {
   if (left.id() != right.id()) return false;
   if (left.is(TypeId::kArray)) return same_structure(left.element(), right.element());
-  if (left.is(TypeId::kMap)) return same_structure(left.key(), right.key()) && same_structure(left.value(), right.value());
+  if (left.is(TypeId::kMap))
+    return same_structure(left.key(), right.key()) && same_structure(left.value(), right.value());
   if (!left.is(TypeId::kStruct)) return left.same_type(right);
   return std::equal(left.fields().begin(), left.fields().end(), right.fields().begin(), right.fields().end(),
-                    [](const types::StructField& a, const types::StructField& b) { return same_structure(a.type, b.type); });
+                    [](const types::StructField& a, const types::StructField& b) {
+                      return same_structure(a.type, b.type);
+                    });
 }
 
 std::optional<DataType> comparison_type(const DataType& left, const DataType& right) {
@@ -38,8 +41,9 @@ Result<Call> resolve_comparison(const Context& context) {
   const std::string_view name = context.function.name;
   const bool equality = name == "==" || name == "<=>" || name == "!=";
   if (equality ? !is_comparable(*common) : !is_orderable(*common)) {
-    return context.mismatch("INVALID_ORDERING_TYPE", {{"functionName", "`" + std::string(shown_symbol(name)) + "`"},
-                                                      {"dataType", quoted_type(*common)}});
+    return context.mismatch(
+        "INVALID_ORDERING_TYPE",
+        {{"functionName", "`" + std::string(shown_symbol(name)) + "`"}, {"dataType", quoted_type(*common)}});
   }
   bool nullable = context.any_nullable();
   for (const DataType* side : {&left, &right}) {
@@ -55,7 +59,8 @@ Result<Call> resolve_in(const Context& context) {
   const auto common = widest_common_type(all);
   if (!common) return context.differing_types("in", all, true);
   if (!is_comparable(*common)) {
-    return context.mismatch("INVALID_ORDERING_TYPE", {{"functionName", "`in`"}, {"dataType", quoted_type(*common)}});
+    return context.mismatch("INVALID_ORDERING_TYPE",
+                            {{"functionName", "`in`"}, {"dataType", quoted_type(*common)}});
   }
   bool nullable = context.any_nullable();
   for (const DataType& type : all) {
@@ -68,8 +73,9 @@ Result<Call> resolve_extremum(const Context& context) {
   if (context.size() < 2) return context.wrong_number("> 1");
   ASSIGN_OR_RETURN(Call call, resolve_by_signature(context));
   if (!is_orderable(call.type)) {
-    return context.mismatch("INVALID_ORDERING_TYPE", {{"functionName", "`" + std::string(context.function.name) + "`"},
-                                                      {"dataType", quoted_type(call.type)}});
+    return context.mismatch("INVALID_ORDERING_TYPE",
+                            {{"functionName", "`" + std::string(context.function.name) + "`"},
+                             {"dataType", quoted_type(call.type)}});
   }
   return call;
 }
@@ -78,7 +84,8 @@ const Function kComparison[] = {
     {.name = "==", .aliases = ":=", .display = "({0} = {1})", .resolver = resolve_comparison},
     {.name = "!=", .aliases = ":<>", .display = "(NOT ({0} = {1}))", .resolver = resolve_comparison},
     {.name = "<=>", .display = "({0} <=> {1})", .resolver = resolve_comparison},
-    {.name = "equal_null", .resolver = [](const Context& context) -> Result<Call> {
+    {.name = "equal_null",
+     .resolver = [](const Context& context) -> Result<Call> {
        ResolveOptions options = context.options;
        options.sql = context.display();
        return resolve(*find("<=>"), context.arguments, options);
@@ -89,7 +96,10 @@ const Function kComparison[] = {
     {.name = ">=", .display = "({0} >= {1})", .resolver = resolve_comparison},
     {.name = "in", .display = "({0} IN ({+}))", .resolver = resolve_in},
     {.name = "isnull", .signature = "(any) -> boolean", .nulls = Nulls::kNever, .display = "({0} IS NULL)"},
-    {.name = "isnotnull", .signature = "(any) -> boolean", .nulls = Nulls::kNever, .display = "({0} IS NOT NULL)"},
+    {.name = "isnotnull",
+     .signature = "(any) -> boolean",
+     .nulls = Nulls::kNever,
+     .display = "({0} IS NOT NULL)"},
     {.name = "isnan", .signature = "(double|float) -> boolean", .nulls = Nulls::kNever},
     {.name = "greatest", .signature = "(U, U, U*) -> U", .nulls = Nulls::kAll, .resolver = resolve_extremum},
     {.name = "least", .signature = "(U, U, U*) -> U", .nulls = Nulls::kAll, .resolver = resolve_extremum},

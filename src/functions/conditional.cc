@@ -57,10 +57,12 @@ Result<Call> resolve_when(const Context& context) {
 Result<Call> resolve_if(const Context& context) {
   if (context.size() != 3) return context.wrong_number("3");
   const DataType& condition = context.type(0);
-  if (!condition.is(TypeId::kBoolean) && !condition.is(TypeId::kNull)) return context.unexpected_type(0, "boolean");
+  if (!condition.is(TypeId::kBoolean) && !condition.is(TypeId::kNull))
+    return context.unexpected_type(0, "boolean");
   const auto common = widest_common_type(context.type(1), context.type(2));
   if (!common) return context.differing_types("if", {context.type(1), context.type(2)}, true);
-  const bool nullable = nullable_as(context.arguments[1], *common) || nullable_as(context.arguments[2], *common);
+  const bool nullable =
+      nullable_as(context.arguments[1], *common) || nullable_as(context.arguments[2], *common);
   return context.call("if", {DataType(TypeId::kBoolean), *common, *common}, *common, nullable);
 }
 
@@ -74,7 +76,8 @@ Result<Call> resolve_coalesce(const Context& context) {
 
 Result<Call> resolve_nvl(const Context& context) {
   ASSIGN_OR_RETURN(Call call, resolve_by_signature(context));
-  call.nullable = nullable_as(context.arguments[0], call.type) && nullable_as(context.arguments[1], call.type);
+  call.nullable =
+      nullable_as(context.arguments[0], call.type) && nullable_as(context.arguments[1], call.type);
   call.function = "coalesce";
   return call;
 }
@@ -83,16 +86,19 @@ Result<Call> resolve_nvl2(const Context& context) {
   if (context.size() != 3) return context.wrong_number("3");
   const auto common = widest_common_type(context.type(1), context.type(2));
   if (!common) return context.differing_types("if", {context.type(1), context.type(2)}, true);
-  const bool nullable = nullable_as(context.arguments[1], *common) || nullable_as(context.arguments[2], *common);
+  const bool nullable =
+      nullable_as(context.arguments[1], *common) || nullable_as(context.arguments[2], *common);
   return context.call("nvl2", {context.type(0), *common, *common}, *common, nullable);
 }
 
 // The comparison takes the common type, the result the first argument's own: (a, b, a).
 Result<Call> resolve_nullif(const Context& context) {
   if (context.size() != 2) return context.wrong_number("2");
-  ASSIGN_OR_RETURN(Call equal, resolve(*find("=="), context.arguments, {.sql = "(" + context.arguments[0].sql + " = " +
-                                                                              context.arguments[1].sql + ")"}));
-  Call call = context.call("nullif", {equal.argument_types[0], equal.argument_types[1], context.type(0)}, context.type(0), true);
+  ASSIGN_OR_RETURN(Call equal,
+                   resolve(*find("=="), context.arguments,
+                           {.sql = "(" + context.arguments[0].sql + " = " + context.arguments[1].sql + ")"}));
+  Call call = context.call("nullif", {equal.argument_types[0], equal.argument_types[1], context.type(0)},
+                           context.type(0), true);
   call.argument_order = {0, 1, 0};
   return call;
 }
@@ -108,7 +114,11 @@ const Function kConditional[] = {
     {.name = "when", .aliases = ":case", .display = "@case", .resolver = resolve_when},
     {.name = "if", .display = "(IF({*}))", .resolver = resolve_if},
     {.name = "coalesce", .signature = "(T, T*) -> T", .nulls = Nulls::kAll, .resolver = resolve_coalesce},
-    {.name = "nvl", .signature = "(T, T) -> T", .nulls = Nulls::kAll, .aliases = "ifnull", .resolver = resolve_nvl},
+    {.name = "nvl",
+     .signature = "(T, T) -> T",
+     .nulls = Nulls::kAll,
+     .aliases = "ifnull",
+     .resolver = resolve_nvl},
     {.name = "nvl2", .resolver = resolve_nvl2},
     {.name = "nullif", .resolver = resolve_nullif},
     {.name = "nullifzero", .signature = "(numeric) -> 0", .nulls = Nulls::kAlways},

@@ -11,7 +11,8 @@ namespace {
 using types::DataType;
 using types::TypeId;
 
-const DataType kDate(TypeId::kDate), kTimestamp(TypeId::kTimestamp), kInteger(TypeId::kInteger), kText(TypeId::kString);
+const DataType kDate(TypeId::kDate), kTimestamp(TypeId::kTimestamp), kInteger(TypeId::kInteger),
+    kText(TypeId::kString);
 
 std::string upper(std::string text) {
   for (char& c : text) c = static_cast<char>(std::toupper(c));
@@ -21,19 +22,44 @@ std::string upper(std::string text) {
 // The fields of EXTRACT and date_part, each the function that answers it.
 const std::map<std::string, std::string_view, std::less<>>& extract_fields() {
   static const std::map<std::string, std::string_view, std::less<>> kFields = {
-      {"YEAR", "year"}, {"Y", "year"}, {"YEARS", "year"}, {"YR", "year"}, {"YRS", "year"},
+      {"YEAR", "year"},
+      {"Y", "year"},
+      {"YEARS", "year"},
+      {"YR", "year"},
+      {"YRS", "year"},
       {"YEAROFWEEK", "yearofweek"},
-      {"QUARTER", "quarter"}, {"QTR", "quarter"},
-      {"MONTH", "month"}, {"MON", "month"}, {"MONS", "month"}, {"MONTHS", "month"},
-      {"WEEK", "weekofyear"}, {"W", "weekofyear"}, {"WEEKS", "weekofyear"},
-      {"DAY", "dayofmonth"}, {"D", "dayofmonth"}, {"DAYS", "dayofmonth"},
-      {"DAYOFWEEK", "dayofweek"}, {"DOW", "dayofweek"},
-      {"DAYOFWEEK_ISO", "dayofweek_iso"}, {"DOW_ISO", "dayofweek_iso"},
+      {"QUARTER", "quarter"},
+      {"QTR", "quarter"},
+      {"MONTH", "month"},
+      {"MON", "month"},
+      {"MONS", "month"},
+      {"MONTHS", "month"},
+      {"WEEK", "weekofyear"},
+      {"W", "weekofyear"},
+      {"WEEKS", "weekofyear"},
+      {"DAY", "dayofmonth"},
+      {"D", "dayofmonth"},
+      {"DAYS", "dayofmonth"},
+      {"DAYOFWEEK", "dayofweek"},
+      {"DOW", "dayofweek"},
+      {"DAYOFWEEK_ISO", "dayofweek_iso"},
+      {"DOW_ISO", "dayofweek_iso"},
       {"DOY", "dayofyear"},
-      {"HOUR", "hour"}, {"H", "hour"}, {"HOURS", "hour"}, {"HR", "hour"}, {"HRS", "hour"},
-      {"MINUTE", "minute"}, {"M", "minute"}, {"MIN", "minute"}, {"MINS", "minute"}, {"MINUTES", "minute"},
-      {"SECOND", "second_with_fraction"}, {"S", "second_with_fraction"}, {"SEC", "second_with_fraction"},
-      {"SECONDS", "second_with_fraction"}, {"SECS", "second_with_fraction"},
+      {"HOUR", "hour"},
+      {"H", "hour"},
+      {"HOURS", "hour"},
+      {"HR", "hour"},
+      {"HRS", "hour"},
+      {"MINUTE", "minute"},
+      {"M", "minute"},
+      {"MIN", "minute"},
+      {"MINS", "minute"},
+      {"MINUTES", "minute"},
+      {"SECOND", "second_with_fraction"},
+      {"S", "second_with_fraction"},
+      {"SEC", "second_with_fraction"},
+      {"SECONDS", "second_with_fraction"},
+      {"SECS", "second_with_fraction"},
   };
   return kFields;
 }
@@ -45,7 +71,8 @@ Result<Call> resolve_extract(const Context& context) {
   const DataType& source = context.type(1);
   const auto found = extract_fields().find(upper(*field));
   const auto invalid = [&] {
-    return error("INVALID_EXTRACT_FIELD", {{"field", "`" + *field + "`"}, {"expr", "\"" + context.arguments[1].sql + "\""}});
+    return error("INVALID_EXTRACT_FIELD",
+                 {{"field", "`" + *field + "`"}, {"expr", "\"" + context.arguments[1].sql + "\""}});
   };
   if (found == extract_fields().end()) return invalid();
   Call call;
@@ -55,10 +82,12 @@ Result<Call> resolve_extract(const Context& context) {
     const bool months = part == "year" || part == "month";
     if (months != source.is(TypeId::kYearMonthInterval)) return invalid();
     if (part == "second_with_fraction") {
-      call = context.call("extract_interval_second", {source}, DataType::decimal(8, 6), context.arguments[1].nullable);
+      call = context.call("extract_interval_second", {source}, DataType::decimal(8, 6),
+                          context.arguments[1].nullable);
     } else if (part == "year" || part == "month" || part == "hour" || part == "minute") {
       const DataType type = part == "year" ? kInteger : DataType(TypeId::kByte);
-      call = context.call("extract_interval_" + std::string(part), {source}, type, context.arguments[1].nullable);
+      call = context.call("extract_interval_" + std::string(part), {source}, type,
+                          context.arguments[1].nullable);
     } else if (part == "dayofmonth") {
       call = context.call("extract_interval_day", {source}, kInteger, context.arguments[1].nullable);
     } else {
@@ -88,7 +117,8 @@ Result<Call> resolve_timestamp_add(const Context& context) {
 Result<Call> resolve_timestamp_diff(const Context& context) {
   if (context.size() != 3) return context.wrong_number("3");
   if (!literal_text(context.arguments[0])) return context.not_foldable(0, "unit");
-  return context.call("timestampdiff", {kText, kTimestamp, kTimestamp}, DataType(TypeId::kLong), context.any_nullable());
+  return context.call("timestampdiff", {kText, kTimestamp, kTimestamp}, DataType(TypeId::kLong),
+                      context.any_nullable());
 }
 
 bool string_like(const DataType& type) { return type.is(TypeId::kString) || type.is(TypeId::kNull); }
@@ -99,7 +129,8 @@ Result<Call> resolve_to_date(const Context& context) {
   const bool tries = context.function.name == "try_to_date";
   const std::string_view name = tries ? "try_to_date" : "to_date";
   const DataType& from = context.type(0);
-  if (!string_like(from) && !from.is(kDate.id()) && !from.is(kTimestamp.id()) && !from.is(TypeId::kTimestampNtz)) {
+  if (!string_like(from) && !from.is(kDate.id()) && !from.is(kTimestamp.id()) &&
+      !from.is(TypeId::kTimestampNtz)) {
     return context.unexpected_type(0, "date");
   }
   const bool nullable = context.any_nullable() || string_like(from) || tries;
@@ -113,8 +144,8 @@ Result<Call> resolve_to_timestamp(const Context& context) {
   const std::string_view name = context.function.name;
   const bool ntz = name.find("ntz") != std::string_view::npos;
   const DataType type = ntz ? DataType(TypeId::kTimestampNtz) : kTimestamp;
-  if (!string_like(from) && !from.is(kDate.id()) && !from.is(kTimestamp.id()) && !from.is(TypeId::kTimestampNtz) &&
-      !(from.is_numeric() && !ntz && context.size() == 1)) {
+  if (!string_like(from) && !from.is(kDate.id()) && !from.is(kTimestamp.id()) &&
+      !from.is(TypeId::kTimestampNtz) && !(from.is_numeric() && !ntz && context.size() == 1)) {
     return context.unexpected_type(0, "string|date|timestamp|timestamp_ntz");
   }
   const bool tries = name == "try_to_timestamp";
@@ -129,7 +160,8 @@ Result<Call> resolve_unix_timestamp(const Context& context) {
   const DataType result(TypeId::kLong);
   if (context.size() == 0) {
     Call call = context.call("unix_timestamp", {}, result, false);
-    if (context.options.sql.empty()) call.display = "unix_timestamp(current_timestamp(), yyyy-MM-dd HH:mm:ss)";
+    if (context.options.sql.empty())
+      call.display = "unix_timestamp(current_timestamp(), yyyy-MM-dd HH:mm:ss)";
     return call;
   }
   ASSIGN_OR_RETURN(DataType from, context.coerce(0, "string|date|timestamp|timestamp_ntz"));
@@ -163,7 +195,9 @@ const Function kDates[] = {
     {.name = "hour", .signature = "(timestamp) -> int"},
     {.name = "minute", .signature = "(timestamp) -> int"},
     {.name = "second", .signature = "(timestamp) -> int"},
-    {.name = "second_with_fraction", .signature = "(timestamp) -> int", .resolver = [](const Context& context) -> Result<Call> {
+    {.name = "second_with_fraction",
+     .signature = "(timestamp) -> int",
+     .resolver = [](const Context& context) -> Result<Call> {
        ASSIGN_OR_RETURN(DataType type, context.coerce(0, "timestamp"));
        return context.call("second_with_fraction", {type}, DataType::decimal(8, 6), context.any_nullable());
      }},
@@ -173,7 +207,9 @@ const Function kDates[] = {
     {.name = "date_sub", .signature = "(date, int|smallint|tinyint) -> date"},
     {.name = "datediff", .signature = "(date, date) -> int", .aliases = "date_diff"},
     {.name = "add_months", .signature = "(date, int) -> date"},
-    {.name = "months_between", .signature = "(timestamp, timestamp, boolean?) -> double", .defaults = "3:true"},
+    {.name = "months_between",
+     .signature = "(timestamp, timestamp, boolean?) -> double",
+     .defaults = "3:true"},
     {.name = "last_day", .signature = "(date) -> date"},
     {.name = "next_day", .signature = "(date, string) -> date", .nulls = Nulls::kAny},
     {.name = "trunc", .signature = "(date, string) -> date", .nulls = Nulls::kAlways},
@@ -189,7 +225,9 @@ const Function kDates[] = {
     {.name = "date_format", .signature = "(timestamp, string) -> string"},
     {.name = "unix_timestamp", .defaults = "2:yyyy-MM-dd HH:mm:ss", .resolver = resolve_unix_timestamp},
     {.name = "to_unix_timestamp", .defaults = "2:yyyy-MM-dd HH:mm:ss", .resolver = resolve_unix_timestamp},
-    {.name = "from_unixtime", .signature = "(bigint, string?) -> string", .nulls = Nulls::kAlways,
+    {.name = "from_unixtime",
+     .signature = "(bigint, string?) -> string",
+     .nulls = Nulls::kAlways,
      .defaults = "2:yyyy-MM-dd HH:mm:ss"},
     {.name = "timestamp_seconds", .resolver = resolve_timestamp_seconds},
     {.name = "timestamp_millis", .signature = "(integral) -> timestamp"},

@@ -12,11 +12,20 @@ namespace {
 
 const std::unordered_map<std::string_view, TypeId>& concrete_words() {
   static const std::unordered_map<std::string_view, TypeId> kWords = {
-      {"boolean", TypeId::kBoolean}, {"tinyint", TypeId::kByte},     {"smallint", TypeId::kShort},
-      {"int", TypeId::kInteger},     {"bigint", TypeId::kLong},      {"float", TypeId::kFloat},
-      {"double", TypeId::kDouble},   {"string", TypeId::kString},    {"binary", TypeId::kBinary},
-      {"date", TypeId::kDate},       {"timestamp", TypeId::kTimestamp}, {"timestamp_ntz", TypeId::kTimestampNtz},
-      {"interval", TypeId::kCalendarInterval}, {"void", TypeId::kNull},
+      {"boolean", TypeId::kBoolean},
+      {"tinyint", TypeId::kByte},
+      {"smallint", TypeId::kShort},
+      {"int", TypeId::kInteger},
+      {"bigint", TypeId::kLong},
+      {"float", TypeId::kFloat},
+      {"double", TypeId::kDouble},
+      {"string", TypeId::kString},
+      {"binary", TypeId::kBinary},
+      {"date", TypeId::kDate},
+      {"timestamp", TypeId::kTimestamp},
+      {"timestamp_ntz", TypeId::kTimestampNtz},
+      {"interval", TypeId::kCalendarInterval},
+      {"void", TypeId::kNull},
   };
   return kWords;
 }
@@ -84,15 +93,18 @@ Status check_count(const Context& context, const Signature& signature) {
   size_t least = 0;
   bool unlimited = false;
   for (const Parameter& parameter : signature.parameters) {
-    if (parameter.repeated) unlimited = true;
-    else if (!parameter.optional) ++least;
+    if (parameter.repeated)
+      unlimited = true;
+    else if (!parameter.optional)
+      ++least;
   }
   const size_t most = signature.parameters.size();
   if (context.size() >= least && (unlimited || context.size() <= most)) return {};
   if (unlimited) return context.wrong_number("> " + std::to_string(least - 1));
   if (least == most) return context.wrong_number(std::to_string(most));
   std::string counts;
-  for (size_t count = least; count <= most; ++count) counts += (counts.empty() ? "[" : ", ") + std::to_string(count);
+  for (size_t count = least; count <= most; ++count)
+    counts += (counts.empty() ? "[" : ", ") + std::to_string(count);
   return context.wrong_number(counts + "]");
 }
 
@@ -133,7 +145,8 @@ std::string required_text(std::string_view words) {
 }
 
 std::string ordinal(size_t index) {
-  constexpr std::string_view kOrdinals[] = {"first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth"};
+  constexpr std::string_view kOrdinals[] = {"first", "second", "third",   "fourth",
+                                            "fifth", "sixth",  "seventh", "eighth"};
   return index < std::size(kOrdinals) ? std::string(kOrdinals[index]) : std::to_string(index + 1) + "th";
 }
 
@@ -150,11 +163,13 @@ std::optional<std::string> literal_text(const Argument& argument) {
 }
 
 bool Context::any_nullable() const {
-  return std::any_of(arguments.begin(), arguments.end(), [](const Argument& argument) { return argument.nullable; });
+  return std::any_of(arguments.begin(), arguments.end(),
+                     [](const Argument& argument) { return argument.nullable; });
 }
 
 bool Context::all_nullable() const {
-  return std::all_of(arguments.begin(), arguments.end(), [](const Argument& argument) { return argument.nullable; });
+  return std::all_of(arguments.begin(), arguments.end(),
+                     [](const Argument& argument) { return argument.nullable; });
 }
 
 std::string Context::display() const {
@@ -170,7 +185,8 @@ Call Context::call(DataType type, bool nullable) const {
   return call(function.name, std::move(argument_types), std::move(type), nullable);
 }
 
-Call Context::call(std::string_view name, std::vector<DataType> argument_types, DataType type, bool nullable) const {
+Call Context::call(std::string_view name, std::vector<DataType> argument_types, DataType type,
+                   bool nullable) const {
   Call call;
   call.function = name;
   call.argument_types = std::move(argument_types);
@@ -188,7 +204,8 @@ Status Context::wrong_number(std::string_view expected) const {
                                                      {"docroot", "https://spark.apache.org/docs/latest"}});
 }
 
-Status Context::mismatch(std::string_view sub_condition, std::map<std::string, std::string> parameters) const {
+Status Context::mismatch(std::string_view sub_condition,
+                         std::map<std::string, std::string> parameters) const {
   parameters.emplace("sqlExpr", "\"" + display() + "\"");
   return error("DATATYPE_MISMATCH." + std::string(sub_condition), std::move(parameters));
 }
@@ -201,7 +218,8 @@ Status Context::unexpected_type(size_t index, std::string_view required, std::st
                                             {"inputType", quoted_type(arguments[index].type)}});
 }
 
-Status Context::differing_types(std::string_view function_name, const std::vector<DataType>& found, bool as_list) const {
+Status Context::differing_types(std::string_view function_name, const std::vector<DataType>& found,
+                                bool as_list) const {
   std::string text;
   for (const DataType& type : found) {
     text += (text.empty() ? "" : as_list ? ", " : " or ") + quoted_type(type);
@@ -230,7 +248,8 @@ Result<DataType> Context::coerce(size_t index, std::string_view words) const {
   const auto parts = split(words, '|');
   for (std::string_view word : parts) {
     const auto concrete = concrete_words().find(word);
-    if (concrete == concrete_words().end() ? is_abstractly(from, word) : from.is(concrete->second)) return from;
+    if (concrete == concrete_words().end() ? is_abstractly(from, word) : from.is(concrete->second))
+      return from;
   }
   for (std::string_view word : parts) {
     if (auto type = accept(from, word)) return *type;
@@ -266,7 +285,8 @@ Result<Call> resolve_by_signature(const Context& context) {
   if (!common.empty()) {
     const auto widest = promotes_strings ? widest_common_type(common) : widest_without_strings(common);
     if (!widest) {
-      const std::string_view name = context.options.called_as.empty() ? context.function.name : context.options.called_as;
+      const std::string_view name =
+          context.options.called_as.empty() ? context.function.name : context.options.called_as;
       return context.differing_types(name, common, !promotes_strings);
     }
     shared = *widest;
@@ -276,16 +296,23 @@ Result<Call> resolve_by_signature(const Context& context) {
   }
   DataType type;
   const std::string_view result = signature.result;
-  if (result == "T" || result == "U") type = shared;
-  else if (result.size() == 1 && std::isdigit(result[0])) type = resolved[static_cast<size_t>(result[0] - '0')];
-  else if (result == "array<0>") type = DataType::array(resolved[0], context.arguments[0].nullable);
-  else if (result == "array<string>") type = DataType::array(DataType(TypeId::kString), false);
-  else if (result == "element0") type = resolved[0].element();
-  else type = DataType(concrete_words().at(result));
+  if (result == "T" || result == "U")
+    type = shared;
+  else if (result.size() == 1 && std::isdigit(result[0]))
+    type = resolved[static_cast<size_t>(result[0] - '0')];
+  else if (result == "array<0>")
+    type = DataType::array(resolved[0], context.arguments[0].nullable);
+  else if (result == "array<string>")
+    type = DataType::array(DataType(TypeId::kString), false);
+  else if (result == "element0")
+    type = resolved[0].element();
+  else
+    type = DataType(concrete_words().at(result));
   bool nullable = context.any_nullable();
   for (size_t i = 0; i < context.size(); ++i) {
-    nullable |= !resolved[i].same_type(context.type(i)) &&
-                cast_may_give_null(context.type(i), resolved[i], plan::CastMode::kDefault, context.options.ansi);
+    nullable |=
+        !resolved[i].same_type(context.type(i)) &&
+        cast_may_give_null(context.type(i), resolved[i], plan::CastMode::kDefault, context.options.ansi);
   }
   if (context.function.nulls == Nulls::kNever) nullable = false;
   if (context.function.nulls == Nulls::kAlways) nullable = true;

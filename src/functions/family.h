@@ -1,11 +1,14 @@
-// How a family file tells its functions: one Function entry each, most of them a line of data. Internal to functions/.
+// How a family file tells its functions: one Function entry each, most of them a line of data. Internal to
+// functions/.
 //
 // A signature is "(parameter, …) -> result".
-//   parameter  a type word, or several joined by |, of which the first that fits is taken; `?` after it: optional; `*`: any number.
-//   words      boolean tinyint smallint int bigint float double decimal string binary date timestamp timestamp_ntz
+//   parameter  a type word, or several joined by |, of which the first that fits is taken; `?` after it:
+//   optional; `*`: any number. words      boolean tinyint smallint int bigint float double decimal string
+//   binary date timestamp timestamp_ntz
 //              numeric integral fractional(double|float) interval  any (taken as it is)  array map struct
 //              T (all T are brought to their widest common type)  U (the same without promotion of strings)
-//   result     a concrete type word, a number (the type of that argument), T, array<0>, element0 (of argument 0's array)
+//   result     a concrete type word, a number (the type of that argument), T, array<0>, element0 (of argument
+//   0's array)
 #pragma once
 
 #include <optional>
@@ -19,8 +22,8 @@
 namespace deuteron::functions {
 
 enum class Nulls {
-  kAny,     // null when an argument is null
-  kAll,     // null when all arguments are null
+  kAny,  // null when an argument is null
+  kAll,  // null when all arguments are null
   kNever,
   kAlways,  // may be null whatever the arguments
 };
@@ -63,12 +66,14 @@ class Context {
 
   // A call with the arguments' types as they are.
   Call call(types::DataType type, bool nullable) const;
-  Call call(std::string_view name, std::vector<types::DataType> argument_types, types::DataType type, bool nullable) const;
+  Call call(std::string_view name, std::vector<types::DataType> argument_types, types::DataType type,
+            bool nullable) const;
 
   Status wrong_number(std::string_view expected) const;
   // `required` as Spark writes it: "\"DATE\"", or words in the signature's language ("double|float").
   Status unexpected_type(size_t index, std::string_view required, std::string_view sql = {}) const;
-  Status differing_types(std::string_view function_name, const std::vector<types::DataType>& found, bool as_list) const;
+  Status differing_types(std::string_view function_name, const std::vector<types::DataType>& found,
+                         bool as_list) const;
   Status binary_differing(const types::DataType& left, const types::DataType& right) const;
   Status binary_wrong(std::string_view required, const types::DataType& actual) const;
   Status mismatch(std::string_view sub_condition, std::map<std::string, std::string> parameters) const;
@@ -111,9 +116,7 @@ Family lambda_family();
 Family generator_family();
 Family miscellaneous_family();
 
-#define DEUTERON_FAMILY(name, table)                       \
-  Family name##_family() {                                 \
-    return Family{std::begin(table), std::end(table)};     \
-  }
+#define DEUTERON_FAMILY(name, table) \
+  Family name##_family() { return Family{std::begin(table), std::end(table)}; }
 
 }  // namespace deuteron::functions

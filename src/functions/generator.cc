@@ -1,5 +1,5 @@
-// Functions that make rows. The call's type is the struct of the columns they make; the _outer forms are the same functions, the
-// caller keeps rows for which nothing is made.
+// Functions that make rows. The call's type is the struct of the columns they make; the _outer forms are the
+// same functions, the caller keeps rows for which nothing is made.
 #include <iterator>
 
 #include "functions/family.h"
@@ -25,7 +25,8 @@ Result<Call> resolve_explode(const Context& context) {
   } else {
     fields.push_back({"col", type.element(), outer || type.contains_null(), ""});
   }
-  return context.call(positions ? "posexplode" : "explode", {type}, DataType::structure(std::move(fields)), false);
+  return context.call(positions ? "posexplode" : "explode", {type}, DataType::structure(std::move(fields)),
+                      false);
 }
 
 // inline(array of structs): a row per struct.
@@ -47,9 +48,9 @@ Result<Call> resolve_stack(const Context& context) {
   const auto rows = literal_integer(context.arguments[0]);
   if (!rows) return context.not_foldable(0, "n");
   if (*rows <= 0) {
-    return context.mismatch("VALUE_OUT_OF_RANGE", {{"exprName", "`n`"},
-                                                   {"valueRange", "(0, 2147483647]"},
-                                                   {"currentValue", std::to_string(*rows)}});
+    return context.mismatch(
+        "VALUE_OUT_OF_RANGE",
+        {{"exprName", "`n`"}, {"valueRange", "(0, 2147483647]"}, {"currentValue", std::to_string(*rows)}});
   }
   const size_t values = context.size() - 1;
   const size_t columns = (values + static_cast<size_t>(*rows) - 1) / static_cast<size_t>(*rows);
@@ -59,11 +60,12 @@ Result<Call> resolve_stack(const Context& context) {
     for (size_t i = column; i < values; i += columns) all.push_back(context.type(i + 1));
     const auto common = widest_without_strings(all);
     if (!common) {
-      return context.mismatch("STACK_COLUMN_DIFF_TYPES", {{"columnIndex", std::to_string(column)},
-                                                          {"leftParamIndex", std::to_string(column + 1)},
-                                                          {"leftType", quoted_type(all.front())},
-                                                          {"rightParamIndex", std::to_string(column + columns + 1)},
-                                                          {"rightType", quoted_type(all.back())}});
+      return context.mismatch("STACK_COLUMN_DIFF_TYPES",
+                              {{"columnIndex", std::to_string(column)},
+                               {"leftParamIndex", std::to_string(column + 1)},
+                               {"leftType", quoted_type(all.front())},
+                               {"rightParamIndex", std::to_string(column + columns + 1)},
+                               {"rightType", quoted_type(all.back())}});
     }
     fields.push_back({"col" + std::to_string(column), *common, true, ""});
   }
@@ -72,12 +74,13 @@ Result<Call> resolve_stack(const Context& context) {
   return context.call("stack", std::move(types), DataType::structure(std::move(fields)), false);
 }
 
-#define GENERATOR(function, how) {.name = function, .kind = Kind::kGenerator, .resolver = how}
+#define GENERATOR(function, how) \
+  { .name = function, .kind = Kind::kGenerator, .resolver = how }
 
 const Function kGenerators[] = {
-    GENERATOR("explode", resolve_explode),     GENERATOR("explode_outer", resolve_explode),
-    GENERATOR("posexplode", resolve_explode),  GENERATOR("posexplode_outer", resolve_explode),
-    GENERATOR("inline", resolve_inline),       GENERATOR("inline_outer", resolve_inline),
+    GENERATOR("explode", resolve_explode),    GENERATOR("explode_outer", resolve_explode),
+    GENERATOR("posexplode", resolve_explode), GENERATOR("posexplode_outer", resolve_explode),
+    GENERATOR("inline", resolve_inline),      GENERATOR("inline_outer", resolve_inline),
     GENERATOR("stack", resolve_stack),
 };
 

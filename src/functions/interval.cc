@@ -20,7 +20,8 @@ Result<Call> resolve_day_time(const Context& context) {
       types.push_back(DataType::decimal(18, 6));
     }
   }
-  return context.call("make_dt_interval", std::move(types), DataType::day_time_interval(), context.any_nullable());
+  return context.call("make_dt_interval", std::move(types), DataType::day_time_interval(),
+                      context.any_nullable());
 }
 
 Result<Call> resolve_year_month(const Context& context) {
@@ -30,7 +31,8 @@ Result<Call> resolve_year_month(const Context& context) {
     ASSIGN_OR_RETURN(DataType type, context.coerce(i, "int"));
     types.push_back(type);
   }
-  return context.call("make_ym_interval", std::move(types), DataType::year_month_interval(), context.any_nullable());
+  return context.call("make_ym_interval", std::move(types), DataType::year_month_interval(),
+                      context.any_nullable());
 }
 
 const Function kIntervals[] = {

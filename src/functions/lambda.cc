@@ -22,7 +22,8 @@ Result<LambdaSignature> element_parameters(const std::vector<Argument>& argument
 Result<LambdaSignature> aggregate_parameters(const std::vector<Argument>& arguments, int index) {
   if (arguments.size() < 3 || !arguments[0].type.is(TypeId::kArray)) return LambdaSignature{};
   const LambdaParameter state{arguments[1].type, true};
-  if (index == 2) return LambdaSignature{{state, {arguments[0].type.element(), arguments[0].type.contains_null()}}, 2};
+  if (index == 2)
+    return LambdaSignature{{state, {arguments[0].type.element(), arguments[0].type.contains_null()}}, 2};
   if (index == 3) return LambdaSignature{{state}, 1};
   return LambdaSignature{};
 }
@@ -36,7 +37,8 @@ Result<Call> resolve_element_lambda(const Context& context) {
   if (name == "transform") {
     return context.call(name, {array, body.type}, DataType::array(body.type, body.nullable), nullable);
   }
-  if (!body.type.is(TypeId::kBoolean) && !body.type.is(TypeId::kNull)) return context.unexpected_type(1, "boolean");
+  if (!body.type.is(TypeId::kBoolean) && !body.type.is(TypeId::kNull))
+    return context.unexpected_type(1, "boolean");
   if (name == "filter") return context.call(name, {array, kBoolean}, array, nullable);
   return context.call(name, {array, kBoolean}, kBoolean, nullable || body.nullable);
 }

@@ -16,8 +16,10 @@ Result<Call> resolve_logical(const Context& context) {
   };
   const DataType& left = context.type(0);
   const DataType& right = context.type(1);
-  if (!boolean_like(left) || !boolean_like(right) || (left.is(TypeId::kString) && right.is(TypeId::kString))) {
-    return left.same_type(right) ? context.binary_wrong("boolean", left) : context.binary_differing(left, right);
+  if (!boolean_like(left) || !boolean_like(right) ||
+      (left.is(TypeId::kString) && right.is(TypeId::kString))) {
+    return left.same_type(right) ? context.binary_wrong("boolean", left)
+                                 : context.binary_differing(left, right);
   }
   const DataType boolean(TypeId::kBoolean);
   const bool casts = left.is(TypeId::kString) || right.is(TypeId::kString);

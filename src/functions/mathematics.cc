@@ -21,7 +21,8 @@ Result<Scale> scale_of(const Context& context) {
   const Argument& argument = context.arguments[1];
   if (argument.literal == nullptr) return context.not_foldable(1, "scale");
   if (argument.literal->is_null()) return Scale{0, true};
-  if (const auto number = literal_integer(argument)) return Scale{static_cast<int>(std::clamp<int64_t>(*number, -1000, 1000))};
+  if (const auto number = literal_integer(argument))
+    return Scale{static_cast<int>(std::clamp<int64_t>(*number, -1000, 1000))};
   return Scale{};
 }
 
@@ -52,7 +53,8 @@ Result<Call> resolve_ceil(const Context& context) {
     ASSIGN_OR_RETURN(DataType number, context.coerce(0, "numeric"));
     const DataType type = decimal_for(number);
     ASSIGN_OR_RETURN(const Scale scale, scale_of(context));
-    return context.call(context.function.name, {type, DataType(TypeId::kInteger)}, rounded_decimal(type, scale.value), true);
+    return context.call(context.function.name, {type, DataType(TypeId::kInteger)},
+                        rounded_decimal(type, scale.value), true);
   }
   DataType type = context.type(0);
   if (type.is_integral()) type = DataType(TypeId::kLong);
@@ -61,14 +63,16 @@ Result<Call> resolve_ceil(const Context& context) {
     if (!accepted) return context.unexpected_type(0, "double|decimal|bigint");
     type = *accepted;
   }
-  const DataType result = type.is(TypeId::kDecimal)
-                              ? (type.scale() == 0 ? type : bounded_decimal(type.precision() - type.scale() + 1, 0))
-                              : DataType(TypeId::kLong);
+  const DataType result =
+      type.is(TypeId::kDecimal)
+          ? (type.scale() == 0 ? type : bounded_decimal(type.precision() - type.scale() + 1, 0))
+          : DataType(TypeId::kLong);
   Call call = context.call(context.function.name, {type}, result, true);
   const bool canonical = context.options.called_as.empty() || find(context.options.called_as) == nullptr ||
                          context.options.called_as.size() != 7;
   if (canonical && context.options.sql.empty()) {
-    call.display = std::string(context.function.name == "ceil" ? "CEIL(" : "FLOOR(") + context.arguments[0].sql + ")";
+    call.display =
+        std::string(context.function.name == "ceil" ? "CEIL(" : "FLOOR(") + context.arguments[0].sql + ")";
   }
   return call;
 }
@@ -90,7 +94,8 @@ Result<Call> resolve_log(const Context& context) {
 
 #define UNARY(lower, upper) \
   { .name = lower, .signature = "(double) -> double", .nulls = Nulls::kAlways, .display = upper "({*})" }
-#define BINARY(lower, upper) { .name = lower, .signature = "(double, double) -> double", .display = upper "({*})" }
+#define BINARY(lower, upper) \
+  { .name = lower, .signature = "(double, double) -> double", .display = upper "({*})" }
 
 const Function kMathematics[] = {
     {.name = "round", .defaults = "2:0", .resolver = resolve_round},
@@ -108,7 +113,11 @@ const Function kMathematics[] = {
     UNARY("log2", "LOG2"),
     UNARY("log1p", "LOG1P"),
     {.name = "power", .signature = "(double, double) -> double", .aliases = "pow", .display = "POWER({*})"},
-    {.name = "signum", .signature = "(double) -> double", .nulls = Nulls::kAlways, .aliases = "sign", .display = "SIGNUM({*})"},
+    {.name = "signum",
+     .signature = "(double) -> double",
+     .nulls = Nulls::kAlways,
+     .aliases = "sign",
+     .display = "SIGNUM({*})"},
     UNARY("sin", "SIN"),
     UNARY("cos", "COS"),
     UNARY("tan", "TAN"),

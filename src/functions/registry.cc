@@ -24,9 +24,9 @@ struct Entry {
 std::map<std::string, Entry, std::less<>> make_registry() {
   std::map<std::string, Entry, std::less<>> registry;
   for (const Family& family :
-       {arithmetic_family(), mathematics_family(), comparison_family(), logical_family(), conditional_family(), string_family(),
-        date_time_family(), interval_family(), aggregate_family(), window_family(), collection_family(), lambda_family(),
-        generator_family(), miscellaneous_family()}) {
+       {arithmetic_family(), mathematics_family(), comparison_family(), logical_family(),
+        conditional_family(), string_family(), date_time_family(), interval_family(), aggregate_family(),
+        window_family(), collection_family(), lambda_family(), generator_family(), miscellaneous_family()}) {
     for (const Function* function = family.begin; function != family.end; ++function) {
       registry.emplace(lower_case(function->name), Entry{function, true});
       for (std::string_view rest = function->aliases; !rest.empty();) {
@@ -53,7 +53,8 @@ const Entry* find_entry(std::string_view name) {
 
 std::string join(const std::vector<std::string>& texts) {
   std::string joined;
-  for (const std::string& text : texts) joined += (joined.empty() && &text == &texts.front() ? "" : ", ") + text;
+  for (const std::string& text : texts)
+    joined += (joined.empty() && &text == &texts.front() ? "" : ", ") + text;
   return joined;
 }
 
@@ -62,7 +63,7 @@ void append_defaults(const Function& function, std::vector<std::string>& argumen
   if (function.defaults.empty()) return;
   const size_t full = static_cast<size_t>(function.defaults.front() - '0');
   std::vector<std::string> texts;
-  for (std::string_view rest = function.defaults.substr(2); ; ) {
+  for (std::string_view rest = function.defaults.substr(2);;) {
     const size_t bar = rest.find('|');
     texts.emplace_back(rest.substr(0, bar));
     if (bar == std::string_view::npos) break;
@@ -75,23 +76,28 @@ void append_defaults(const Function& function, std::vector<std::string>& argumen
 
 std::string case_text(const std::vector<std::string>& arguments) {
   std::string text = "CASE";
-  for (size_t i = 0; i + 1 < arguments.size(); i += 2) text += " WHEN " + arguments[i] + " THEN " + arguments[i + 1];
+  for (size_t i = 0; i + 1 < arguments.size(); i += 2)
+    text += " WHEN " + arguments[i] + " THEN " + arguments[i + 1];
   if (arguments.size() % 2 == 1) text += " ELSE " + arguments.back();
   return text + " END";
 }
 
 std::string fill(std::string_view pattern, const std::vector<std::string>& arguments, bool is_distinct) {
   if (pattern == "@case") return case_text(arguments);
-  if (arguments.size() == 1 && pattern.find("{1}") != std::string_view::npos && pattern.starts_with("({0} ")) {
+  if (arguments.size() == 1 && pattern.find("{1}") != std::string_view::npos &&
+      pattern.starts_with("({0} ")) {
     return "(" + std::string(pattern.substr(5, pattern.find("{1}") - 5)) + arguments[0] + ")";
   }
   std::string text;
   for (size_t i = 0; i < pattern.size(); ++i) {
     if (pattern[i] == '{' && i + 2 < pattern.size() && pattern[i + 2] == '}') {
       const char place = pattern[i + 1];
-      if (place == '+') text += join({arguments.begin() + 1, arguments.end()});
-      else if (place == '*') text += (is_distinct ? "DISTINCT " : "") + join(arguments);
-      else if (const size_t index = static_cast<size_t>(place - '0'); index < arguments.size()) text += arguments[index];
+      if (place == '+')
+        text += join({arguments.begin() + 1, arguments.end()});
+      else if (place == '*')
+        text += (is_distinct ? "DISTINCT " : "") + join(arguments);
+      else if (const size_t index = static_cast<size_t>(place - '0'); index < arguments.size())
+        text += arguments[index];
       i += 2;
     } else {
       text += pattern[i];
@@ -113,18 +119,20 @@ bool is_deterministic(const Function& function) { return function.deterministic;
 bool takes_lambda(const Function& function) { return function.lambda != nullptr; }
 bool needs_order(const Function& function) { return function.needs_order; }
 
-Result<Call> resolve(const Function& function, const std::vector<Argument>& arguments, const ResolveOptions& options) {
+Result<Call> resolve(const Function& function, const std::vector<Argument>& arguments,
+                     const ResolveOptions& options) {
   const Context context(function, arguments, options);
   return function.resolver != nullptr ? function.resolver(context) : resolve_by_signature(context);
 }
 
-Result<LambdaSignature> lambda_signature(const Function& function, const std::vector<Argument>& arguments, int index) {
+Result<LambdaSignature> lambda_signature(const Function& function, const std::vector<Argument>& arguments,
+                                         int index) {
   if (function.lambda == nullptr) return LambdaSignature{};
   return function.lambda(arguments, index);
 }
 
-std::string display_name(const Function& function, std::string_view called_as, const std::vector<std::string>& arguments,
-                         bool is_distinct) {
+std::string display_name(const Function& function, std::string_view called_as,
+                         const std::vector<std::string>& arguments, bool is_distinct) {
   std::vector<std::string> shown = arguments;
   append_defaults(function, shown);
   const Entry* entry = called_as.empty() ? nullptr : find_entry(called_as);

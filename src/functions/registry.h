@@ -1,5 +1,6 @@
-// What each Spark function means: its signature, result type, null and overflow rule. Told as data, one family per file;
-// knows nothing of the engine that runs it. All functions here are pure and thread-safe; a Function lives for ever.
+// What each Spark function means: its signature, result type, null and overflow rule. Told as data, one
+// family per file; knows nothing of the engine that runs it. All functions here are pure and thread-safe; a
+// Function lives for ever.
 #pragma once
 
 #include <string>
@@ -14,7 +15,8 @@ namespace deuteron::functions {
 
 enum class Kind { kScalar, kAggregate, kWindow, kGenerator };
 
-// Describes one function; see family.h. Defined there so that callers cannot depend on how a signature is told.
+// Describes one function; see family.h. Defined there so that callers cannot depend on how a signature is
+// told.
 struct Function;
 
 struct Argument {
@@ -23,16 +25,16 @@ struct Argument {
   const types::Value* literal = nullptr;  // null when not foldable
   std::string sql;                        // pretty text, for errors
   bool is_lambda = false;                 // `type` is then the type of the lambda's body
-  std::string name;                       // of a named argument or column, for struct(a, b AS c); empty when it has none
+  std::string name;  // of a named argument or column, for struct(a, b AS c); empty when it has none
 };
 
 struct Call {
   std::string function;                         // canonical name
   std::vector<types::DataType> argument_types;  // each argument must be cast (implicitly) to this
-  std::vector<int> argument_order;              // resolved argument i is argument argument_order[i]; empty: as given
-  types::DataType type;                         // of a generator: the struct of its output columns
+  std::vector<int> argument_order;  // resolved argument i is argument argument_order[i]; empty: as given
+  types::DataType type;             // of a generator: the struct of its output columns
   bool nullable = true;
-  std::string display;                          // Spark's name for the column: "(a + b)", "round(a, 0)", "a IS NULL"
+  std::string display;  // Spark's name for the column: "(a + b)", "round(a, 0)", "a IS NULL"
 };
 
 struct ResolveOptions {
@@ -55,13 +57,15 @@ inline bool is_window_only(const Function& function) { return kind_of(function) 
 // Window functions that need ORDER BY, and whose frame is fixed.
 bool needs_order(const Function& function);
 
-// WRONG_NUM_ARGS, DATATYPE_MISMATCH.* with Spark's parameters, without query context. Implicit casts that the caller writes
-// carry the origin of the call. Call::function may be another one: date + 1 is date_add.
-Result<Call> resolve(const Function& function, const std::vector<Argument>& arguments, const ResolveOptions& options);
+// WRONG_NUM_ARGS, DATATYPE_MISMATCH.* with Spark's parameters, without query context. Implicit casts that the
+// caller writes carry the origin of the call. Call::function may be another one: date + 1 is date_add.
+Result<Call> resolve(const Function& function, const std::vector<Argument>& arguments,
+                     const ResolveOptions& options);
 
-// For higher-order functions: the parameters that the lambda standing at `index` takes, given the other arguments (those before
-// it are resolved; a lambda's own entry is ignored). Empty result: argument `index` is no lambda. The caller names as many
-// parameters as the lambda declares: at least the first `required`, the rest are optional (transform's index).
+// For higher-order functions: the parameters that the lambda standing at `index` takes, given the other
+// arguments (those before it are resolved; a lambda's own entry is ignored). Empty result: argument `index`
+// is no lambda. The caller names as many parameters as the lambda declares: at least the first `required`,
+// the rest are optional (transform's index).
 struct LambdaParameter {
   types::DataType type;
   bool nullable = true;
@@ -71,11 +75,12 @@ struct LambdaSignature {
   int required = 0;
 };
 bool takes_lambda(const Function& function);
-Result<LambdaSignature> lambda_signature(const Function& function, const std::vector<Argument>& arguments, int index);
+Result<LambdaSignature> lambda_signature(const Function& function, const std::vector<Argument>& arguments,
+                                         int index);
 
 // The name that Spark gives the column of this call, as in Call::display, without resolving it.
-std::string display_name(const Function& function, std::string_view called_as, const std::vector<std::string>& arguments,
-                         bool is_distinct = false);
+std::string display_name(const Function& function, std::string_view called_as,
+                         const std::vector<std::string>& arguments, bool is_distinct = false);
 
 // Every registered name and alias, sorted; for tests and for SHOW FUNCTIONS.
 std::vector<std::string_view> registered_names();

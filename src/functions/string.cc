@@ -21,15 +21,18 @@ Result<Call> resolve_concat(const Context& context) {
     all_binary &= argument.type.is(TypeId::kBinary) || argument.type.is(TypeId::kNull);
     any_array |= argument.type.is(TypeId::kArray);
     if (argument.type.is(TypeId::kMap) || argument.type.is(TypeId::kStruct)) {
-      return context.unexpected_type(static_cast<size_t>(&argument - context.arguments.data()), "string|binary|array");
+      return context.unexpected_type(static_cast<size_t>(&argument - context.arguments.data()),
+                                     "string|binary|array");
     }
   }
   if (any_array) {
     const auto common = widest_without_strings(all);
     if (!common || !common->is(TypeId::kArray)) return context.differing_types("concat", all, false);
-    return context.call("concat", std::vector<DataType>(all.size(), *common), *common, context.any_nullable());
+    return context.call("concat", std::vector<DataType>(all.size(), *common), *common,
+                        context.any_nullable());
   }
-  const bool only_nulls = std::all_of(all.begin(), all.end(), [](const DataType& type) { return type.is(TypeId::kNull); });
+  const bool only_nulls =
+      std::all_of(all.begin(), all.end(), [](const DataType& type) { return type.is(TypeId::kNull); });
   const DataType type = all_binary && !only_nulls ? DataType(TypeId::kBinary) : text;
   return context.call("concat", std::vector<DataType>(all.size(), type), type, context.any_nullable());
 }
@@ -47,7 +50,8 @@ Result<Call> resolve_concat_ws(const Context& context) {
     ASSIGN_OR_RETURN(DataType accepted, context.coerce(i, "string"));
     types.push_back(std::move(accepted));
   }
-  return context.call("concat_ws", std::move(types), DataType(TypeId::kString), context.arguments[0].nullable);
+  return context.call("concat_ws", std::move(types), DataType(TypeId::kString),
+                      context.arguments[0].nullable);
 }
 
 // LIKE with its escape character as third argument.
@@ -56,7 +60,8 @@ Result<Call> resolve_like(const Context& context) {
   if (context.size() == 3 && context.options.sql.empty()) {
     const std::string escape = literal_text(context.arguments[2]).value_or("\\");
     const auto text = [&](size_t i) { return context.arguments[i].sql; };
-    call.display = context.function.name == "ilike" ? "ilike(" + text(0) + ", " + text(1) + ")" : text(0) + " LIKE " + text(1);
+    call.display = context.function.name == "ilike" ? "ilike(" + text(0) + ", " + text(1) + ")"
+                                                    : text(0) + " LIKE " + text(1);
     if (escape != "\\") call.display += " ESCAPE '" + escape + "'";
   }
   return call;
@@ -68,7 +73,8 @@ Result<Call> resolve_trim(const Context& context) {
   if (context.size() == 2 && context.options.sql.empty()) {
     const std::string_view name = context.function.name;
     const std::string_view side = name == "trim" ? "BOTH" : name == "ltrim" ? "LEADING" : "TRAILING";
-    call.display = "TRIM(" + std::string(side) + " " + context.arguments[0].sql + " FROM " + context.arguments[1].sql + ")";
+    call.display = "TRIM(" + std::string(side) + " " + context.arguments[0].sql + " FROM " +
+                   context.arguments[1].sql + ")";
   }
   return call;
 }
@@ -82,7 +88,10 @@ Result<Call> resolve_reverse(const Context& context) {
 const Function kStrings[] = {
     {.name = "concat", .aliases = "", .resolver = resolve_concat},
     {.name = "concat_ws", .resolver = resolve_concat_ws},
-    {.name = "substring", .signature = "(string|binary, int, int?) -> 0", .aliases = "substr mid", .defaults = "3:2147483647"},
+    {.name = "substring",
+     .signature = "(string|binary, int, int?) -> 0",
+     .aliases = "substr mid",
+     .defaults = "3:2147483647"},
     {.name = "left", .signature = "(string|binary, int) -> 0"},
     {.name = "right", .signature = "(string, int) -> 0", .nulls = Nulls::kAlways},
     {.name = "length", .signature = "(string|binary) -> int", .aliases = "char_length character_length len"},
@@ -95,9 +104,15 @@ const Function kStrings[] = {
     {.name = "ltrim", .signature = "(string, string?) -> string", .resolver = resolve_trim},
     {.name = "rtrim", .signature = "(string, string?) -> string", .resolver = resolve_trim},
     {.name = "btrim", .signature = "(string, string?) -> string"},
-    {.name = "like", .signature = "(string, string, string?) -> boolean", .display = "{0} LIKE {1}", .resolver = resolve_like},
+    {.name = "like",
+     .signature = "(string, string, string?) -> boolean",
+     .display = "{0} LIKE {1}",
+     .resolver = resolve_like},
     {.name = "ilike", .signature = "(string, string, string?) -> boolean", .resolver = resolve_like},
-    {.name = "rlike", .signature = "(string, string) -> boolean", .aliases = "regexp regexp_like", .display = "RLIKE({*})"},
+    {.name = "rlike",
+     .signature = "(string, string) -> boolean",
+     .aliases = "regexp regexp_like",
+     .display = "RLIKE({*})"},
     {.name = "startswith", .signature = "(string|binary, string|binary) -> boolean"},
     {.name = "endswith", .signature = "(string|binary, string|binary) -> boolean"},
     {.name = "contains", .signature = "(string|binary, string|binary) -> boolean"},
@@ -109,7 +124,10 @@ const Function kStrings[] = {
     {.name = "lpad", .signature = "(string|binary, int, string|binary?) -> 0", .defaults = "3: "},
     {.name = "rpad", .signature = "(string|binary, int, string|binary?) -> 0", .defaults = "3: "},
     {.name = "instr", .signature = "(string, string) -> int"},
-    {.name = "locate", .signature = "(string, string, int?) -> int", .aliases = "position", .defaults = "3:1"},
+    {.name = "locate",
+     .signature = "(string, string, int?) -> int",
+     .aliases = "position",
+     .defaults = "3:1"},
     {.name = "charindex", .signature = "(string, string, int?) -> int"},
     {.name = "reverse", .resolver = resolve_reverse},
     {.name = "repeat", .signature = "(string, int) -> string"},

@@ -51,15 +51,19 @@ Result<Call> resolve_tiles(const Context& context) {
   if (count.literal == nullptr) return context.not_foldable(0, "buckets");
   if (!count.type.is(TypeId::kInteger)) return context.unexpected_type(0, "int");
   if (literal_integer(count).value_or(1) <= 0) {
-    return context.mismatch("VALUE_OUT_OF_RANGE", {{"exprName", "buckets"},
-                                                   {"valueRange", "(0, 2147483647]"},
-                                                   {"currentValue", std::to_string(*literal_integer(count))}});
+    return context.mismatch("VALUE_OUT_OF_RANGE",
+                            {{"exprName", "buckets"},
+                             {"valueRange", "(0, 2147483647]"},
+                             {"currentValue", std::to_string(*literal_integer(count))}});
   }
   return context.call(DataType(TypeId::kInteger), false);
 }
 
-#define RANKING(function, type) \
-  { .name = function, .signature = "() -> " type, .nulls = Nulls::kNever, .kind = Kind::kWindow, .needs_order = true }
+#define RANKING(function, type)                                                                  \
+  {                                                                                              \
+    .name = function, .signature = "() -> " type, .nulls = Nulls::kNever, .kind = Kind::kWindow, \
+    .needs_order = true                                                                          \
+  }
 
 const Function kWindows[] = {
     RANKING("row_number", "int"),
@@ -68,8 +72,16 @@ const Function kWindows[] = {
     RANKING("percent_rank", "double"),
     RANKING("cume_dist", "double"),
     {.name = "ntile", .kind = Kind::kWindow, .resolver = resolve_tiles, .needs_order = true},
-    {.name = "lag", .kind = Kind::kWindow, .defaults = "3:1|NULL", .resolver = resolve_offset, .needs_order = true},
-    {.name = "lead", .kind = Kind::kWindow, .defaults = "3:1|NULL", .resolver = resolve_offset, .needs_order = true},
+    {.name = "lag",
+     .kind = Kind::kWindow,
+     .defaults = "3:1|NULL",
+     .resolver = resolve_offset,
+     .needs_order = true},
+    {.name = "lead",
+     .kind = Kind::kWindow,
+     .defaults = "3:1|NULL",
+     .resolver = resolve_offset,
+     .needs_order = true},
     {.name = "nth_value", .kind = Kind::kWindow, .resolver = resolve_nth, .needs_order = true},
 };
 

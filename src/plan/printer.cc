@@ -16,7 +16,8 @@ std::string scalar_text(const types::TypedValue& value) {
     if (const auto* text = std::get_if<std::string>(&value.value.data)) return scalar_text(*text);
     if (const auto* real = std::get_if<double>(&value.value.data)) return std::to_string(*real);
     if (const auto* flag = std::get_if<bool>(&value.value.data)) return *flag ? "true" : "false";
-    if (const auto* wide = std::get_if<types::Int128>(&value.value.data)) return types::decimal_to_string(*wide, 0);
+    if (const auto* wide = std::get_if<types::Int128>(&value.value.data))
+      return types::decimal_to_string(*wide, 0);
     return "value";
   }
   return to_sql_text(value);
@@ -50,7 +51,8 @@ std::string to_string(const ExpressionPtr& expression) { return print(expression
 types::Schema to_schema(const Columns& columns) {
   types::Schema schema;
   schema.reserve(columns.size());
-  for (const Column& column : columns) schema.push_back({column.name, column.type, column.nullable, column.metadata_json});
+  for (const Column& column : columns)
+    schema.push_back({column.name, column.type, column.nullable, column.metadata_json});
   return schema;
 }
 }  // namespace resolved

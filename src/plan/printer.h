@@ -1,5 +1,5 @@
-// Prints any plan tree by visiting the fields of its nodes: the node on a line, child nodes indented below. Used by the
-// to_string functions of both trees; nothing here knows a single node.
+// Prints any plan tree by visiting the fields of its nodes: the node on a line, child nodes indented below.
+// Used by the to_string functions of both trees; nothing here knows a single node.
 #pragma once
 
 #include <sstream>
@@ -21,7 +21,8 @@ class Printer {
           using Node = std::decay_t<decltype(node)>;
           if constexpr (!std::is_same_v<Node, std::monostate>) {
             line(depth, node_name(node), describe(*pointer));
-            visit_fields(node, [&](const char* name, const auto& field) { print_field(name, field, depth + 1); });
+            visit_fields(node,
+                         [&](const char* name, const auto& field) { print_field(name, field, depth + 1); });
           }
         },
         pointer->node);
@@ -83,12 +84,15 @@ void Printer::print_field(const char* name, const Field& field, int depth) {
   } else if constexpr (std::is_arithmetic_v<Field>) {
     line(depth, std::string(name) + ": " + std::to_string(field), "");
   } else if constexpr (std::is_same_v<Field, Bytes>) {
-    line(depth, std::string(name) + ": " + std::to_string(field == nullptr ? 0 : field->size()) + " bytes", "");
+    line(depth, std::string(name) + ": " + std::to_string(field == nullptr ? 0 : field->size()) + " bytes",
+         "");
   } else if constexpr (requires { field->unit; }) {
     if (field == nullptr) return;
-    line(depth, std::string(name) + ": unit " + std::to_string(static_cast<int>(field->unit)) + ", " +
-                    std::to_string(static_cast<int>(field->lower.kind)) + " to " +
-                    std::to_string(static_cast<int>(field->upper.kind)), "");
+    line(depth,
+         std::string(name) + ": unit " + std::to_string(static_cast<int>(field->unit)) + ", " +
+             std::to_string(static_cast<int>(field->lower.kind)) + " to " +
+             std::to_string(static_cast<int>(field->upper.kind)),
+         "");
     print_field("lower", field->lower.value, depth + 1);
     print_field("upper", field->upper.value, depth + 1);
   } else if constexpr (requires { field->command; }) {
@@ -100,10 +104,14 @@ void Printer::print_field(const char* name, const Field& field, int depth) {
     print_node(field.relation, depth + 1);
   } else if constexpr (requires { field.from; }) {
     line(depth, std::string(name) + ": " + field.from + " -> " + field.to, "");
-  } else if constexpr (requires { field.type; field.name; }) {
+  } else if constexpr (requires {
+                         field.type;
+                         field.name;
+                       }) {
     line(depth, std::string(name) + ": " + field.name + " " + scalar_text(field.type), "");
   } else {
-    static_assert(requires { field.data; }, "a new kind of field: say here how it is printed");
+    static_assert(
+        requires { field.data; }, "a new kind of field: say here how it is printed");
     line(depth, std::string(name) + ": " + scalar_text(types::TypedValue{{}, field}), "");
   }
 }

@@ -1,5 +1,5 @@
-// The resolved plan: the analyzer's answer. Immutable and shared; safe to read from any thread. The nodes are listed in
-// resolved_nodes.inc. `validate` (validator.h) tells whether a tree keeps the rules written there.
+// The resolved plan: the analyzer's answer. Immutable and shared; safe to read from any thread. The nodes are
+// listed in resolved_nodes.inc. `validate` (validator.h) tells whether a tree keeps the rules written there.
 #pragma once
 
 #include <string>
@@ -64,18 +64,26 @@ struct CteDefinition {
 };
 
 #define FIELD(type, name) type name{};
-#define EXPRESSION(Name, ...) struct Name { __VA_ARGS__ };
-#define RELATION(Name, ...) struct Name { __VA_ARGS__ };
+#define EXPRESSION(Name, ...) \
+  struct Name {               \
+    __VA_ARGS__               \
+  };
+#define RELATION(Name, ...) \
+  struct Name {             \
+    __VA_ARGS__             \
+  };
 #include "plan/resolved_nodes.inc"
 #undef FIELD
 #undef EXPRESSION
 #undef RELATION
 
 #define FIELD(type, name) visitor(#name, node.name);
-#define EXPRESSION(Name, ...)                                                 \
-  inline const char* node_name(const Name&) { return #Name; }                 \
-  template <typename Visitor>                                                 \
-  void visit_fields([[maybe_unused]] const Name& node, [[maybe_unused]] Visitor&& visitor) { __VA_ARGS__ }
+#define EXPRESSION(Name, ...)                                                                \
+  inline const char* node_name(const Name&) { return #Name; }                                \
+  template <typename Visitor>                                                                \
+  void visit_fields([[maybe_unused]] const Name& node, [[maybe_unused]] Visitor&& visitor) { \
+    __VA_ARGS__                                                                              \
+  }
 #define RELATION(Name, ...) EXPRESSION(Name, __VA_ARGS__)
 #include "plan/resolved_nodes.inc"
 #undef FIELD
@@ -109,13 +117,15 @@ struct Expression {
 struct Relation {
   RelationNode node;
   Columns output;
-  // Partitions are part of the meaning (ranks are partitions); 0: not fixed by the plan, decided when it runs.
+  // Partitions are part of the meaning (ranks are partitions); 0: not fixed by the plan, decided when it
+  // runs.
   int32_t partitions = 0;
 };
 
 template <typename Node>
 ExpressionPtr make_expression(Node node, types::DataType type, bool nullable, Origin origin = nullptr) {
-  return std::make_shared<const Expression>(Expression{std::move(node), std::move(type), nullable, std::move(origin)});
+  return std::make_shared<const Expression>(
+      Expression{std::move(node), std::move(type), nullable, std::move(origin)});
 }
 template <typename Node>
 RelationPtr make_relation(Node node, Columns output, int32_t partitions = 0) {

@@ -1,4 +1,5 @@
-// What both plan trees share: names of the small parts of nodes. The trees themselves are in unresolved.h and resolved.h.
+// What both plan trees share: names of the small parts of nodes. The trees themselves are in unresolved.h and
+// resolved.h.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,5 @@
-// The unresolved plan: what the client or the SQL text said, before anything is looked up. Trees are immutable and shared;
-// safe to read from any thread. The nodes are listed in unresolved_nodes.inc.
+// The unresolved plan: what the client or the SQL text said, before anything is looked up. Trees are
+// immutable and shared; safe to read from any thread. The nodes are listed in unresolved_nodes.inc.
 #pragma once
 
 #include <string>
@@ -36,9 +36,18 @@ struct CteDefinition {
 
 // Structs, one per entry.
 #define FIELD(type, name) type name{};
-#define EXPRESSION(Name, ...) struct Name { __VA_ARGS__ };
-#define RELATION(Name, ...) struct Name { __VA_ARGS__ };
-#define COMMAND(Name, ...) struct Name { __VA_ARGS__ };
+#define EXPRESSION(Name, ...) \
+  struct Name {               \
+    __VA_ARGS__               \
+  };
+#define RELATION(Name, ...) \
+  struct Name {             \
+    __VA_ARGS__             \
+  };
+#define COMMAND(Name, ...) \
+  struct Name {            \
+    __VA_ARGS__            \
+  };
 #include "plan/unresolved_nodes.inc"
 #undef FIELD
 #undef EXPRESSION
@@ -47,10 +56,12 @@ struct CteDefinition {
 
 // visitor(field name, field) for each field of a node, in order; node_name(node).
 #define FIELD(type, name) visitor(#name, node.name);
-#define EXPRESSION(Name, ...)                                                 \
-  inline const char* node_name(const Name&) { return #Name; }                 \
-  template <typename Visitor>                                                 \
-  void visit_fields([[maybe_unused]] const Name& node, [[maybe_unused]] Visitor&& visitor) { __VA_ARGS__ }
+#define EXPRESSION(Name, ...)                                                                \
+  inline const char* node_name(const Name&) { return #Name; }                                \
+  template <typename Visitor>                                                                \
+  void visit_fields([[maybe_unused]] const Name& node, [[maybe_unused]] Visitor&& visitor) { \
+    __VA_ARGS__                                                                              \
+  }
 #define RELATION(Name, ...) EXPRESSION(Name, __VA_ARGS__)
 #define COMMAND(Name, ...) EXPRESSION(Name, __VA_ARGS__)
 #include "plan/unresolved_nodes.inc"

@@ -64,7 +64,8 @@ class Validator {
         relation->node);
     std::set<resolved::ColumnId> ids;
     for (const Column& column : relation->output) {
-      if (!ids.insert(column.id).second) return fail(place, "gives column " + column.name + "#" + std::to_string(column.id) + " twice");
+      if (!ids.insert(column.id).second)
+        return fail(place, "gives column " + column.name + "#" + std::to_string(column.id) + " twice");
     }
     Scope scope = outer;
     if (const auto* join = as<resolved::Join>(relation)) {
@@ -95,7 +96,8 @@ class Validator {
     std::visit(
         [&](const auto& node) {
           if constexpr (!std::is_same_v<std::decay_t<decltype(node)>, std::monostate>) {
-            visit_fields(node, [&](const char*, const auto& field) { check_field(field, scope, place, status); });
+            visit_fields(node,
+                         [&](const char*, const auto& field) { check_field(field, scope, place, status); });
           }
         },
         relation->node);
@@ -111,9 +113,11 @@ class Validator {
       check_field(field.expression, scope, place, status);
     } else if constexpr (std::is_same_v<Field, std::vector<resolved::ColumnId>>) {
       for (const resolved::ColumnId id : field) {
-        if (place != "CteScan" && !scope.contains(id)) status = fail(place, "names column #" + std::to_string(id) + ", which its input does not give");
+        if (place != "CteScan" && !scope.contains(id))
+          status = fail(place, "names column #" + std::to_string(id) + ", which its input does not give");
       }
-    } else if constexpr (std::is_same_v<Field, Expressions> || std::is_same_v<Field, std::vector<resolved::SortKey>> ||
+    } else if constexpr (std::is_same_v<Field, Expressions> ||
+                         std::is_same_v<Field, std::vector<resolved::SortKey>> ||
                          std::is_same_v<Field, std::vector<Expressions>>) {
       for (const auto& element : field) check_field(element, scope, place, status);
     }
@@ -122,10 +126,11 @@ class Validator {
   Status check_expression(const ExpressionPtr& expression, const Scope& scope, const std::string& place) {
     if (const auto* column = as<resolved::ColumnReference>(expression)) {
       const auto found = scope.find(column->id);
-      if (found == scope.end()) return fail(place, "reads column #" + std::to_string(column->id) + ", which is not in scope");
+      if (found == scope.end())
+        return fail(place, "reads column #" + std::to_string(column->id) + ", which is not in scope");
       if (!found->second.same_type(expression->type)) {
-        return fail(place, "reads column #" + std::to_string(column->id) + " as " + expression->type.simple_string() + ", it is " +
-                               found->second.simple_string());
+        return fail(place, "reads column #" + std::to_string(column->id) + " as " +
+                               expression->type.simple_string() + ", it is " + found->second.simple_string());
       }
       return Status();
     }
@@ -149,9 +154,11 @@ class Validator {
   }
 
   static Status check_values(const Columns& output, const Expressions& values, const std::string& place) {
-    if (output.size() != values.size()) return fail(place, "has another number of outputs than of expressions");
+    if (output.size() != values.size())
+      return fail(place, "has another number of outputs than of expressions");
     for (size_t i = 0; i < values.size(); ++i) {
-      if (!values[i]->type.same_type(output[i].type)) return fail(place, "gives " + output[i].name + " with another type than its expression");
+      if (!values[i]->type.same_type(output[i].type))
+        return fail(place, "gives " + output[i].name + " with another type than its expression");
     }
     return Status();
   }
@@ -159,35 +166,43 @@ class Validator {
   static Status check_same(const Columns& output, const Columns& input, const std::string& place) {
     if (output.size() != input.size()) return fail(place, "has another number of outputs than its input");
     for (size_t i = 0; i < input.size(); ++i) {
-      if (output[i].id != input[i].id || !output[i].type.same_type(input[i].type)) return fail(place, "changes column " + input[i].name);
+      if (output[i].id != input[i].id || !output[i].type.same_type(input[i].type))
+        return fail(place, "changes column " + input[i].name);
     }
     return Status();
   }
 
   Status check_output(const RelationPtr& relation, const std::string& place) {
     const Columns& output = relation->output;
-    if (const auto* node = as<resolved::Project>(relation)) return check_values(output, node->expressions, place);
+    if (const auto* node = as<resolved::Project>(relation))
+      return check_values(output, node->expressions, place);
     if (const auto* node = as<resolved::Values>(relation)) {
       for (const Expressions& row : node->rows) RETURN_IF_ERROR(check_values(output, row, place));
     }
-    if (const auto* node = as<resolved::Filter>(relation)) return check_same(output, node->input->output, place);
-    if (const auto* node = as<resolved::Sort>(relation)) return check_same(output, node->input->output, place);
-    if (const auto* node = as<resolved::Limit>(relation)) return check_same(output, node->input->output, place);
+    if (const auto* node = as<resolved::Filter>(relation))
+      return check_same(output, node->input->output, place);
+    if (const auto* node = as<resolved::Sort>(relation))
+      return check_same(output, node->input->output, place);
+    if (const auto* node = as<resolved::Limit>(relation))
+      return check_same(output, node->input->output, place);
     if (const auto* node = as<resolved::Aggregate>(relation)) {
       const size_t extra = node->grouping_sets.empty() ? 0 : 1;
-      if (output.size() != node->grouping.size() + node->aggregates.size() + extra) return fail(place, "has a wrong number of outputs");
+      if (output.size() != node->grouping.size() + node->aggregates.size() + extra)
+        return fail(place, "has a wrong number of outputs");
     }
     if (const auto* node = as<resolved::SetOperation>(relation)) {
       for (const RelationPtr& side : {node->left, node->right}) {
         if (side->output.size() != output.size()) return fail(place, "has inputs of different width");
         for (size_t i = 0; i < output.size(); ++i) {
-          if (!side->output[i].type.same_type(output[i].type)) return fail(place, "has inputs of different types");
+          if (!side->output[i].type.same_type(output[i].type))
+            return fail(place, "has inputs of different types");
         }
       }
     }
     if (const auto* node = as<resolved::CteScan>(relation)) {
       if (!ctes_.contains(node->cte_id)) return fail(place, "reads a definition that is not in scope");
-      if (node->definition_columns.size() != output.size()) return fail(place, "has a wrong number of outputs");
+      if (node->definition_columns.size() != output.size())
+        return fail(place, "has a wrong number of outputs");
     }
     return Status();
   }

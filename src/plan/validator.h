@@ -1,5 +1,6 @@
-// Checks that a resolved plan keeps the rules of resolved_nodes.inc: every column reference is in scope and has the column's
-// type, outputs agree with expressions and inputs, ids are unique within an output. A failure is a bug of ours.
+// Checks that a resolved plan keeps the rules of resolved_nodes.inc: every column reference is in scope and
+// has the column's type, outputs agree with expressions and inputs, ids are unique within an output. A
+// failure is a bug of ours.
 #pragma once
 
 #include "base/status.h"

@@ -58,7 +58,8 @@ Status copy_fixed(const Job& job) {
 Status write_booleans(const Job& job) {
   auto* output = job.output<bool>();
   const uint8_t* bits = job.array.buffer_views[1].data.as_uint8;
-  for (int64_t i = 0; i < job.count; ++i) output[i] = ArrowBitGet(bits, job.array.offset + job.start + i) != 0;
+  for (int64_t i = 0; i < job.count; ++i)
+    output[i] = ArrowBitGet(bits, job.array.offset + job.start + i) != 0;
   return Status();
 }
 
@@ -101,14 +102,18 @@ __int128 decimal_at(const Job& job, int64_t i) {
   if (job.source.type == NANOARROW_TYPE_DECIMAL32) return job.input<int32_t>()[i];
   if (job.source.type == NANOARROW_TYPE_DECIMAL64) return job.input<int64_t>()[i];
   __int128 value = 0;
-  std::memcpy(&value, job.array.buffer_views[1].data.as_uint8 + static_cast<size_t>(job.array.offset + job.start + i) * 16, 16);
+  std::memcpy(
+      &value,
+      job.array.buffer_views[1].data.as_uint8 + static_cast<size_t>(job.array.offset + job.start + i) * 16,
+      16);
   return value;
 }
 
 template <typename T>
 Status write_decimals_as(const Job& job) {
   const __int128 limit = power_of_ten(job.type.precision());
-  auto* output = static_cast<uint8_t*>(duckdb_vector_get_data(job.vector)) + static_cast<size_t>(job.target) * sizeof(T);
+  auto* output =
+      static_cast<uint8_t*>(duckdb_vector_get_data(job.vector)) + static_cast<size_t>(job.target) * sizeof(T);
   for (int64_t i = 0; i < job.count; ++i, output += sizeof(T)) {
     __int128 value = decimal_at(job, i);
     if (value >= limit || value <= -limit) {
@@ -131,7 +136,8 @@ Status write_decimals(const Job& job) {
 
 Status write_calendar_intervals(const Job& job) {
   auto* output = job.output<duckdb_interval>();
-  const uint8_t* input = job.array.buffer_views[1].data.as_uint8 + static_cast<size_t>(job.array.offset + job.start) * 16;
+  const uint8_t* input =
+      job.array.buffer_views[1].data.as_uint8 + static_cast<size_t>(job.array.offset + job.start) * 16;
   for (int64_t i = 0; i < job.count; ++i, input += 16) {
     int64_t nanoseconds = 0;
     std::memcpy(&output[i].months, input, 4);
@@ -165,14 +171,17 @@ bool is_utf8(const char* text, size_t size) {
       ++i;
       continue;
     }
-    const size_t length = lead >= 0xC2 && lead <= 0xDF ? 2 : (lead & 0xF0) == 0xE0 ? 3 : lead >= 0xF0 && lead <= 0xF4 ? 4 : 0;
+    const size_t length = lead >= 0xC2 && lead <= 0xDF   ? 2
+                          : (lead & 0xF0) == 0xE0        ? 3
+                          : lead >= 0xF0 && lead <= 0xF4 ? 4
+                                                         : 0;
     if (length == 0 || size - i < length) return false;
     for (size_t k = 1; k < length; ++k) {
       if ((bytes[i + k] & 0xC0) != 0x80) return false;
     }
     const unsigned char second = bytes[i + 1];
-    if ((lead == 0xE0 && second < 0xA0) || (lead == 0xED && second > 0x9F) || (lead == 0xF0 && second < 0x90) ||
-        (lead == 0xF4 && second > 0x8F)) {
+    if ((lead == 0xE0 && second < 0xA0) || (lead == 0xED && second > 0x9F) ||
+        (lead == 0xF0 && second < 0x90) || (lead == 0xF4 && second > 0x8F)) {
       return false;
     }
     i += length;
@@ -224,7 +233,8 @@ Run list_at(const ArrowArrayView& array, int64_t row) {
       const int64_t size = array.layout.child_size_elements;
       return {index * size, (index + 1) * size};
     }
-    default: return {array.buffer_views[1].data.as_int32[index], array.buffer_views[1].data.as_int32[index + 1]};
+    default:
+      return {array.buffer_views[1].data.as_int32[index], array.buffer_views[1].data.as_int32[index + 1]};
   }
 }
 
@@ -234,16 +244,20 @@ Status write_entries(const Job& job, Run& elements, int64_t& child_target) {
   if (job.count == 0) return Status();
   elements = {list_at(job.array, job.start).begin, list_at(job.array, job.start + job.count - 1).end};
   const int64_t child_length = job.array.children[0]->length;
-  if (elements.begin < 0 || elements.end < elements.begin || elements.end > child_length) return malformed("a list is broken");
+  if (elements.begin < 0 || elements.end < elements.begin || elements.end > child_length)
+    return malformed("a list is broken");
   const auto size = static_cast<idx_t>(child_target + elements.end - elements.begin);
-  if (duckdb_list_vector_reserve(job.vector, size) != DuckDBSuccess || duckdb_list_vector_set_size(job.vector, size) != DuckDBSuccess) {
+  if (duckdb_list_vector_reserve(job.vector, size) != DuckDBSuccess ||
+      duckdb_list_vector_set_size(job.vector, size) != DuckDBSuccess) {
     return internal_error("no memory for the elements of a list");
   }
   auto* output = job.output<duckdb_list_entry>();
   for (int64_t i = 0; i < job.count; ++i) {
     const Run run = list_at(job.array, job.start + i);
-    if (run.begin < elements.begin || run.end > elements.end || run.end < run.begin) return malformed("a list is broken");
-    output[i] = {static_cast<uint64_t>(child_target + run.begin - elements.begin), static_cast<uint64_t>(run.end - run.begin)};
+    if (run.begin < elements.begin || run.end > elements.end || run.end < run.begin)
+      return malformed("a list is broken");
+    output[i] = {static_cast<uint64_t>(child_target + run.begin - elements.begin),
+                 static_cast<uint64_t>(run.end - run.begin)};
     if (job.is_null(i)) output[i].length = 0;
   }
   return Status();
@@ -253,8 +267,9 @@ Status write_lists(const Job& job) {
   Run elements;
   int64_t target = 0;
   RETURN_IF_ERROR(write_entries(job, elements, target));
-  return write_rows(*job.array.children[0], job.source.children[0], elements.begin, elements.end - elements.begin,
-                    job.type.element(), duckdb_list_vector_get_child(job.vector), target);
+  return write_rows(*job.array.children[0], job.source.children[0], elements.begin,
+                    elements.end - elements.begin, job.type.element(),
+                    duckdb_list_vector_get_child(job.vector), target);
 }
 
 Status write_maps(const Job& job) {
@@ -278,8 +293,8 @@ Status write_structs(const Job& job) {
   const types::Schema& fields = job.type.fields();
   for (size_t i = 0; i < fields.size(); ++i) {
     duckdb_vector child = duckdb_struct_vector_get_child(job.vector, i);
-    RETURN_IF_ERROR(write_rows(*job.array.children[i], job.source.children[i], job.array.offset + job.start, job.count,
-                               fields[i].type, child, job.target));
+    RETURN_IF_ERROR(write_rows(*job.array.children[i], job.source.children[i], job.array.offset + job.start,
+                               job.count, fields[i].type, child, job.target));
   }
   // DuckDB wants the fields of a null struct to be null.
   for (int64_t i = 0; i < job.count; ++i) {
@@ -298,8 +313,10 @@ Status write_dictionary(const Job& job) {
       continue;
     }
     const int64_t index = ArrowArrayViewGetIntUnsafe(&job.array, job.start + i);
-    if (index < 0 || index >= job.array.dictionary->length) return malformed("an index lies outside its dictionary");
-    RETURN_IF_ERROR(write_rows(*job.array.dictionary, *job.source.dictionary, index, 1, job.type, job.vector, job.target + i));
+    if (index < 0 || index >= job.array.dictionary->length)
+      return malformed("an index lies outside its dictionary");
+    RETURN_IF_ERROR(write_rows(*job.array.dictionary, *job.source.dictionary, index, 1, job.type, job.vector,
+                               job.target + i));
   }
   return Status();
 }
@@ -350,8 +367,8 @@ Result<ArrowSource> ArrowSource::of(const ArrowSchema& field) {
   return source;
 }
 
-Status write_rows(const ArrowArrayView& array, const ArrowSource& source, int64_t start, int64_t count, const DataType& type,
-                  duckdb_vector vector, int64_t target) {
+Status write_rows(const ArrowArrayView& array, const ArrowSource& source, int64_t start, int64_t count,
+                  const DataType& type, duckdb_vector vector, int64_t target) {
   if (start < 0 || count < 0 || start + count > array.length) return malformed("an array is too short");
   const Job job{array, source, start, count, type, vector, target};
   if (source.dictionary != nullptr) {
@@ -364,14 +381,16 @@ Status write_rows(const ArrowArrayView& array, const ArrowSource& source, int64_
 }
 
 duckdb_logical_type make_carrier(const DataType& type) {
-  static constexpr duckdb_type kAtomic[] = {
-      DUCKDB_TYPE_INTEGER, DUCKDB_TYPE_BOOLEAN, DUCKDB_TYPE_TINYINT, DUCKDB_TYPE_SMALLINT,  DUCKDB_TYPE_INTEGER,
-      DUCKDB_TYPE_BIGINT,  DUCKDB_TYPE_FLOAT,   DUCKDB_TYPE_DOUBLE,  DUCKDB_TYPE_INVALID,   DUCKDB_TYPE_VARCHAR,
-      DUCKDB_TYPE_BLOB,    DUCKDB_TYPE_DATE,    DUCKDB_TYPE_TIMESTAMP, DUCKDB_TYPE_TIMESTAMP, DUCKDB_TYPE_BIGINT,
-      DUCKDB_TYPE_INTEGER, DUCKDB_TYPE_INTERVAL};
+  static constexpr duckdb_type kAtomic[] = {DUCKDB_TYPE_INTEGER,   DUCKDB_TYPE_BOOLEAN,   DUCKDB_TYPE_TINYINT,
+                                            DUCKDB_TYPE_SMALLINT,  DUCKDB_TYPE_INTEGER,   DUCKDB_TYPE_BIGINT,
+                                            DUCKDB_TYPE_FLOAT,     DUCKDB_TYPE_DOUBLE,    DUCKDB_TYPE_INVALID,
+                                            DUCKDB_TYPE_VARCHAR,   DUCKDB_TYPE_BLOB,      DUCKDB_TYPE_DATE,
+                                            DUCKDB_TYPE_TIMESTAMP, DUCKDB_TYPE_TIMESTAMP, DUCKDB_TYPE_BIGINT,
+                                            DUCKDB_TYPE_INTEGER,   DUCKDB_TYPE_INTERVAL};
   switch (type.id()) {
     case TypeId::kDecimal:
-      return duckdb_create_decimal_type(static_cast<uint8_t>(type.precision()), static_cast<uint8_t>(type.scale()));
+      return duckdb_create_decimal_type(static_cast<uint8_t>(type.precision()),
+                                        static_cast<uint8_t>(type.scale()));
     case TypeId::kArray: {
       duckdb_logical_type element = make_carrier(type.element());
       duckdb_logical_type list = duckdb_create_list_type(element);
@@ -393,7 +412,8 @@ duckdb_logical_type make_carrier(const DataType& type) {
         children.push_back(make_carrier(field.type));
         names.push_back(field.name.c_str());
       }
-      duckdb_logical_type structure = duckdb_create_struct_type(children.data(), names.data(), children.size());
+      duckdb_logical_type structure =
+          duckdb_create_struct_type(children.data(), names.data(), children.size());
       for (duckdb_logical_type& child : children) duckdb_destroy_logical_type(&child);
       return structure;
     }
@@ -404,9 +424,11 @@ duckdb_logical_type make_carrier(const DataType& type) {
 bool stands_for(const DataType& actual, const DataType& expected) {
   if (actual.id() != expected.id()) return false;
   switch (expected.id()) {
-    case TypeId::kDecimal: return actual.precision() == expected.precision() && actual.scale() == expected.scale();
+    case TypeId::kDecimal:
+      return actual.precision() == expected.precision() && actual.scale() == expected.scale();
     case TypeId::kArray: return stands_for(actual.element(), expected.element());
-    case TypeId::kMap: return stands_for(actual.key(), expected.key()) && stands_for(actual.value(), expected.value());
+    case TypeId::kMap:
+      return stands_for(actual.key(), expected.key()) && stands_for(actual.value(), expected.value());
     case TypeId::kStruct: {
       if (actual.fields().size() != expected.fields().size()) return false;
       for (size_t i = 0; i < expected.fields().size(); ++i) {

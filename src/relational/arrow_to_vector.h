@@ -1,6 +1,7 @@
-// Validated Arrow arrays -> DuckDB's vectors, with the carriers that lowering.h lists. Text is not copied: the vectors point into the
-// arrays' memory, which must outlive the query. What validation of the arrays does not cover (UTF-8, indexes of dictionaries,
-// decimals beyond their precision) is checked here. Stateless; thread-safe.
+// Validated Arrow arrays -> DuckDB's vectors, with the carriers that lowering.h lists. Text is not copied:
+// the vectors point into the arrays' memory, which must outlive the query. What validation of the arrays does
+// not cover (UTF-8, indexes of dictionaries, decimals beyond their precision) is checked here. Stateless;
+// thread-safe.
 #pragma once
 
 #include <cstdint>
@@ -27,7 +28,8 @@ struct ArrowSource {
   static Result<ArrowSource> of(const ArrowSchema& field);
 };
 
-// Writes `count` rows from `start` of `array` to rows `target`… of `vector`, whose type is the carrier of `type`.
+// Writes `count` rows from `start` of `array` to rows `target`… of `vector`, whose type is the carrier of
+// `type`.
 Status write_rows(const ArrowArrayView& array, const ArrowSource& source, int64_t start, int64_t count,
                   const types::DataType& type, duckdb_vector vector, int64_t target);
 

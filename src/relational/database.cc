@@ -30,7 +30,8 @@ struct ConfigDeleter {
 };
 
 std::string default_memory_limit() {
-  const auto bytes = static_cast<uint64_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
+  const auto bytes =
+      static_cast<uint64_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
   return std::to_string(bytes / 2 / 1024 / 1024) + "MiB";
 }
 
@@ -48,8 +49,8 @@ std::string quoted_part(std::string_view message) {
 
 namespace {
 
-// Works on the query until it has rows or has ended. While other threads hold all its tasks this one sleeps: DuckDB's own loop would
-// spin and take the processor from them.
+// Works on the query until it has rows or has ended. While other threads hold all its tasks this one sleeps:
+// DuckDB's own loop would spin and take the processor from them.
 void run_tasks(duckdb_pending_result pending) {
   constexpr std::chrono::microseconds kShortest{20};
   constexpr std::chrono::microseconds kLongest{500};
@@ -82,13 +83,17 @@ Connection::~Connection() {
 
 Result<std::unique_ptr<Database>> Database::open(const EngineOptions& options) {
   std::unique_ptr<Database> database(new Database);
-  database->threads_ = options.threads > 0 ? options.threads : std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+  database->threads_ = options.threads > 0
+                           ? options.threads
+                           : std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
   duckdb_config raw = nullptr;
   if (duckdb_create_config(&raw) != DuckDBSuccess) return internal_error("DuckDB: no configuration");
   const std::unique_ptr<std::remove_pointer_t<duckdb_config>, ConfigDeleter> config(raw);
-  const std::string memory =
-      options.memory_limit_bytes == 0 ? default_memory_limit() : std::to_string(options.memory_limit_bytes / 1024 / 1024) + "MiB";
-  const std::string directory = (options.spill_directory.empty() ? "/tmp" : options.spill_directory) + "/duckdb-spill";
+  const std::string memory = options.memory_limit_bytes == 0
+                                 ? default_memory_limit()
+                                 : std::to_string(options.memory_limit_bytes / 1024 / 1024) + "MiB";
+  const std::string directory =
+      (options.spill_directory.empty() ? "/tmp" : options.spill_directory) + "/duckdb-spill";
   const std::pair<const char*, std::string> settings[] = {
       {"threads", std::to_string(database->threads_)},
       {"memory_limit", memory},
@@ -107,7 +112,8 @@ Result<std::unique_ptr<Database>> Database::open(const EngineOptions& options) {
   }
   char* message = nullptr;
   if (duckdb_open_ext(":memory:", &database->handle_, raw, &message) != DuckDBSuccess) {
-    Status status = internal_error(std::string("DuckDB cannot start: ") + (message == nullptr ? "" : message));
+    Status status =
+        internal_error(std::string("DuckDB cannot start: ") + (message == nullptr ? "" : message));
     duckdb_free(message);
     return status;
   }
@@ -135,7 +141,8 @@ Result<Connection> Database::connect() {
     duckdb_result result{};
     const bool ok = duckdb_query(handle, sql, &result) == DuckDBSuccess;
     const char* message = ok ? nullptr : duckdb_result_error(&result);
-    const Status status = ok ? Status() : internal_error("DuckDB: " + std::string(message == nullptr ? sql : message));
+    const Status status =
+        ok ? Status() : internal_error("DuckDB: " + std::string(message == nullptr ? sql : message));
     duckdb_destroy_result(&result);
     if (!status.ok()) return status;
   }
@@ -226,20 +233,22 @@ Status status_of(const EngineFailure& failure) {
   if (failure.cancelled) return cancelled();
   switch (failure.type) {
     case DUCKDB_ERROR_INTERRUPT: return cancelled();
-    case DUCKDB_ERROR_OUT_OF_MEMORY:
-      return error("OUT_OF_MEMORY", {{"message", failure.message}});
+    case DUCKDB_ERROR_OUT_OF_MEMORY: return error("OUT_OF_MEMORY", {{"message", failure.message}});
     case DUCKDB_ERROR_IO:
     case DUCKDB_ERROR_HTTP:
     case DUCKDB_ERROR_PERMISSION: {
       const std::string path = quoted_part(failure.message);
-      return error("FAILED_READ_FILE", {{"path", path.empty() ? failure.message : path}, {"message", failure.message}});
+      return error("FAILED_READ_FILE",
+                   {{"path", path.empty() ? failure.message : path}, {"message", failure.message}});
     }
     default: break;
   }
   // Files that break off say so in many ways, always with the file's name.
   const std::string_view message = failure.message;
-  if (message.find("arquet") != std::string_view::npos || message.find("read_csv") != std::string_view::npos ||
-      message.find("Malformed JSON") != std::string_view::npos || message.find("Snappy") != std::string_view::npos) {
+  if (message.find("arquet") != std::string_view::npos ||
+      message.find("read_csv") != std::string_view::npos ||
+      message.find("Malformed JSON") != std::string_view::npos ||
+      message.find("Snappy") != std::string_view::npos) {
     const std::string path = quoted_part(message);
     return error("FAILED_READ_FILE", {{"path", path}, {"message", failure.message}});
   }

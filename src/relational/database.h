@@ -1,4 +1,5 @@
-// The DuckDB instance, its connections, and one statement's run. Everything of DuckDB's that can fail comes out as a Status.
+// The DuckDB instance, its connections, and one statement's run. Everything of DuckDB's that can fail comes
+// out as a Status.
 #pragma once
 
 #include <cstdint>
@@ -23,7 +24,9 @@ class Database;
 // Leased from the pool for one run; goes back when it is destroyed. Not thread-safe.
 class Connection {
  public:
-  Connection(Connection&& other) noexcept : database_(other.database_), handle_(other.handle_) { other.handle_ = nullptr; }
+  Connection(Connection&& other) noexcept : database_(other.database_), handle_(other.handle_) {
+    other.handle_ = nullptr;
+  }
   Connection& operator=(Connection&&) = delete;
   ~Connection();
   duckdb_connection handle() const { return handle_; }

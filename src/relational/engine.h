@@ -1,7 +1,7 @@
-// The embedded relational engine (DuckDB): takes resolved fragments, gives blocks. The only module that sees DuckDB.
-// One Engine per process; thread-safe; each call takes connections of its own from a pool and blocks until it is done.
-// A fragment is a resolved relation without Python nodes and without ShowString; its leaves may be ExchangeScan.
-// A cancelled call returns OPERATION_CANCELED within milliseconds.
+// The embedded relational engine (DuckDB): takes resolved fragments, gives blocks. The only module that sees
+// DuckDB. One Engine per process; thread-safe; each call takes connections of its own from a pool and blocks
+// until it is done. A fragment is a resolved relation without Python nodes and without ShowString; its leaves
+// may be ExchangeScan. A cancelled call returns OPERATION_CANCELED within milliseconds.
 #pragma once
 
 #include <cstdint>
@@ -30,7 +30,8 @@ struct EngineOptions {
 // What a run needs beside the fragment.
 struct RunContext {
   std::map<int64_t, exchange::StageOutputPtr> inputs;  // by ExchangeScan::exchange_id
-  std::map<std::string, std::string> settings;         // the session's; only spark.sql.files.* and write settings are read
+  std::map<std::string, std::string>
+      settings;  // the session's; only spark.sql.files.* and write settings are read
   std::string time_zone = "UTC";
   std::string owner;                // the session: its slabs are never given to another
   int32_t default_parallelism = 1;  // slots; used by Spark's rule that splits files
@@ -40,7 +41,8 @@ struct RunContext {
 
 // Called by one thread at a time. May block (back-pressure); an error ends the run with that error.
 using BatchSink = std::function<Status(exchange::EncodedBatch)>;
-// A partition is complete. Called by one thread at a time, in any order of `index`, while others are still being made.
+// A partition is complete. Called by one thread at a time, in any order of `index`, while others are still
+// being made.
 using PartitionSink = std::function<Status(int32_t index, const exchange::Partition& partition)>;
 
 enum class Distribution {
@@ -58,15 +60,15 @@ struct ColumnGroupRequest {
 
 struct MaterializeRequest {
   Distribution distribution = Distribution::kAsPlanned;
-  int32_t partitions = 0;                          // 0: as the fragment says
-  // For stages whose partitions nobody can count (no gang, no positional function): when the fragment says fewer and row groups
-  // or rows allow it, it is cut into this many.
+  int32_t partitions = 0;  // 0: as the fragment says
+  // For stages whose partitions nobody can count (no gang, no positional function): when the fragment says
+  // fewer and row groups or rows allow it, it is cut into this many.
   int32_t at_least = 0;
-  std::vector<plan::resolved::ColumnId> keys;      // of kHash: columns of the fragment's output
-  bool stream_per_key = false;                     // kHash: each set of rows with equal keys is an Arrow stream of its own
-  std::vector<ColumnGroupRequest> groups;          // empty: one group of all columns, kFlat
-  int64_t max_rows_per_batch = 0;                  // 0: 131,072
-  PartitionSink on_partition;                      // may be empty
+  std::vector<plan::resolved::ColumnId> keys;  // of kHash: columns of the fragment's output
+  bool stream_per_key = false;  // kHash: each set of rows with equal keys is an Arrow stream of its own
+  std::vector<ColumnGroupRequest> groups;  // empty: one group of all columns, kFlat
+  int64_t max_rows_per_batch = 0;          // 0: 131,072
+  PartitionSink on_partition;              // may be empty
 };
 
 struct WriteRequest {
@@ -81,35 +83,42 @@ class Engine {
  public:
   virtual ~Engine() = default;
 
-  // Runs the fragment and hands its rows to `sink` in the plan's order, at least one batch (of 0 rows when there is none). Memory is
-  // bounded: the next batch is made when the sink has returned.
-  virtual Status query(const plan::resolved::RelationPtr& fragment, const RunContext& context, const BatchSink& sink,
-                       CancelToken& cancel) = 0;
+  // Runs the fragment and hands its rows to `sink` in the plan's order, at least one batch (of 0 rows when
+  // there is none). Memory is bounded: the next batch is made when the sink has returned.
+  virtual Status query(const plan::resolved::RelationPtr& fragment, const RunContext& context,
+                       const BatchSink& sink, CancelToken& cancel) = 0;
 
-  // Runs the fragment into shared memory. Partitions are made several at a time where the fragment can be cut.
-  virtual Result<exchange::StageOutputPtr> materialize(const plan::resolved::RelationPtr& fragment, const RunContext& context,
-                                                       const MaterializeRequest& request, CancelToken& cancel) = 0;
+  // Runs the fragment into shared memory. Partitions are made several at a time where the fragment can be
+  // cut.
+  virtual Result<exchange::StageOutputPtr> materialize(const plan::resolved::RelationPtr& fragment,
+                                                       const RunContext& context,
+                                                       const MaterializeRequest& request,
+                                                       CancelToken& cancel) = 0;
 
   // How many partitions materialize(kAsPlanned) makes of this fragment, `at_least` being 0.
-  virtual Result<int32_t> partition_count(const plan::resolved::RelationPtr& fragment, const RunContext& context) = 0;
+  virtual Result<int32_t> partition_count(const plan::resolved::RelationPtr& fragment,
+                                          const RunContext& context) = 0;
 
   // At most `limit` rows (-1: all) of a fragment whose columns are strings, for show(); null where nullopt.
   using TextRow = std::vector<std::optional<std::string>>;
-  virtual Result<std::vector<TextRow>> collect_text(const plan::resolved::RelationPtr& fragment, const RunContext& context,
-                                                    int64_t limit, CancelToken& cancel) = 0;
+  virtual Result<std::vector<TextRow>> collect_text(const plan::resolved::RelationPtr& fragment,
+                                                    const RunContext& context, int64_t limit,
+                                                    CancelToken& cancel) = 0;
 
   // Writes files into a staging folder, which then takes its place (see writing.h).
-  virtual Status write(const plan::resolved::RelationPtr& fragment, const RunContext& context, const WriteRequest& request,
-                       CancelToken& cancel) = 0;
+  virtual Status write(const plan::resolved::RelationPtr& fragment, const RunContext& context,
+                       const WriteRequest& request, CancelToken& cancel) = 0;
 
   // The SQL text that query() would run.
-  virtual Result<std::string> explain(const plan::resolved::RelationPtr& fragment, const RunContext& context) = 0;
+  virtual Result<std::string> explain(const plan::resolved::RelationPtr& fragment,
+                                      const RunContext& context) = 0;
 
   // Lives as long as the engine.
   virtual catalog::FileSchemaReader& files() = 0;
 };
 
 // `memory` holds what materialize() makes; it outlives the engine.
-Result<std::unique_ptr<Engine>> make_engine(const EngineOptions& options, std::shared_ptr<exchange::SharedMemory> memory);
+Result<std::unique_ptr<Engine>> make_engine(const EngineOptions& options,
+                                            std::shared_ptr<exchange::SharedMemory> memory);
 
 }  // namespace deuteron::relational

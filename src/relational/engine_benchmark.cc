@@ -1,5 +1,5 @@
-// The paths whose speed users feel: a small query, rows to the client, Parquet into shared memory. Needs DEUTERON_BENCHMARK_PARQUET
-// (a file of doubles) for the last.
+// The paths whose speed users feel: a small query, rows to the client, Parquet into shared memory. Needs
+// DEUTERON_BENCHMARK_PARQUET (a file of doubles) for the last.
 #include <benchmark/benchmark.h>
 
 #include <cstdlib>
@@ -26,7 +26,9 @@ Fixture& fixture() {
   return shared;
 }
 
-Column column(ColumnId id, TypeId type = TypeId::kLong) { return {id, "x" + std::to_string(id), DataType(type), true, {}, ""}; }
+Column column(ColumnId id, TypeId type = TypeId::kLong) {
+  return {id, "x" + std::to_string(id), DataType(type), true, {}, ""};
+}
 
 RelationPtr file_scan() {
   const char* path = std::getenv("DEUTERON_BENCHMARK_PARQUET");
@@ -34,7 +36,8 @@ RelationPtr file_scan() {
   const auto source = fixture().engine->files().describe("parquet", {path}, {}, {});
   if (!source.ok()) return nullptr;
   Columns output;
-  for (const types::StructField& field : source->schema) output.push_back({static_cast<ColumnId>(output.size() + 1), field.name, field.type, true, {}, ""});
+  for (const types::StructField& field : source->schema)
+    output.push_back({static_cast<ColumnId>(output.size() + 1), field.name, field.type, true, {}, ""});
   return make_relation(FileScan{"parquet", source->paths, {}, source->schema, {}}, output);
 }
 
@@ -42,7 +45,8 @@ void small_query(benchmark::State& state) {
   const auto one = make_expression(Literal{types::Value(int64_t{1})}, DataType(TypeId::kLong), false);
   const auto plan = make_relation(Project{make_relation(OneRow{}, {}), {one}}, {column(1)});
   for (auto _ : state) {
-    const Status status = fixture().engine->query(plan, fixture().context, [](exchange::EncodedBatch) { return Status(); }, fixture().cancel);
+    const Status status = fixture().engine->query(
+        plan, fixture().context, [](exchange::EncodedBatch) { return Status(); }, fixture().cancel);
     if (!status.ok()) state.SkipWithError(status.to_string().c_str());
   }
 }
@@ -52,10 +56,13 @@ void rows_to_client(benchmark::State& state) {
   const auto plan = make_relation(Range{0, 32 << 20, 1, 2}, {column(1)}, 2);
   int64_t bytes = 0;
   for (auto _ : state) {
-    const Status status = fixture().engine->query(plan, fixture().context, [&](exchange::EncodedBatch batch) {
-      bytes += static_cast<int64_t>(batch.ipc_stream.size());
-      return Status();
-    }, fixture().cancel);
+    const Status status = fixture().engine->query(
+        plan, fixture().context,
+        [&](exchange::EncodedBatch batch) {
+          bytes += static_cast<int64_t>(batch.ipc_stream.size());
+          return Status();
+        },
+        fixture().cancel);
     if (!status.ok()) state.SkipWithError(status.to_string().c_str());
   }
   state.SetBytesProcessed(bytes);
@@ -67,10 +74,13 @@ void parquet_to_client(benchmark::State& state) {
   if (plan == nullptr) return state.SkipWithError("no file");
   int64_t bytes = 0;
   for (auto _ : state) {
-    const Status status = fixture().engine->query(plan, fixture().context, [&](exchange::EncodedBatch batch) {
-      bytes += static_cast<int64_t>(batch.ipc_stream.size());
-      return Status();
-    }, fixture().cancel);
+    const Status status = fixture().engine->query(
+        plan, fixture().context,
+        [&](exchange::EncodedBatch batch) {
+          bytes += static_cast<int64_t>(batch.ipc_stream.size());
+          return Status();
+        },
+        fixture().cancel);
     if (!status.ok()) state.SkipWithError(status.to_string().c_str());
   }
   state.SetBytesProcessed(bytes);
@@ -86,7 +96,8 @@ void parquet_to_shared_memory(benchmark::State& state) {
   for (auto _ : state) {
     const auto output = fixture().engine->materialize(plan, fixture().context, request, fixture().cancel);
     if (!output.ok()) return state.SkipWithError(output.status().to_string().c_str());
-    for (const auto& partition : (*output)->partitions) bytes += static_cast<int64_t>(partition[0][0].region.length);
+    for (const auto& partition : (*output)->partitions)
+      bytes += static_cast<int64_t>(partition[0][0].region.length);
   }
   state.SetBytesProcessed(bytes);
 }

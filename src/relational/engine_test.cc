@@ -28,10 +28,16 @@ const DataType kDouble(TypeId::kDouble);
 const DataType kString(TypeId::kString);
 const DataType kBoolean(TypeId::kBoolean);
 
-Column column(ColumnId id, std::string name, DataType type = kLong) { return {id, std::move(name), std::move(type), true, {}, ""}; }
-ExpressionPtr reference(ColumnId id, DataType type = kLong) { return make_expression(ColumnReference{id}, std::move(type), true); }
+Column column(ColumnId id, std::string name, DataType type = kLong) {
+  return {id, std::move(name), std::move(type), true, {}, ""};
+}
+ExpressionPtr reference(ColumnId id, DataType type = kLong) {
+  return make_expression(ColumnReference{id}, std::move(type), true);
+}
 ExpressionPtr number(int64_t value) { return make_expression(Literal{Value(value)}, kLong, false); }
-ExpressionPtr text(std::string value) { return make_expression(Literal{Value(std::move(value))}, kString, false); }
+ExpressionPtr text(std::string value) {
+  return make_expression(Literal{Value(std::move(value))}, kString, false);
+}
 ExpressionPtr call(std::string function, Expressions arguments, DataType type = kLong) {
   return make_expression(Call{std::move(function), std::move(arguments), true}, std::move(type), true);
 }
@@ -46,7 +52,8 @@ class EngineTest : public testing::Test {
     auto engine = make_engine({}, memory_);
     ASSERT_TRUE(engine.ok()) << engine.status().to_string();
     engine_ = *std::move(engine);
-    folder_ = (std::filesystem::temp_directory_path() / ("deuteron-test-" + std::to_string(getpid()))).string();
+    folder_ =
+        (std::filesystem::temp_directory_path() / ("deuteron-test-" + std::to_string(getpid()))).string();
     std::filesystem::create_directories(folder_);
     context_.owner = "session";
     context_.default_parallelism = 2;
@@ -68,7 +75,8 @@ class EngineTest : public testing::Test {
       if (in_struct) view = view->children[0];
       for (int64_t row = 0; row < view->length; ++row) {
         std::string line;
-        for (int64_t i = 0; i < view->n_children; ++i) line += (i == 0 ? "" : "|") + value_text(view->children[i], row);
+        for (int64_t i = 0; i < view->n_children; ++i)
+          line += (i == 0 ? "" : "|") + value_text(view->children[i], row);
         rows.push_back(line);
       }
     }
@@ -85,14 +93,16 @@ class EngineTest : public testing::Test {
       case NANOARROW_TYPE_DOUBLE: return std::to_string(ArrowArrayViewGetDoubleUnsafe(view, row));
       case NANOARROW_TYPE_LIST: {
         std::string list = "[";
-        for (int64_t i = ArrowArrayViewListChildOffset(view, row); i < ArrowArrayViewListChildOffset(view, row + 1); ++i) {
+        for (int64_t i = ArrowArrayViewListChildOffset(view, row);
+             i < ArrowArrayViewListChildOffset(view, row + 1); ++i) {
           list += (list.size() > 1 ? "," : "") + value_text(view->children[0], i);
         }
         return list + "]";
       }
       case NANOARROW_TYPE_STRUCT: {
         std::string fields = "{";
-        for (int64_t i = 0; i < view->n_children; ++i) fields += (i == 0 ? "" : ",") + value_text(view->children[i], row);
+        for (int64_t i = 0; i < view->n_children; ++i)
+          fields += (i == 0 ? "" : ",") + value_text(view->children[i], row);
         return fields + "}";
       }
       default: return std::to_string(ArrowArrayViewGetIntUnsafe(view, row));
@@ -102,11 +112,14 @@ class EngineTest : public testing::Test {
   Result<std::vector<std::string>> try_query(const RelationPtr& plan) {
     std::vector<std::string> rows;
     CancelToken cancel;
-    const Status status = engine_->query(plan, context_, [&](EncodedBatch batch) {
-      for (std::string& row : rows_of(batch.ipc_stream)) rows.push_back(std::move(row));
-      ++batches_;
-      return Status();
-    }, cancel);
+    const Status status = engine_->query(
+        plan, context_,
+        [&](EncodedBatch batch) {
+          for (std::string& row : rows_of(batch.ipc_stream)) rows.push_back(std::move(row));
+          ++batches_;
+          return Status();
+        },
+        cancel);
     if (!status.ok()) return status;
     return rows;
   }
@@ -127,15 +140,20 @@ class EngineTest : public testing::Test {
     for (size_t i = 0; i < columns.size(); ++i) node.columns.push_back(static_cast<int32_t>(i));
     return make_relation(node, std::move(columns));
   }
-  RelationPtr file_scan(const std::string& format, const std::string& path, plan::Options options = {}, types::Schema schema = {}) {
+  RelationPtr file_scan(const std::string& format, const std::string& path, plan::Options options = {},
+                        types::Schema schema = {}) {
     const auto source = engine_->files().describe(format, {path}, options, schema);
     EXPECT_TRUE(source.ok()) << source.status().to_string();
     if (!source.ok()) return nullptr;
     Columns output;
-    for (const types::StructField& field : source->schema) output.push_back(column(++next_id_, field.name, field.type));
-    return make_relation(FileScan{format, source->paths, options, source->schema, source->partition_columns}, output);
+    for (const types::StructField& field : source->schema)
+      output.push_back(column(++next_id_, field.name, field.type));
+    return make_relation(FileScan{format, source->paths, options, source->schema, source->partition_columns},
+                         output);
   }
-  void write_text(const std::string& name, const std::string& content) { std::ofstream(folder_ + "/" + name) << content; }
+  void write_text(const std::string& name, const std::string& content) {
+    std::ofstream(folder_ + "/" + name) << content;
+  }
   Status write(const RelationPtr& plan, const WriteRequest& request) {
     CancelToken cancel;
     return engine_->write(plan, context_, request, cancel);
@@ -152,13 +170,16 @@ class EngineTest : public testing::Test {
 using Rows = std::vector<std::string>;
 
 TEST_F(EngineTest, Literals) {
-  const auto plan = make_relation(Project{make_relation(OneRow{}, {}), {number(1), text("a")}}, {column(1, "1"), column(2, "a", kString)});
+  const auto plan = make_relation(Project{make_relation(OneRow{}, {}), {number(1), text("a")}},
+                                  {column(1, "1"), column(2, "a", kString)});
   EXPECT_EQ(query(plan), Rows{"1|a"});
 }
 
 TEST_F(EngineTest, RangeProjectFilter) {
-  auto plan = make_relation(Filter{range(0, 10, 3, 2), call(">", {reference(1), number(2)}, kBoolean)}, {column(1, "id")});
-  plan = make_relation(Project{plan, {call("+", {reference(1), number(1)}), reference(1)}}, {column(2, "x"), column(1, "id")});
+  auto plan = make_relation(Filter{range(0, 10, 3, 2), call(">", {reference(1), number(2)}, kBoolean)},
+                            {column(1, "id")});
+  plan = make_relation(Project{plan, {call("+", {reference(1), number(1)}), reference(1)}},
+                       {column(2, "x"), column(1, "id")});
   EXPECT_EQ(query(plan), (Rows{"4|3", "7|6", "10|9"}));
   EXPECT_EQ(query(range(5, 0, -2, 1)), (Rows{"5", "3", "1"}));
 }
@@ -189,12 +210,15 @@ TEST_F(EngineTest, PartitionsOfRangesAreSparks) {
   ASSERT_EQ(output->partitions.size(), 4u);
   EXPECT_EQ(seen.size(), 4u);
   const Rows expected[] = {{"0", "1"}, {"2", "3", "4"}, {"5", "6"}, {"7", "8", "9"}};
-  for (size_t i = 0; i < 4; ++i) EXPECT_EQ(rows_of(*output->partitions[i][0][0].region.bytes(), true), expected[i]);
+  for (size_t i = 0; i < 4; ++i)
+    EXPECT_EQ(rows_of(*output->partitions[i][0][0].region.bytes(), true), expected[i]);
 }
 
 TEST_F(EngineTest, ColumnGroupsAreJoinedBack) {
-  const auto plan = make_relation(Project{range(0, 300000, 1, 3), {reference(1), call("*", {reference(1), number(2)}), call("+", {reference(1), number(5)})}},
-                                  {column(1, "a"), column(2, "b"), column(3, "c")});
+  const auto plan = make_relation(
+      Project{range(0, 300000, 1, 3),
+              {reference(1), call("*", {reference(1), number(2)}), call("+", {reference(1), number(5)})}},
+      {column(1, "a"), column(2, "b"), column(3, "c")});
   MaterializeRequest request;
   request.groups = {{{0, 2}, exchange::Layout::kFlat, {}}, {{1}, exchange::Layout::kStructColumn, {}}};
   const auto output = materialize(plan, request);
@@ -207,8 +231,9 @@ TEST_F(EngineTest, ColumnGroupsAreJoinedBack) {
 }
 
 TEST_F(EngineTest, HashKeepsKeysTogether) {
-  const auto plan = make_relation(Project{range(0, 10000, 1, 2), {reference(1), call("%", {reference(1), number(7)})}},
-                                  {column(1, "id"), column(2, "k")});
+  const auto plan =
+      make_relation(Project{range(0, 10000, 1, 2), {reference(1), call("%", {reference(1), number(7)})}},
+                    {column(1, "id"), column(2, "k")});
   MaterializeRequest request;
   request.distribution = Distribution::kHash;
   request.partitions = 3;
@@ -223,7 +248,8 @@ TEST_F(EngineTest, HashKeepsKeysTogether) {
       ++streams;
       rows += stream.rows;
       const Rows lines = rows_of(*stream.region.bytes());
-      for (const std::string& line : lines) EXPECT_EQ(line.substr(line.find('|')), lines[0].substr(lines[0].find('|')));
+      for (const std::string& line : lines)
+        EXPECT_EQ(line.substr(line.find('|')), lines[0].substr(lines[0].find('|')));
     }
   }
   EXPECT_EQ(streams, 7u);
@@ -236,7 +262,8 @@ TEST_F(EngineTest, RepartitionAndCoalesce) {
   const auto output = materialize(shuffled, {});
   ASSERT_EQ(output->partitions.size(), 5u);
   for (const auto& partition : output->partitions) EXPECT_EQ(partition[0][0].rows, 200);
-  const auto narrowed = make_relation(Filter{shuffled, call(">=", {reference(1), number(500)}, kBoolean)}, {column(1, "id")}, 5);
+  const auto narrowed = make_relation(Filter{shuffled, call(">=", {reference(1), number(500)}, kBoolean)},
+                                      {column(1, "id")}, 5);
   EXPECT_EQ(materialize(narrowed, {})->partitions.size(), 5u);
   const auto coalesced = make_relation(Repartition{range(0, 1000, 1, 8), {}, false}, {column(1, "id")}, 2);
   const auto halves = materialize(coalesced, {});
@@ -245,7 +272,8 @@ TEST_F(EngineTest, RepartitionAndCoalesce) {
 }
 
 TEST_F(EngineTest, SortedPartitionsKeepTheOrder) {
-  const auto sorted = make_relation(Sort{range(0, 5000, 1, 2), {{reference(1), false, true}}, true}, {column(1, "id")}, 3);
+  const auto sorted =
+      make_relation(Sort{range(0, 5000, 1, 2), {{reference(1), false, true}}, true}, {column(1, "id")}, 3);
   const auto output = materialize(sorted, {});
   ASSERT_EQ(output->partitions.size(), 3u);
   EXPECT_EQ(rows_of(*output->partitions[0][0][0].region.bytes())[0], "4999");
@@ -257,22 +285,32 @@ TEST_F(EngineTest, Relations) {
   const auto other = range(3, 8, 1, 1, 2);
   const auto equal = call("==", {reference(1), reference(2)}, kBoolean);
   const auto join = [&](plan::JoinType type, Columns output) {
-    return make_relation(Sort{make_relation(Join{five, other, type, equal, false}, output), {{reference(output[0].id), true, true}}, true}, output);
+    return make_relation(Sort{make_relation(Join{five, other, type, equal, false}, output),
+                              {{reference(output[0].id), true, true}},
+                              true},
+                         output);
   };
   EXPECT_EQ(query(join(plan::JoinType::kInner, {column(1, "a"), column(2, "b")})), (Rows{"3|3", "4|4"}));
   EXPECT_EQ(query(join(plan::JoinType::kLeftSemi, {column(1, "a")})), (Rows{"3", "4"}));
   EXPECT_EQ(query(join(plan::JoinType::kLeftAnti, {column(1, "a")})), (Rows{"0", "1", "2"}));
-  EXPECT_EQ(query(join(plan::JoinType::kLeftOuter, {column(1, "a"), column(2, "b")})), (Rows{"0|null", "1|null", "2|null", "3|3", "4|4"}));
-  const auto both = make_relation(SetOperation{five, other, plan::SetOperationType::kIntersect, false}, {column(9, "x")});
-  EXPECT_EQ(query(make_relation(Sort{both, {{reference(9), true, true}}, true}, {column(9, "x")})), (Rows{"3", "4"}));
-  const auto all = make_relation(SetOperation{five, other, plan::SetOperationType::kUnion, true}, {column(9, "x")});
+  EXPECT_EQ(query(join(plan::JoinType::kLeftOuter, {column(1, "a"), column(2, "b")})),
+            (Rows{"0|null", "1|null", "2|null", "3|3", "4|4"}));
+  const auto both =
+      make_relation(SetOperation{five, other, plan::SetOperationType::kIntersect, false}, {column(9, "x")});
+  EXPECT_EQ(query(make_relation(Sort{both, {{reference(9), true, true}}, true}, {column(9, "x")})),
+            (Rows{"3", "4"}));
+  const auto all =
+      make_relation(SetOperation{five, other, plan::SetOperationType::kUnion, true}, {column(9, "x")});
   EXPECT_EQ(query(all), (Rows{"0", "1", "2", "3", "4", "3", "4", "5", "6", "7"}));
   EXPECT_EQ(query(make_relation(Limit{all, 2, 3}, {column(9, "x")})), (Rows{"3", "4"}));
   EXPECT_EQ(query(make_relation(Tail{all, 2}, {column(9, "x")})), (Rows{"6", "7"}));
   EXPECT_EQ(query(make_relation(Distinct{all}, {column(9, "x")})).size(), 8u);
-  const auto count = make_expression(AggregateCall{"count", {reference(9)}, false, nullptr, false, {}, true}, kLong, false);
-  const auto grouped = make_relation(Aggregate{all, {call("%", {reference(9), number(2)})}, {count}, {}}, {column(20, "k"), column(21, "n")});
-  EXPECT_EQ(query(make_relation(Sort{grouped, {{reference(20), true, true}}, true}, grouped->output)), (Rows{"0|5", "1|5"}));
+  const auto count =
+      make_expression(AggregateCall{"count", {reference(9)}, false, nullptr, false, {}, true}, kLong, false);
+  const auto grouped = make_relation(Aggregate{all, {call("%", {reference(9), number(2)})}, {count}, {}},
+                                     {column(20, "k"), column(21, "n")});
+  EXPECT_EQ(query(make_relation(Sort{grouped, {{reference(20), true, true}}, true}, grouped->output)),
+            (Rows{"0|5", "1|5"}));
 }
 
 TEST_F(EngineTest, LongChainsOfColumns) {
@@ -292,9 +330,13 @@ TEST_F(EngineTest, LongChainsOfColumns) {
 }
 
 TEST_F(EngineTest, ErrorsAreSparks) {
-  const auto plan = make_relation(Project{range(0, 3, 1, 1), {call("/", {make_expression(Cast{reference(1), plan::CastMode::kAnsi}, kDouble, true),
-                                                                        make_expression(Cast{reference(1), plan::CastMode::kAnsi}, kDouble, true)}, kDouble)}},
-                                  {column(2, "x", kDouble)});
+  const auto plan =
+      make_relation(Project{range(0, 3, 1, 1),
+                            {call("/",
+                                  {make_expression(Cast{reference(1), plan::CastMode::kAnsi}, kDouble, true),
+                                   make_expression(Cast{reference(1), plan::CastMode::kAnsi}, kDouble, true)},
+                                  kDouble)}},
+                    {column(2, "x", kDouble)});
   const auto rows = try_query(plan);
   ASSERT_FALSE(rows.ok());
   EXPECT_EQ(rows.status().condition(), "DIVIDE_BY_ZERO");
@@ -302,9 +344,12 @@ TEST_F(EngineTest, ErrorsAreSparks) {
 
 TEST_F(EngineTest, CancelStopsWithinMilliseconds) {
   // A join of 10^12 pairs.
-  const auto pairs = make_relation(Join{range(0, 1000000, 1, 1, 1), range(0, 1000000, 1, 1, 2), plan::JoinType::kCross, nullptr, false},
-                                   {column(1, "a"), column(2, "b")});
-  const auto sum = make_expression(AggregateCall{"count", {call("+", {reference(1), reference(2)})}, false, nullptr, false, {}, true}, kLong, true);
+  const auto pairs = make_relation(
+      Join{range(0, 1000000, 1, 1, 1), range(0, 1000000, 1, 1, 2), plan::JoinType::kCross, nullptr, false},
+      {column(1, "a"), column(2, "b")});
+  const auto sum = make_expression(
+      AggregateCall{"count", {call("+", {reference(1), reference(2)})}, false, nullptr, false, {}, true},
+      kLong, true);
   const auto plan = make_relation(Aggregate{pairs, {}, {sum}, {}}, {column(3, "s")});
   CancelToken cancel;
   std::chrono::steady_clock::time_point cancelled_at;
@@ -313,7 +358,8 @@ TEST_F(EngineTest, CancelStopsWithinMilliseconds) {
     cancelled_at = std::chrono::steady_clock::now();
     cancel.cancel();
   });
-  const Status status = engine_->query(plan, context_, [](EncodedBatch) { return Status(); }, cancel);
+  const Status status = engine_->query(
+      plan, context_, [](EncodedBatch) { return Status(); }, cancel);
   const auto took = std::chrono::steady_clock::now() - cancelled_at;
   canceller.join();
   EXPECT_EQ(status.condition(), "OPERATION_CANCELED");
@@ -322,11 +368,13 @@ TEST_F(EngineTest, CancelStopsWithinMilliseconds) {
 }
 
 TEST_F(EngineTest, ParquetInAndOut) {
-  const auto plan = make_relation(Project{range(0, 100000, 1, 4), {reference(1), call("%", {reference(1), number(3)})}},
-                                  {column(1, "id"), column(2, "k")});
+  const auto plan =
+      make_relation(Project{range(0, 100000, 1, 4), {reference(1), call("%", {reference(1), number(3)})}},
+                    {column(1, "id"), column(2, "k")});
   ASSERT_TRUE(write(plan, {"parquet", folder_ + "/p", plan::SaveMode::kErrorIfExists, {}, {}}).ok());
   EXPECT_TRUE(std::filesystem::exists(folder_ + "/p/_SUCCESS"));
-  EXPECT_EQ(write(plan, {"parquet", folder_ + "/p", plan::SaveMode::kErrorIfExists, {}, {}}).condition(), "PATH_ALREADY_EXISTS");
+  EXPECT_EQ(write(plan, {"parquet", folder_ + "/p", plan::SaveMode::kErrorIfExists, {}, {}}).condition(),
+            "PATH_ALREADY_EXISTS");
   const auto back = file_scan("parquet", folder_ + "/p");
   ASSERT_NE(back, nullptr);
   const Rows rows = query(back);
@@ -344,9 +392,11 @@ TEST_F(EngineTest, ParquetInAndOut) {
 }
 
 TEST_F(EngineTest, MissingAndBrokenFiles) {
-  EXPECT_EQ(engine_->files().describe("parquet", {folder_ + "/none"}, {}, {}).status().condition(), "PATH_NOT_FOUND");
+  EXPECT_EQ(engine_->files().describe("parquet", {folder_ + "/none"}, {}, {}).status().condition(),
+            "PATH_NOT_FOUND");
   std::filesystem::create_directories(folder_ + "/empty");
-  EXPECT_EQ(engine_->files().describe("parquet", {folder_ + "/empty"}, {}, {}).status().condition(), "UNABLE_TO_INFER_SCHEMA");
+  EXPECT_EQ(engine_->files().describe("parquet", {folder_ + "/empty"}, {}, {}).status().condition(),
+            "UNABLE_TO_INFER_SCHEMA");
   write_text("broken.parquet", "PAR1 this is no Parquet file");
   const auto broken = engine_->files().describe("parquet", {folder_ + "/broken.parquet"}, {}, {});
   ASSERT_FALSE(broken.ok());
@@ -369,11 +419,14 @@ TEST_F(EngineTest, JsonLines) {
   write_text("a.json", "{\"b\": 1, \"a\": \"x\", \"c\": {\"d\": [1, 2]}}\n{\"b\": 2.5, \"a\": null}\n");
   const auto plan = file_scan("json", folder_ + "/a.json");
   ASSERT_NE(plan, nullptr);
-  EXPECT_EQ(types::DataType::structure(to_schema(plan->output)).simple_string(), "struct<a:string,b:double,c:struct<d:array<bigint>>>");
+  EXPECT_EQ(types::DataType::structure(to_schema(plan->output)).simple_string(),
+            "struct<a:string,b:double,c:struct<d:array<bigint>>>");
   EXPECT_EQ(query(plan), (Rows{"x|1.000000|{[1,2]}", "null|2.500000|null"}));
   ASSERT_TRUE(write(plan, {"json", folder_ + "/j", plan::SaveMode::kOverwrite, {}, {}}).ok());
   EXPECT_EQ(query(file_scan("json", folder_ + "/j")), query(plan));
-  ASSERT_TRUE(write(range(0, 3, 1, 1), {"csv", folder_ + "/c", plan::SaveMode::kOverwrite, {}, {{"header", "true"}}}).ok());
+  ASSERT_TRUE(
+      write(range(0, 3, 1, 1), {"csv", folder_ + "/c", plan::SaveMode::kOverwrite, {}, {{"header", "true"}}})
+          .ok());
   EXPECT_EQ(query(file_scan("csv", folder_ + "/c", {{"header", "true"}})), (Rows{"0", "1", "2"}));
 }
 

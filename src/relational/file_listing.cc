@@ -22,7 +22,8 @@ constexpr std::string_view kNullPartition = "__HIVE_DEFAULT_PARTITION__";
 
 bool is_true(const plan::Options& options, const char* key) {
   const auto option = options.find(key);
-  return option != options.end() && (option->second == "true" || option->second == "True" || option->second == "TRUE");
+  return option != options.end() &&
+         (option->second == "true" || option->second == "True" || option->second == "TRUE");
 }
 
 bool is_hidden(const std::string& name) {
@@ -73,7 +74,8 @@ void walk(const fs::path& folder, bool recursive, const std::string& name_filter
       const size_t equals = name.find('=');
       auto below = partition;
       if (!recursive && equals == std::string::npos) continue;  // plain sub-folders are not read
-      if (!recursive) below.emplace_back(name.substr(0, equals), decode_percent(std::string_view(name).substr(equals + 1)));
+      if (!recursive)
+        below.emplace_back(name.substr(0, equals), decode_percent(std::string_view(name).substr(equals + 1)));
       walk(entry.path(), recursive, name_filter, below, files);
     } else if (entry.is_regular_file(failure)) {
       if (!name_filter.empty() && fnmatch(name_filter.c_str(), name.c_str(), 0) != 0) continue;
@@ -90,8 +92,8 @@ bool parses(const std::string& text) {
 }
 
 bool is_date(const std::string& text) {
-  return text.size() == 10 && text[4] == '-' && text[7] == '-' && parses<int>(text.substr(0, 4)) && parses<int>(text.substr(5, 2)) &&
-         parses<int>(text.substr(8, 2));
+  return text.size() == 10 && text[4] == '-' && text[7] == '-' && parses<int>(text.substr(0, 4)) &&
+         parses<int>(text.substr(5, 2)) && parses<int>(text.substr(8, 2));
 }
 
 // Spark's inference for partition values, narrowest first.
@@ -108,7 +110,8 @@ DataType infer_partition_type(const std::vector<std::string>& values) {
 Result<types::Schema> partition_schema(const std::vector<ListedFile>& files) {
   types::Schema schema;
   if (files.empty()) return schema;
-  for (const auto& [key, value] : files.front().partition) schema.push_back({key, DataType(TypeId::kString), true, ""});
+  for (const auto& [key, value] : files.front().partition)
+    schema.push_back({key, DataType(TypeId::kString), true, ""});
   for (const ListedFile& file : files) {
     bool same = file.partition.size() == schema.size();
     for (size_t i = 0; same && i < schema.size(); ++i) same = file.partition[i].first == schema[i].name;
@@ -159,14 +162,16 @@ Result<FileListing> list_files(const plan::Names& paths, const plan::Options& op
         for (const fs::path& part : fs::path(root).lexically_relative(base_path)) {
           const std::string name = part.string();
           if (const size_t equals = name.find('='); equals != std::string::npos) {
-            partition.emplace_back(name.substr(0, equals), decode_percent(std::string_view(name).substr(equals + 1)));
+            partition.emplace_back(name.substr(0, equals),
+                                   decode_percent(std::string_view(name).substr(equals + 1)));
           }
         }
       }
       walk(root, recursive, name_filter, partition, listing.files);
     }
   }
-  std::sort(listing.files.begin(), listing.files.end(), [](const auto& left, const auto& right) { return left.path < right.path; });
+  std::sort(listing.files.begin(), listing.files.end(),
+            [](const auto& left, const auto& right) { return left.path < right.path; });
   ASSIGN_OR_RETURN(listing.partition_columns, partition_schema(listing.files));
   return listing;
 }

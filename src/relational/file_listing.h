@@ -1,4 +1,5 @@
-// Which files a data source has: paths, folders, globs and key=value partition folders, by Spark's rules. Stateless; thread-safe.
+// Which files a data source has: paths, folders, globs and key=value partition folders, by Spark's rules.
+// Stateless; thread-safe.
 #pragma once
 
 #include <cstdint>
@@ -23,10 +24,12 @@ struct FileListing {
   types::Schema partition_columns;
 };
 
-// A path as users write it ("file:/x", relative) -> absolute. UNSUPPORTED for stores that are not this machine's file system.
+// A path as users write it ("file:/x", relative) -> absolute. UNSUPPORTED for stores that are not this
+// machine's file system.
 Result<std::string> local_path(const std::string& path);
 
-// Hidden files (_x, .x) are left out. Errors: PATH_NOT_FOUND. `options`: recursivefilelookup, pathglobfilter, basepath.
+// Hidden files (_x, .x) are left out. Errors: PATH_NOT_FOUND. `options`: recursivefilelookup, pathglobfilter,
+// basepath.
 Result<FileListing> list_files(const plan::Names& paths, const plan::Options& options);
 
 }  // namespace deuteron::relational

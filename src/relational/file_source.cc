@@ -37,7 +37,8 @@ bool is_true(const Options& options, const char* key) {
 }
 
 std::string lower_case(std::string text) {
-  std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  std::transform(text.begin(), text.end(), text.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
   return text;
 }
 
@@ -48,12 +49,22 @@ struct UnsupportedOption {
   const char* harmless;  // the value, in lower case, that asks for nothing
 };
 constexpr UnsupportedOption kUnsupportedOptions[] = {
-    {"parquet", "mergeschema", "false"}, {"csv", "mode", "permissive"},      {"json", "mode", "permissive"},
-    {"csv", "encoding", "utf-8"},        {"json", "encoding", "utf-8"},      {"csv", "dateformat", "yyyy-mm-dd"},
-    {"json", "dateformat", "yyyy-mm-dd"}, {"csv", "timestampformat", ""},    {"json", "timestampformat", ""},
-    {"csv", "linesep", "\n"},            {"json", "linesep", "\n"},          {"csv", "chartoescapequoteescaping", ""},
-    {"json", "primitivesasstring", "false"}, {"json", "prefersdecimal", "false"},
-    {"", "modifiedbefore", ""},          {"", "modifiedafter", ""},
+    {"parquet", "mergeschema", "false"},
+    {"csv", "mode", "permissive"},
+    {"json", "mode", "permissive"},
+    {"csv", "encoding", "utf-8"},
+    {"json", "encoding", "utf-8"},
+    {"csv", "dateformat", "yyyy-mm-dd"},
+    {"json", "dateformat", "yyyy-mm-dd"},
+    {"csv", "timestampformat", ""},
+    {"json", "timestampformat", ""},
+    {"csv", "linesep", "\n"},
+    {"json", "linesep", "\n"},
+    {"csv", "chartoescapequoteescaping", ""},
+    {"json", "primitivesasstring", "false"},
+    {"json", "prefersdecimal", "false"},
+    {"", "modifiedbefore", ""},
+    {"", "modifiedafter", ""},
 };
 
 Status check_options(const std::string& format, const Options& options) {
@@ -61,7 +72,8 @@ Status check_options(const std::string& format, const Options& options) {
     if (entry.format[0] != '\0' && entry.format != format) continue;
     const auto found = options.find(entry.key);
     if (found == options.end() || lower_case(found->second) == entry.harmless) continue;
-    return unsupported("the option " + std::string(entry.key) + " = " + found->second + " of " + format + " files");
+    return unsupported("the option " + std::string(entry.key) + " = " + found->second + " of " + format +
+                       " files");
   }
   return Status();
 }
@@ -97,14 +109,22 @@ struct TypePair {
   TypeId spark;
 };
 constexpr TypePair kTypes[] = {
-    {DUCKDB_TYPE_BOOLEAN, TypeId::kBoolean},       {DUCKDB_TYPE_TINYINT, TypeId::kByte},
-    {DUCKDB_TYPE_SMALLINT, TypeId::kShort},        {DUCKDB_TYPE_INTEGER, TypeId::kInteger},
-    {DUCKDB_TYPE_BIGINT, TypeId::kLong},           {DUCKDB_TYPE_UTINYINT, TypeId::kShort},
-    {DUCKDB_TYPE_USMALLINT, TypeId::kInteger},     {DUCKDB_TYPE_UINTEGER, TypeId::kLong},
-    {DUCKDB_TYPE_FLOAT, TypeId::kFloat},           {DUCKDB_TYPE_DOUBLE, TypeId::kDouble},
-    {DUCKDB_TYPE_VARCHAR, TypeId::kString},        {DUCKDB_TYPE_BLOB, TypeId::kBinary},
-    {DUCKDB_TYPE_DATE, TypeId::kDate},             {DUCKDB_TYPE_TIMESTAMP, TypeId::kTimestampNtz},
-    {DUCKDB_TYPE_TIMESTAMP_MS, TypeId::kTimestampNtz}, {DUCKDB_TYPE_TIMESTAMP_TZ, TypeId::kTimestamp},
+    {DUCKDB_TYPE_BOOLEAN, TypeId::kBoolean},
+    {DUCKDB_TYPE_TINYINT, TypeId::kByte},
+    {DUCKDB_TYPE_SMALLINT, TypeId::kShort},
+    {DUCKDB_TYPE_INTEGER, TypeId::kInteger},
+    {DUCKDB_TYPE_BIGINT, TypeId::kLong},
+    {DUCKDB_TYPE_UTINYINT, TypeId::kShort},
+    {DUCKDB_TYPE_USMALLINT, TypeId::kInteger},
+    {DUCKDB_TYPE_UINTEGER, TypeId::kLong},
+    {DUCKDB_TYPE_FLOAT, TypeId::kFloat},
+    {DUCKDB_TYPE_DOUBLE, TypeId::kDouble},
+    {DUCKDB_TYPE_VARCHAR, TypeId::kString},
+    {DUCKDB_TYPE_BLOB, TypeId::kBinary},
+    {DUCKDB_TYPE_DATE, TypeId::kDate},
+    {DUCKDB_TYPE_TIMESTAMP, TypeId::kTimestampNtz},
+    {DUCKDB_TYPE_TIMESTAMP_MS, TypeId::kTimestampNtz},
+    {DUCKDB_TYPE_TIMESTAMP_TZ, TypeId::kTimestamp},
 };
 
 // A type as DuckDB reads it from a file -> what Spark makes of the same file.
@@ -112,7 +132,8 @@ Result<DataType> spark_type(duckdb_logical_type type) {
   const ::duckdb_type id = duckdb_get_type_id(type);
   switch (id) {
     case DUCKDB_TYPE_UBIGINT: return DataType::decimal(20, 0);
-    case DUCKDB_TYPE_DECIMAL: return DataType::decimal(duckdb_decimal_width(type), duckdb_decimal_scale(type));
+    case DUCKDB_TYPE_DECIMAL:
+      return DataType::decimal(duckdb_decimal_width(type), duckdb_decimal_scale(type));
     case DUCKDB_TYPE_LIST: {
       ASSIGN_OR_RETURN(DataType element, spark_type_and_destroy(duckdb_list_type_child_type(type)));
       return DataType::array(std::move(element));
@@ -123,7 +144,8 @@ Result<DataType> spark_type(duckdb_logical_type type) {
       return DataType::map(std::move(key), std::move(value));
     }
     case DUCKDB_TYPE_STRUCT: return spark_struct(type);
-    case DUCKDB_TYPE_TIMESTAMP_NS: return error("PARQUET_TYPE_ILLEGAL", {{"parquetType", "INT64 (TIMESTAMP(NANOS,false))"}});
+    case DUCKDB_TYPE_TIMESTAMP_NS:
+      return error("PARQUET_TYPE_ILLEGAL", {{"parquetType", "INT64 (TIMESTAMP(NANOS,false))"}});
     default: break;
   }
   for (const TypePair& pair : kTypes) {
@@ -144,7 +166,8 @@ std::string name_in_file(const Schema& file, const std::string& name) {
 }
 
 bool is_partition_column(const FileScan& scan, const std::string& name) {
-  return std::find(scan.partition_columns.begin(), scan.partition_columns.end(), name) != scan.partition_columns.end();
+  return std::find(scan.partition_columns.begin(), scan.partition_columns.end(), name) !=
+         scan.partition_columns.end();
 }
 
 std::string column_name(plan::resolved::ColumnId id) { return "c" + std::to_string(id); }
@@ -152,9 +175,11 @@ std::string column_name(plan::resolved::ColumnId id) { return "c" + std::to_stri
 // Text of a timestamp in the session's zone (unless it names its own) -> UTC.
 std::string zoned_timestamp(const std::string& text, const std::string& time_zone) {
   const std::string local = "TRY_CAST(" + text + " AS TIMESTAMP)";
-  const std::string utc = time_zone == "UTC" ? local : "CAST(timezone(" + quote_text(time_zone) + ", " + local + ") AS TIMESTAMP)";
-  return "CASE WHEN regexp_matches(" + text + ", '(Z|[+-][0-9]{2}(:?[0-9]{2})?)$') AND regexp_matches(" + text +
-         ", ':') THEN CAST(TRY_CAST(" + text + " AS TIMESTAMPTZ) AS TIMESTAMP) ELSE " + utc + " END";
+  const std::string utc = time_zone == "UTC"
+                              ? local
+                              : "CAST(timezone(" + quote_text(time_zone) + ", " + local + ") AS TIMESTAMP)";
+  return "CASE WHEN regexp_matches(" + text + ", '(Z|[+-][0-9]{2}(:?[0-9]{2})?)$') AND regexp_matches(" +
+         text + ", ':') THEN CAST(TRY_CAST(" + text + " AS TIMESTAMPTZ) AS TIMESTAMP) ELSE " + utc + " END";
 }
 
 // What Spark's CSV reader makes of text; null when it is not a value of the type.
@@ -167,7 +192,8 @@ std::string text_to_value(const std::string& text, const DataType& type, const s
     case TypeId::kInteger:
     case TypeId::kLong:
       // DuckDB also reads 1.5 and 1e3 as integers.
-      return "CASE WHEN regexp_full_match(" + text + ", '[+-]?[0-9]+') THEN TRY_CAST(" + text + " AS " + duckdb_type(type) + ") END";
+      return "CASE WHEN regexp_full_match(" + text + ", '[+-]?[0-9]+') THEN TRY_CAST(" + text + " AS " +
+             duckdb_type(type) + ") END";
     case TypeId::kBoolean:
       return "CASE lower(" + text + ") WHEN 'true' THEN true WHEN 'false' THEN false END";
     default: return "TRY_CAST(" + text + " AS " + duckdb_type(type) + ")";
@@ -177,10 +203,12 @@ std::string text_to_value(const std::string& text, const DataType& type, const s
 std::string csv_options(const Options& options, bool header) {
   std::string separator = option(options, "sep", option(options, "delimiter", ",").c_str());
   if (separator == "\\t") separator = "\t";
-  std::string text = ", all_varchar=true, null_padding=true, strict_mode=false, allow_quoted_nulls=false, new_line='\\n'";
+  std::string text =
+      ", all_varchar=true, null_padding=true, strict_mode=false, allow_quoted_nulls=false, new_line='\\n'";
   text += header ? ", header=true" : ", header=false";
   text += ", delim=" + quote_text(separator) + ", quote=" + quote_text(option(options, "quote", "\"")) +
-          ", escape=" + quote_text(option(options, "escape", "\\")) + ", nullstr=" + quote_text(option(options, "nullvalue", ""));
+          ", escape=" + quote_text(option(options, "escape", "\\")) +
+          ", nullstr=" + quote_text(option(options, "nullvalue", ""));
   const std::string comment = option(options, "comment", "");
   if (!comment.empty()) text += ", comment=" + quote_text(comment);
   return text;
@@ -189,8 +217,10 @@ std::string csv_options(const Options& options, bool header) {
 // Options for files whose columns are known.
 std::string csv_reader(const Names& files, const Options& options, size_t columns) {
   std::string names = "{";
-  for (size_t i = 0; i < columns; ++i) names += (i == 0 ? "'" : ", '") + std::string("f") + std::to_string(i) + "': 'VARCHAR'";
-  return "read_csv(" + list_text(files) + csv_options(options, is_true(options, "header")) + ", auto_detect=false, columns=" + names + "})";
+  for (size_t i = 0; i < columns; ++i)
+    names += (i == 0 ? "'" : ", '") + std::string("f") + std::to_string(i) + "': 'VARCHAR'";
+  return "read_csv(" + list_text(files) + csv_options(options, is_true(options, "header")) +
+         ", auto_detect=false, columns=" + names + "})";
 }
 
 std::string trimmed(const std::string& column, const Options& options) {
@@ -202,8 +232,9 @@ std::string trimmed(const std::string& column, const Options& options) {
 
 std::string json_reader(const Names& files, const Options& options) {
   const char* format = is_true(options, "multiline") ? "auto" : "newline_delimited";
-  return "read_json_objects(" + list_text(files) + ", format='" + format + "', ignore_errors=" +
-         (is_true(options, "multiline") ? "false" : "true") + ", maximum_object_size=134217728)";
+  return "read_json_objects(" + list_text(files) + ", format='" + format +
+         "', ignore_errors=" + (is_true(options, "multiline") ? "false" : "true") +
+         ", maximum_object_size=134217728)";
 }
 
 // The structure that json_transform takes. Timestamps stay text until the zone is known.
@@ -213,7 +244,8 @@ nlohmann::json json_structure(const DataType& type) {
     case TypeId::kMap: return "MAP(VARCHAR, " + duckdb_type(type.value()) + ")";
     case TypeId::kStruct: {
       nlohmann::json structure = nlohmann::json::object();
-      for (const types::StructField& field : type.fields()) structure[field.name] = json_structure(field.type);
+      for (const types::StructField& field : type.fields())
+        structure[field.name] = json_structure(field.type);
       return structure;
     }
     case TypeId::kTimestamp: return "VARCHAR";
@@ -227,7 +259,8 @@ DataType type_of_structure(const nlohmann::json& structure) {
   }
   if (structure.is_object()) {
     Schema fields;  // nlohmann's objects are sorted by name, as Spark sorts them
-    for (const auto& [name, child] : structure.items()) fields.push_back({name, type_of_structure(child), true, ""});
+    for (const auto& [name, child] : structure.items())
+      fields.push_back({name, type_of_structure(child), true, ""});
     return DataType::structure(std::move(fields));
   }
   const std::string name = structure.is_string() ? structure.get<std::string>() : "";
@@ -285,7 +318,8 @@ Result<std::vector<std::vector<std::string>>> FileSources::rows_of(const std::st
 
 Result<FileSources::ParquetFilePtr> FileSources::parquet_file(const std::string& path) {
   struct stat file {};
-  if (stat(path.c_str(), &file) != 0) return error("FAILED_READ_FILE.FILE_NOT_EXIST", {{"path", "file:" + path}});
+  if (stat(path.c_str(), &file) != 0)
+    return error("FAILED_READ_FILE.FILE_NOT_EXIST", {{"path", "file:" + path}});
   const int64_t modified = static_cast<int64_t>(file.st_mtim.tv_sec) * 1000000000 + file.st_mtim.tv_nsec;
   {
     const std::lock_guard lock(mutex_);
@@ -299,7 +333,8 @@ Result<FileSources::ParquetFilePtr> FileSources::parquet_file(const std::string&
   described->modified = modified;
   described->bytes = static_cast<uint64_t>(file.st_size);
   const auto unreadable = [&](const std::string& message) {
-    return error("FAILED_READ_FILE.CANNOT_READ_FILE_FOOTER", {{"path", "file:" + path}, {"message", message}});
+    return error("FAILED_READ_FILE.CANNOT_READ_FILE_FOOTER",
+                 {{"path", "file:" + path}, {"message", message}});
   };
   ASSIGN_OR_RETURN(const Connection connection, database_.connect());
   duckdb_prepared_statement prepared = nullptr;
@@ -312,7 +347,8 @@ Result<FileSources::ParquetFilePtr> FileSources::parquet_file(const std::string&
   Status status;
   for (idx_t i = 0; status.ok() && i < duckdb_prepared_statement_column_count(prepared); ++i) {
     const char* name = duckdb_prepared_statement_column_name(prepared, i);
-    Result<DataType> type = spark_type_and_destroy(duckdb_prepared_statement_column_logical_type(prepared, i));
+    Result<DataType> type =
+        spark_type_and_destroy(duckdb_prepared_statement_column_logical_type(prepared, i));
     status = type.status();
     if (type.ok()) described->columns.push_back({name, *std::move(type), true, ""});
     duckdb_free(const_cast<char*>(name));
@@ -320,18 +356,23 @@ Result<FileSources::ParquetFilePtr> FileSources::parquet_file(const std::string&
   duckdb_destroy_prepare(&prepared);
   RETURN_IF_ERROR(status);
   // Spark wrote instants as INT96 once; DuckDB reads them as plain timestamps.
-  ASSIGN_OR_RETURN(const auto old_timestamps, rows_of("SELECT name FROM parquet_schema(" + quote_text(path) + ") WHERE type = 'INT96'"));
+  ASSIGN_OR_RETURN(const auto old_timestamps,
+                   rows_of("SELECT name FROM parquet_schema(" + quote_text(path) + ") WHERE type = 'INT96'"));
   for (const auto& row : old_timestamps) {
     for (types::StructField& field : described->columns) {
-      if (field.name == row[0] && field.type.is(TypeId::kTimestampNtz)) field.type = DataType(TypeId::kTimestamp);
+      if (field.name == row[0] && field.type.is(TypeId::kTimestampNtz))
+        field.type = DataType(TypeId::kTimestamp);
     }
   }
-  ASSIGN_OR_RETURN(const auto groups,
-                   rows_of("SELECT any_value(row_group_num_rows), min(CASE WHEN dictionary_page_offset > 0 THEN "
-                           "least(dictionary_page_offset, data_page_offset) ELSE data_page_offset END), sum(total_compressed_size)::BIGINT "
-                           "FROM parquet_metadata(" +
-                           quote_text(path) + ") GROUP BY row_group_id ORDER BY row_group_id"));
-  for (const auto& row : groups) described->row_groups.push_back({integer(row[0]), integer(row[1]), integer(row[2])});
+  ASSIGN_OR_RETURN(
+      const auto groups,
+      rows_of("SELECT any_value(row_group_num_rows), min(CASE WHEN dictionary_page_offset > 0 THEN "
+              "least(dictionary_page_offset, data_page_offset) ELSE data_page_offset END), "
+              "sum(total_compressed_size)::BIGINT "
+              "FROM parquet_metadata(" +
+              quote_text(path) + ") GROUP BY row_group_id ORDER BY row_group_id"));
+  for (const auto& row : groups)
+    described->row_groups.push_back({integer(row[0]), integer(row[1]), integer(row[2])});
   const std::lock_guard lock(mutex_);
   if (parquet_files_.size() >= kCachedFiles) parquet_files_.clear();
   parquet_files_[path] = described;
@@ -339,8 +380,8 @@ Result<FileSources::ParquetFilePtr> FileSources::parquet_file(const std::string&
 }
 
 Result<Schema> FileSources::infer_csv(const Names& files, const Options& options) {
-  ASSIGN_OR_RETURN(const auto head, rows_of("SELECT * FROM read_csv(" + quote_text(files.front()) + csv_options(options, false) +
-                                            ", sample_size=1000) LIMIT 1"));
+  ASSIGN_OR_RETURN(const auto head, rows_of("SELECT * FROM read_csv(" + quote_text(files.front()) +
+                                            csv_options(options, false) + ", sample_size=1000) LIMIT 1"));
   if (head.empty()) return Schema();
   Schema schema;
   const bool header = is_true(options, "header");
@@ -359,10 +400,13 @@ Result<Schema> FileSources::infer_csv(const Names& files, const Options& options
   static constexpr Candidate kCandidates[] = {
       {TypeId::kInteger, "regexp_full_match({}, '[+-]?[0-9]+') AND TRY_CAST({} AS INTEGER) IS NOT NULL"},
       {TypeId::kLong, "regexp_full_match({}, '[+-]?[0-9]+') AND TRY_CAST({} AS BIGINT) IS NOT NULL"},
-      {TypeId::kDouble, "regexp_full_match({}, '[+-]?([0-9]+\\.?[0-9]*|\\.[0-9]+)([eE][+-]?[0-9]+)?|NaN|-?Inf')"},
-      {TypeId::kDate, "regexp_full_match({}, '[0-9]{4}-[0-9]{2}-[0-9]{2}') AND TRY_CAST({} AS DATE) IS NOT NULL"},
+      {TypeId::kDouble,
+       "regexp_full_match({}, '[+-]?([0-9]+\\.?[0-9]*|\\.[0-9]+)([eE][+-]?[0-9]+)?|NaN|-?Inf')"},
+      {TypeId::kDate,
+       "regexp_full_match({}, '[0-9]{4}-[0-9]{2}-[0-9]{2}') AND TRY_CAST({} AS DATE) IS NOT NULL"},
       {TypeId::kTimestamp,
-       "regexp_full_match({}, '[0-9]{4}-[0-9]{2}-[0-9]{2}([ T][0-9]{2}:[0-9]{2}(:[0-9]{2}(\\.[0-9]{1,6})?)?)?(Z|[+-][0-9]{2}:[0-9]{2})?')"},
+       "regexp_full_match({}, '[0-9]{4}-[0-9]{2}-[0-9]{2}([ "
+       "T][0-9]{2}:[0-9]{2}(:[0-9]{2}(\\.[0-9]{1,6})?)?)?(Z|[+-][0-9]{2}:[0-9]{2})?')"},
       {TypeId::kBoolean, "lower({}) IN ('true', 'false')"},
   };
   std::string sql = "SELECT ";
@@ -371,7 +415,8 @@ Result<Schema> FileSources::infer_csv(const Names& files, const Options& options
     sql += (i == 0 ? "" : ", ") + std::string("count(") + column + ")";
     for (const Candidate& candidate : kCandidates) {
       std::string test = candidate.test;
-      for (size_t at = test.find("{}"); at != std::string::npos; at = test.find("{}", at + column.size())) test.replace(at, 2, column);
+      for (size_t at = test.find("{}"); at != std::string::npos; at = test.find("{}", at + column.size()))
+        test.replace(at, 2, column);
       sql += ", count(*) FILTER (WHERE " + test + ")";
     }
   }
@@ -389,15 +434,16 @@ Result<Schema> FileSources::infer_csv(const Names& files, const Options& options
 }
 
 Result<Schema> FileSources::infer_json(const Names& files, const Options& options) {
-  ASSIGN_OR_RETURN(const auto rows, rows_of("SELECT json_group_structure(json) FROM " + json_reader(files, options)));
+  ASSIGN_OR_RETURN(const auto rows,
+                   rows_of("SELECT json_group_structure(json) FROM " + json_reader(files, options)));
   if (rows.empty() || rows[0][0].empty()) return Schema();
   const nlohmann::json structure = nlohmann::json::parse(rows[0][0], nullptr, false);
   if (!structure.is_object()) return Schema({{"_corrupt_record", DataType(TypeId::kString), true, ""}});
   return type_of_structure(structure).fields();
 }
 
-Result<catalog::FileSource> FileSources::describe(const std::string& format, const Names& paths, const Options& options,
-                                                  const Schema& schema) {
+Result<catalog::FileSource> FileSources::describe(const std::string& format, const Names& paths,
+                                                  const Options& options, const Schema& schema) {
   const std::string kind = lower_case(format.empty() ? "parquet" : format);
   static const std::set<std::string> kFormats = {"parquet", "csv", "json", "text"};
   if (!kFormats.contains(kind)) return unsupported("the data source " + format);
@@ -420,7 +466,10 @@ Result<catalog::FileSource> FileSources::describe(const std::string& format, con
       ASSIGN_OR_RETURN(data, infer_json(source.paths, options));
     }
   }
-  if (data.empty()) return error("UNABLE_TO_INFER_SCHEMA", {{"format", kind == "parquet" ? "Parquet" : kind == "csv" ? "CSV" : "JSON"}});
+  if (data.empty())
+    return error("UNABLE_TO_INFER_SCHEMA", {{"format", kind == "parquet" ? "Parquet"
+                                                       : kind == "csv"   ? "CSV"
+                                                                         : "JSON"}});
   // Partition columns stand at the end, with the type that a given schema says.
   for (const types::StructField& column : listing.partition_columns) {
     types::StructField field = column;
@@ -452,14 +501,17 @@ Result<std::string> FileSources::parquet_columns(const Relation& relation, const
     const std::string name = is_key ? field.name : name_in_file(in_file, field.name);
     ASSIGN_OR_RETURN(const std::string carrier, carrier_of(field.type));
     const std::string value = name.empty() ? "NULL" : quote_name(name);
-    columns += (i == 0 ? "" : ", ") + std::string("CAST(") + value + " AS " + carrier + ") AS " + column_name(relation.output[i].id);
+    columns += (i == 0 ? "" : ", ") + std::string("CAST(") + value + " AS " + carrier + ") AS " +
+               column_name(relation.output[i].id);
   }
   return columns.empty() ? std::string("NULL AS no_column") : columns;
 }
 
-Result<std::string> FileSources::scan_sql(const Relation& relation, const FileScan& scan, const std::string& time_zone,
+Result<std::string> FileSources::scan_sql(const Relation& relation, const FileScan& scan,
+                                          const std::string& time_zone,
                                           const std::vector<FilePiece>* pieces) {
-  if (relation.output.size() != scan.schema.size()) return internal_error("a file scan whose output is not its schema");
+  if (relation.output.size() != scan.schema.size())
+    return internal_error("a file scan whose output is not its schema");
   RETURN_IF_ERROR(check_options(scan.format, scan.options));
   Names whole;
   std::vector<FilePiece> parts;
@@ -477,12 +529,14 @@ Result<std::string> FileSources::scan_sql(const Relation& relation, const FileSc
   if (whole.empty() && parts.empty()) {
     std::string nothing;
     for (size_t i = 0; i < relation.output.size(); ++i) {
-      nothing += (i == 0 ? "" : ", ") + std::string("CAST(NULL AS ") + duckdb_type(scan.schema[i].type) + ") AS " +
-                 column_name(relation.output[i].id);
+      nothing += (i == 0 ? "" : ", ") + std::string("CAST(NULL AS ") + duckdb_type(scan.schema[i].type) +
+                 ") AS " + column_name(relation.output[i].id);
     }
     return "(SELECT " + (nothing.empty() ? "NULL AS no_column" : nothing) + " WHERE false)";
   }
-  const std::string hive = scan.partition_columns.empty() ? ", hive_partitioning=false" : ", hive_partitioning=true, hive_types_autocast=false";
+  const std::string hive = scan.partition_columns.empty()
+                               ? ", hive_partitioning=false"
+                               : ", hive_partitioning=true, hive_types_autocast=false";
   if (scan.format == "parquet") {
     ASSIGN_OR_RETURN(const std::string columns, parquet_columns(relation, scan));
     std::vector<std::string> selects;
@@ -510,7 +564,8 @@ Result<std::string> FileSources::scan_sql(const Relation& relation, const FileSc
     if (is_partition_column(scan, field.name)) {
       add(i, "CAST(" + quote_name(field.name) + " AS " + duckdb_type(field.type) + ")");
     } else if (scan.format == "csv") {
-      add(i, text_to_value(trimmed("f" + std::to_string(data_columns++), scan.options), field.type, time_zone));
+      add(i,
+          text_to_value(trimmed("f" + std::to_string(data_columns++), scan.options), field.type, time_zone));
     } else if (scan.format == "json") {
       structure[field.name] = json_structure(field.type);
       const std::string value = "row." + quote_name(field.name);
@@ -526,14 +581,16 @@ Result<std::string> FileSources::scan_sql(const Relation& relation, const FileSc
   } else if (scan.format == "json") {
     reader = json_reader(whole, scan.options);
     reader.insert(reader.size() - 1, hive);
-    reader = "(SELECT *, json_transform(json, " + quote_text(structure.dump()) + ") AS row FROM " + reader + ")";
+    reader =
+        "(SELECT *, json_transform(json, " + quote_text(structure.dump()) + ") AS row FROM " + reader + ")";
   } else {
     return unsupported("text files");
   }
   return "(SELECT " + (columns.empty() ? "NULL AS no_column" : columns) + " FROM " + reader + ")";
 }
 
-Result<std::vector<std::vector<FilePiece>>> FileSources::split(const FileScan& scan, const RunContext& context, int32_t at_least) {
+Result<std::vector<std::vector<FilePiece>>> FileSources::split(const FileScan& scan,
+                                                               const RunContext& context, int32_t at_least) {
   // Spark: files are cut into splits of bytes, largest first, which are packed into partitions.
   struct Split {
     std::string path;
@@ -546,7 +603,8 @@ Result<std::vector<std::vector<FilePiece>>> FileSources::split(const FileScan& s
   int64_t total = 0;
   for (const std::string& path : scan.paths) {
     struct stat file {};
-    if (stat(path.c_str(), &file) != 0) return error("FAILED_READ_FILE.FILE_NOT_EXIST", {{"path", "file:" + path}});
+    if (stat(path.c_str(), &file) != 0)
+      return error("FAILED_READ_FILE.FILE_NOT_EXIST", {{"path", "file:" + path}});
     files.emplace_back(path, file.st_size);
     total += file.st_size + open_cost;
   }
@@ -559,9 +617,11 @@ Result<std::vector<std::vector<FilePiece>>> FileSources::split(const FileScan& s
       splits.push_back({path, 0, bytes});
       continue;
     }
-    for (int64_t begin = 0; begin < bytes; begin += split_bytes) splits.push_back({path, begin, std::min(split_bytes, bytes - begin)});
+    for (int64_t begin = 0; begin < bytes; begin += split_bytes)
+      splits.push_back({path, begin, std::min(split_bytes, bytes - begin)});
   }
-  std::stable_sort(splits.begin(), splits.end(), [](const Split& left, const Split& right) { return left.bytes > right.bytes; });
+  std::stable_sort(splits.begin(), splits.end(),
+                   [](const Split& left, const Split& right) { return left.bytes > right.bytes; });
   std::vector<std::vector<Split>> packed;
   int64_t size = 0;
   for (const Split& split : splits) {
@@ -612,7 +672,8 @@ Result<std::vector<std::vector<FilePiece>>> FileSources::split(const FileScan& s
       partitions.assign(count, {});
       for (size_t i = 0; i < groups.size(); ++i) {
         auto& pieces = partitions[i * count / groups.size()];
-        if (!pieces.empty() && pieces.back().path == groups[i].path && pieces.back().end_row == groups[i].first_row) {
+        if (!pieces.empty() && pieces.back().path == groups[i].path &&
+            pieces.back().end_row == groups[i].first_row) {
           pieces.back().end_row = groups[i].end_row;
         } else {
           pieces.push_back(groups[i]);

@@ -1,5 +1,5 @@
-// Files as tables: what they say of themselves, how they are cut into partitions (Spark's rule), and the SQL that reads them.
-// Thread-safe.
+// Files as tables: what they say of themselves, how they are cut into partitions (Spark's rule), and the SQL
+// that reads them. Thread-safe.
 #pragma once
 
 #include <cstdint>
@@ -27,15 +27,16 @@ class FileSources : public catalog::FileSchemaReader {
  public:
   explicit FileSources(Database& database) : database_(database) {}
 
-  Result<catalog::FileSource> describe(const std::string& format, const plan::Names& paths, const plan::Options& options,
-                                       const types::Schema& schema) override;
+  Result<catalog::FileSource> describe(const std::string& format, const plan::Names& paths,
+                                       const plan::Options& options, const types::Schema& schema) override;
 
   // A sub-query in parentheses whose columns are the scan's output. `pieces` null: all files.
   Result<std::string> scan_sql(const plan::resolved::Relation& relation, const plan::resolved::FileScan& scan,
                                const std::string& time_zone, const std::vector<FilePiece>* pieces);
 
   // Partitions by Spark's rule; with fewer than `at_least` they are split further where row groups allow.
-  Result<std::vector<std::vector<FilePiece>>> split(const plan::resolved::FileScan& scan, const RunContext& context, int32_t at_least);
+  Result<std::vector<std::vector<FilePiece>>> split(const plan::resolved::FileScan& scan,
+                                                    const RunContext& context, int32_t at_least);
 
  private:
   struct RowGroup {
@@ -56,7 +57,8 @@ class FileSources : public catalog::FileSchemaReader {
   Result<ParquetFilePtr> parquet_file(const std::string& path);
   Result<types::Schema> infer_csv(const plan::Names& files, const plan::Options& options);
   Result<types::Schema> infer_json(const plan::Names& files, const plan::Options& options);
-  Result<std::string> parquet_columns(const plan::resolved::Relation& relation, const plan::resolved::FileScan& scan);
+  Result<std::string> parquet_columns(const plan::resolved::Relation& relation,
+                                      const plan::resolved::FileScan& scan);
 
   Database& database_;
   std::mutex mutex_;

@@ -22,7 +22,8 @@ std::string column_name(plan::resolved::ColumnId id) { return "c" + std::to_stri
 std::string empty_rows(const Relation& leaf) {
   std::string columns;
   for (const plan::resolved::Column& column : leaf.output) {
-    columns += (columns.empty() ? "" : ", ") + std::string("CAST(NULL AS ") + duckdb_type(column.type) + ") AS " + column_name(column.id);
+    columns += (columns.empty() ? "" : ", ") + std::string("CAST(NULL AS ") + duckdb_type(column.type) +
+               ") AS " + column_name(column.id);
   }
   return "(SELECT " + (columns.empty() ? "NULL AS no_column" : columns) + " WHERE false)";
 }
@@ -48,11 +49,11 @@ std::string range_sql(const Relation& leaf, const Range& range, const LeafCut* c
   const bool beyond = range.step > 0 ? end > limit : end < limit;
   const std::string column = column_name(leaf.output[0].id);
   if (beyond) {
-    return "(SELECT " + std::to_string(start) + "::BIGINT + range * " + std::to_string(range.step) + "::BIGINT AS " + column +
-           " FROM range(" + std::to_string(count) + "))";
+    return "(SELECT " + std::to_string(start) + "::BIGINT + range * " + std::to_string(range.step) +
+           "::BIGINT AS " + column + " FROM range(" + std::to_string(count) + "))";
   }
-  return "(SELECT range AS " + column + " FROM range(" + std::to_string(start) + "::BIGINT, " + std::to_string(static_cast<int64_t>(end)) +
-         "::BIGINT, " + std::to_string(range.step) + "::BIGINT))";
+  return "(SELECT range AS " + column + " FROM range(" + std::to_string(start) + "::BIGINT, " +
+         std::to_string(static_cast<int64_t>(end)) + "::BIGINT, " + std::to_string(range.step) + "::BIGINT))";
 }
 
 }  // namespace
@@ -61,7 +62,8 @@ FragmentRun::~FragmentRun() {
   for (const int64_t handle : handles_) parts_.scans.remove(handle);
 }
 
-std::string FragmentRun::scan_sql(const Relation& leaf, const ScanSourcePtr& source, const std::vector<int32_t>& columns) {
+std::string FragmentRun::scan_sql(const Relation& leaf, const ScanSourcePtr& source,
+                                  const std::vector<int32_t>& columns) {
   const int64_t handle = parts_.scans.add(source);
   handles_.push_back(handle);
   sources_.push_back(source);
@@ -70,7 +72,8 @@ std::string FragmentRun::scan_sql(const Relation& leaf, const ScanSourcePtr& sou
     const size_t column = columns.empty() ? i : static_cast<size_t>(columns[i]);
     text += (i == 0 ? "c" : ", c") + std::to_string(column) + " AS " + column_name(leaf.output[i].id);
   }
-  return "(SELECT " + (text.empty() ? "NULL AS no_column" : text) + " FROM deuteron_scan(" + std::to_string(handle) + "))";
+  return "(SELECT " + (text.empty() ? "NULL AS no_column" : text) + " FROM deuteron_scan(" +
+         std::to_string(handle) + "))";
 }
 
 Result<std::string> FragmentRun::write_leaf(const Relation& leaf) {
@@ -81,11 +84,15 @@ Result<std::string> FragmentRun::write_leaf(const Relation& leaf) {
   }
   if (const auto* local = std::get_if<LocalData>(&leaf.node)) {
     if (local->data == nullptr) return empty_rows(leaf);
-    return scan_sql(leaf, scan_of(local->data, to_schema(leaf.output), cut == nullptr ? 0 : cut->first_row, cut == nullptr ? -1 : cut->row_count), {});
+    return scan_sql(leaf,
+                    scan_of(local->data, to_schema(leaf.output), cut == nullptr ? 0 : cut->first_row,
+                            cut == nullptr ? -1 : cut->row_count),
+                    {});
   }
   const auto& scan = std::get<ExchangeScan>(leaf.node);
   const auto input = context_.inputs.find(scan.exchange_id);
-  if (input == context_.inputs.end()) return internal_error("exchange " + std::to_string(scan.exchange_id) + " is missing");
+  if (input == context_.inputs.end())
+    return internal_error("exchange " + std::to_string(scan.exchange_id) + " is missing");
   const bool some = cut != nullptr && !cut->partitions.empty();
   ASSIGN_OR_RETURN(ScanSourcePtr source, scan_of(input->second, some ? &cut->partitions : nullptr));
   if (cut != nullptr && !some) {
@@ -101,15 +108,17 @@ Result<std::string> FragmentRun::write_leaf(const Relation& leaf) {
   return scan_sql(leaf, source, columns);
 }
 
-Result<std::unique_ptr<FragmentRun>> FragmentRun::make(const EngineParts& parts, const RelationPtr& relation, const RunContext& context,
-                                                       const CutLeaf& cut, const KeyColumns* keys, bool diagnosing,
+Result<std::unique_ptr<FragmentRun>> FragmentRun::make(const EngineParts& parts, const RelationPtr& relation,
+                                                       const RunContext& context, const CutLeaf& cut,
+                                                       const KeyColumns* keys, bool diagnosing,
                                                        bool narrow_decimals) {
   std::unique_ptr<FragmentRun> run(new FragmentRun(parts, relation, context, cut));
   run->diagnosing_ = diagnosing;
   const auto ansi = context.settings.find("spark.sql.ansi.enabled");
   const bool is_ansi = ansi == context.settings.end() || ansi->second != "false";
   run->options_ = {context.time_zone, wall_clock_micros(), diagnosing, narrow_decimals, is_ansi};
-  RelationWriter writer(run->fragment_, run->options_, [&](const Relation& leaf) { return run->write_leaf(leaf); });
+  RelationWriter writer(run->fragment_, run->options_,
+                        [&](const Relation& leaf) { return run->write_leaf(leaf); });
   ASSIGN_OR_RETURN(run->sql_, writer.write(relation));
   if (keys != nullptr) {
     std::string list;
@@ -117,9 +126,11 @@ Result<std::unique_ptr<FragmentRun>> FragmentRun::make(const EngineParts& parts,
       ASSIGN_OR_RETURN(const std::string text, writer.write_key(key));
       list += (list.empty() ? "" : ", ") + text;
     }
-    const std::string partition = list.empty() ? "0" : "hash(" + list + ") % " + std::to_string(keys->partitions);
+    const std::string partition =
+        list.empty() ? "0" : "hash(" + list + ") % " + std::to_string(keys->partitions);
     std::string sql = "SELECT *, CAST(" + partition + " AS INTEGER) AS partition_number, ";
-    sql += keys->ordered_by_group && !list.empty() ? "dense_rank() OVER (ORDER BY " + list + ")" : "0::BIGINT";
+    sql +=
+        keys->ordered_by_group && !list.empty() ? "dense_rank() OVER (ORDER BY " + list + ")" : "0::BIGINT";
     sql += " AS group_number FROM (" + run->sql_ + ") AS keyed";
     if (keys->ordered_by_group) sql += " ORDER BY group_number";
     run->sql_ = std::move(sql);

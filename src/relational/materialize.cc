@@ -55,9 +55,11 @@ Result<Target> make_target(const std::shared_ptr<exchange::SharedMemory>& memory
     types::Schema schema;
     for (size_t i = 0; i < group.columns.size(); ++i) {
       const auto position = static_cast<size_t>(group.columns[i]);
-      if (position >= fragment->output.size()) return internal_error("a column group names a column that is not there");
+      if (position >= fragment->output.size())
+        return internal_error("a column group names a column that is not there");
       const Column& column = fragment->output[position];
-      schema.push_back({i < group.names.size() ? group.names[i] : column.name, column.type, column.nullable, column.metadata_json});
+      schema.push_back({i < group.names.size() ? group.names[i] : column.name, column.type, column.nullable,
+                        column.metadata_json});
     }
     ASSIGN_OR_RETURN(StreamFormatPtr format, StreamFormat::make(schema, group.layout, context.time_zone));
     target.groups.push_back({group.columns, std::move(format)});
@@ -67,7 +69,8 @@ Result<Target> make_target(const std::shared_ptr<exchange::SharedMemory>& memory
 
 std::vector<exchange::ColumnGroup> column_groups(const Target& target) {
   std::vector<exchange::ColumnGroup> groups;
-  for (const GroupFormat& group : target.groups) groups.push_back({group.format->schema(), group.format->layout(), ""});
+  for (const GroupFormat& group : target.groups)
+    groups.push_back({group.format->schema(), group.format->layout(), ""});
   return groups;
 }
 
@@ -76,7 +79,8 @@ class PartitionWriter {
  public:
   explicit PartitionWriter(const Target& target) : target_(target) {
     for (const GroupFormat& group : target.groups) {
-      writers_.push_back(std::make_unique<StreamWriter>(target.memory, target.owner, group.format, target.max_rows_per_batch));
+      writers_.push_back(std::make_unique<StreamWriter>(target.memory, target.owner, group.format,
+                                                        target.max_rows_per_batch));
     }
   }
 
@@ -143,8 +147,8 @@ class Collector {
 };
 
 // Rows as DuckDB gives them out, made by several threads.
-Status run_fragment(const EngineParts& parts, const RelationPtr& fragment, const RunContext& context, const KeyColumns* keys,
-                    CancelToken& cancel, const ChunkSink& sink) {
+Status run_fragment(const EngineParts& parts, const RelationPtr& fragment, const RunContext& context,
+                    const KeyColumns* keys, CancelToken& cancel, const ChunkSink& sink) {
   ASSIGN_OR_RETURN(const auto run, FragmentRun::make(parts, fragment, context, {}, keys));
   ASSIGN_OR_RETURN(const Connection connection, parts.database.connect());
   Statement statement(connection, cancel);
@@ -154,8 +158,8 @@ Status run_fragment(const EngineParts& parts, const RelationPtr& fragment, const
 }
 
 // One partition's rows, by the thread that makes them.
-Status run_cut(const EngineParts& parts, const RelationPtr& fragment, const RunContext& context, const CutLeaf& cut, CancelToken& cancel,
-               const ChunkSink& sink) {
+Status run_cut(const EngineParts& parts, const RelationPtr& fragment, const RunContext& context,
+               const CutLeaf& cut, CancelToken& cancel, const ChunkSink& sink) {
   ASSIGN_OR_RETURN(const auto run, FragmentRun::make(parts, fragment, context, cut));
   ASSIGN_OR_RETURN(const Connection connection, parts.database.connect());
   ActiveSink active{&sink, {}, {}};
@@ -177,10 +181,13 @@ Status run_cut(const EngineParts& parts, const RelationPtr& fragment, const RunC
   return status;
 }
 
-RowRange all_rows(duckdb_data_chunk chunk) { return {0, static_cast<int64_t>(duckdb_data_chunk_get_size(chunk)), nullptr}; }
+RowRange all_rows(duckdb_data_chunk chunk) {
+  return {0, static_cast<int64_t>(duckdb_data_chunk_get_size(chunk)), nullptr};
+}
 
 // Runs `work(index)` for 0 … count - 1 on several threads; the first error stops the rest.
-Status in_parallel(size_t count, size_t threads, CancelToken& cancel, const std::function<Status(size_t, CancelToken&)>& work) {
+Status in_parallel(size_t count, size_t threads, CancelToken& cancel,
+                   const std::function<Status(size_t, CancelToken&)>& work) {
   CancelToken stop;
   const CancelToken::Registration registration = cancel.on_cancel([&] { stop.cancel(); });
   std::mutex mutex;
@@ -212,32 +219,38 @@ Status in_parallel(size_t count, size_t threads, CancelToken& cancel, const std:
   return first;
 }
 
-Result<std::vector<Partition>> run_cuts(const EngineParts& parts, const RelationPtr& fragment, const RunContext& context,
-                                        const Cutting& cutting, const Target& target, const PartitionSink& sink, CancelToken& cancel) {
+Result<std::vector<Partition>> run_cuts(const EngineParts& parts, const RelationPtr& fragment,
+                                        const RunContext& context, const Cutting& cutting,
+                                        const Target& target, const PartitionSink& sink,
+                                        CancelToken& cancel) {
   Collector collector(cutting.cuts.size(), sink);
   const auto threads = static_cast<size_t>(std::max(1, parts.database.threads()));
-  RETURN_IF_ERROR(in_parallel(cutting.cuts.size(), threads, cancel, [&](size_t index, CancelToken& stop) -> Status {
-    PartitionWriter writer(target);
-    const LeafCut& cut = cutting.cuts[index];
-    const bool is_empty_file_cut = std::holds_alternative<plan::resolved::FileScan>(cutting.leaf->node) && cut.files.empty();
-    if (!is_empty_file_cut && cut.row_count != 0) {
-      RETURN_IF_ERROR(run_cut(parts, fragment, context, {cutting.leaf, cut}, stop,
-                                   [&](duckdb_data_chunk chunk, const std::vector<SourceType>& sources) {
-                                     return writer.add(chunk, sources, all_rows(chunk));
-                                   }));
-    }
-    RETURN_IF_ERROR(writer.end_streams());
-    return collector.add(index, writer.take());
-  }));
+  RETURN_IF_ERROR(
+      in_parallel(cutting.cuts.size(), threads, cancel, [&](size_t index, CancelToken& stop) -> Status {
+        PartitionWriter writer(target);
+        const LeafCut& cut = cutting.cuts[index];
+        const bool is_empty_file_cut =
+            std::holds_alternative<plan::resolved::FileScan>(cutting.leaf->node) && cut.files.empty();
+        if (!is_empty_file_cut && cut.row_count != 0) {
+          RETURN_IF_ERROR(run_cut(parts, fragment, context, {cutting.leaf, cut}, stop,
+                                  [&](duckdb_data_chunk chunk, const std::vector<SourceType>& sources) {
+                                    return writer.add(chunk, sources, all_rows(chunk));
+                                  }));
+        }
+        RETURN_IF_ERROR(writer.end_streams());
+        return collector.add(index, writer.take());
+      }));
   return collector.take();
 }
 
-Result<std::vector<Partition>> run_single(const EngineParts& parts, const RelationPtr& fragment, const RunContext& context,
-                                          const Target& target, const PartitionSink& sink, CancelToken& cancel) {
+Result<std::vector<Partition>> run_single(const EngineParts& parts, const RelationPtr& fragment,
+                                          const RunContext& context, const Target& target,
+                                          const PartitionSink& sink, CancelToken& cancel) {
   PartitionWriter writer(target);
-  RETURN_IF_ERROR(run_fragment(parts, fragment, context, nullptr, cancel, [&](duckdb_data_chunk chunk, const std::vector<SourceType>& sources) {
-    return writer.add(chunk, sources, all_rows(chunk));
-  }));
+  RETURN_IF_ERROR(run_fragment(parts, fragment, context, nullptr, cancel,
+                               [&](duckdb_data_chunk chunk, const std::vector<SourceType>& sources) {
+                                 return writer.add(chunk, sources, all_rows(chunk));
+                               }));
   RETURN_IF_ERROR(writer.end_streams());
   Collector collector(1, sink);
   RETURN_IF_ERROR(collector.add(0, writer.take()));
@@ -245,23 +258,26 @@ Result<std::vector<Partition>> run_single(const EngineParts& parts, const Relati
 }
 
 // Each partition gets a slice of every chunk: balanced, in one pass, no order kept across partitions.
-Result<std::vector<Partition>> run_dealt(const EngineParts& parts, const RelationPtr& fragment, const RunContext& context,
-                                         int32_t partitions, const Target& target, const PartitionSink& sink, CancelToken& cancel) {
+Result<std::vector<Partition>> run_dealt(const EngineParts& parts, const RelationPtr& fragment,
+                                         const RunContext& context, int32_t partitions, const Target& target,
+                                         const PartitionSink& sink, CancelToken& cancel) {
   std::vector<std::unique_ptr<PartitionWriter>> writers;
   for (int32_t i = 0; i < partitions; ++i) writers.push_back(std::make_unique<PartitionWriter>(target));
   int64_t dealt = 0;  // rows so far: where the next slice goes first, so that small chunks are spread too
-  RETURN_IF_ERROR(run_fragment(parts, fragment, context, nullptr, cancel, [&](duckdb_data_chunk chunk, const std::vector<SourceType>& sources) {
-    const RowRange all = all_rows(chunk);
-    for (int64_t i = 0; i < partitions; ++i) {
-      const int64_t begin = i * all.count / partitions;
-      const int64_t end = (i + 1) * all.count / partitions;
-      if (begin == end) continue;
-      const auto turn = static_cast<size_t>((i + dealt) % partitions);
-      RETURN_IF_ERROR(writers[turn]->add(chunk, sources, {begin, end - begin, nullptr}));
-    }
-    dealt += all.count;
-    return Status();
-  }));
+  RETURN_IF_ERROR(
+      run_fragment(parts, fragment, context, nullptr, cancel,
+                   [&](duckdb_data_chunk chunk, const std::vector<SourceType>& sources) {
+                     const RowRange all = all_rows(chunk);
+                     for (int64_t i = 0; i < partitions; ++i) {
+                       const int64_t begin = i * all.count / partitions;
+                       const int64_t end = (i + 1) * all.count / partitions;
+                       if (begin == end) continue;
+                       const auto turn = static_cast<size_t>((i + dealt) % partitions);
+                       RETURN_IF_ERROR(writers[turn]->add(chunk, sources, {begin, end - begin, nullptr}));
+                     }
+                     dealt += all.count;
+                     return Status();
+                   }));
   Collector collector(writers.size(), sink);
   for (size_t i = 0; i < writers.size(); ++i) {
     RETURN_IF_ERROR(writers[i]->end_streams());
@@ -275,9 +291,12 @@ const T* values_of(duckdb_data_chunk chunk, size_t column) {
   return static_cast<const T*>(duckdb_vector_get_data(duckdb_data_chunk_get_vector(chunk, column)));
 }
 
-// Rows go where the column after the fragment's own says; a new group number begins a new stream when that was asked for.
-Result<std::vector<Partition>> run_hashed(const EngineParts& parts, const RelationPtr& fragment, const RunContext& context,
-                                          const KeyColumns& keys, const Target& target, const PartitionSink& sink, CancelToken& cancel) {
+// Rows go where the column after the fragment's own says; a new group number begins a new stream when that
+// was asked for.
+Result<std::vector<Partition>> run_hashed(const EngineParts& parts, const RelationPtr& fragment,
+                                          const RunContext& context, const KeyColumns& keys,
+                                          const Target& target, const PartitionSink& sink,
+                                          CancelToken& cancel) {
   std::vector<std::unique_ptr<PartitionWriter>> writers;
   for (int32_t i = 0; i < keys.partitions; ++i) writers.push_back(std::make_unique<PartitionWriter>(target));
   const size_t key_column = std::max<size_t>(1, fragment->output.size());
@@ -305,17 +324,20 @@ Result<std::vector<Partition>> run_hashed(const EngineParts& parts, const Relati
     const auto* partition = values_of<int32_t>(chunk, key_column);
     const int64_t count = all_rows(chunk).count;
     for (auto& selection : selections) selection.clear();
-    for (int64_t row = 0; row < count; ++row) selections[static_cast<size_t>(partition[row])].push_back(static_cast<uint32_t>(row));
+    for (int64_t row = 0; row < count; ++row)
+      selections[static_cast<size_t>(partition[row])].push_back(static_cast<uint32_t>(row));
     for (size_t i = 0; i < writers.size(); ++i) {
       if (selections[i].empty()) continue;
-      RETURN_IF_ERROR(writers[i]->add(chunk, sources, {0, static_cast<int64_t>(selections[i].size()), selections[i].data()}));
+      RETURN_IF_ERROR(writers[i]->add(chunk, sources,
+                                      {0, static_cast<int64_t>(selections[i].size()), selections[i].data()}));
     }
     return Status();
   };
-  RETURN_IF_ERROR(run_fragment(parts, fragment, context, &keys, cancel,
-                               [&](duckdb_data_chunk chunk, const std::vector<SourceType>& sources) -> Status {
-                                 return keys.ordered_by_group ? add_groups(chunk, sources) : add_rows(chunk, sources);
-                               }));
+  RETURN_IF_ERROR(
+      run_fragment(parts, fragment, context, &keys, cancel,
+                   [&](duckdb_data_chunk chunk, const std::vector<SourceType>& sources) -> Status {
+                     return keys.ordered_by_group ? add_groups(chunk, sources) : add_rows(chunk, sources);
+                   }));
   if (keys.ordered_by_group && group >= 0) RETURN_IF_ERROR(writers[group_writer]->end_streams());
   Collector collector(writers.size(), sink);
   for (size_t i = 0; i < writers.size(); ++i) {
@@ -325,8 +347,8 @@ Result<std::vector<Partition>> run_hashed(const EngineParts& parts, const Relati
   return collector.take();
 }
 
-// Runs `inner` into shared memory and puts a scan of that in its place. The scan keeps the columns' ids, so that `outer`, a chain of
-// row-wise steps over `inner`, stays as it is.
+// Runs `inner` into shared memory and puts a scan of that in its place. The scan keeps the columns' ids, so
+// that `outer`, a chain of row-wise steps over `inner`, stays as it is.
 RelationPtr replace_input(const RelationPtr& outer, const RelationPtr& inner, const RelationPtr& scan) {
   if (outer == inner) return scan;
   const auto rebuild = [&](auto node) {
@@ -361,7 +383,8 @@ RelationPtr temporary_scan(const RelationPtr& of) {
   return plan::resolved::make_relation(std::move(scan), of->output);
 }
 
-Result<KeyColumns> key_columns(const RelationPtr& fragment, const MaterializeRequest& request, const RunContext& context) {
+Result<KeyColumns> key_columns(const RelationPtr& fragment, const MaterializeRequest& request,
+                               const RunContext& context) {
   KeyColumns keys;
   keys.partitions = request.partitions > 0 ? request.partitions : partitions_of_whole(fragment, context);
   keys.ordered_by_group = request.stream_per_key;
@@ -369,15 +392,16 @@ Result<KeyColumns> key_columns(const RelationPtr& fragment, const MaterializeReq
     const auto column = std::find_if(fragment->output.begin(), fragment->output.end(),
                                      [&](const Column& candidate) { return candidate.id == id; });
     if (column == fragment->output.end()) return internal_error("a key is not in the fragment's output");
-    keys.keys.push_back(plan::resolved::make_expression(plan::resolved::ColumnReference{id}, column->type, column->nullable));
+    keys.keys.push_back(
+        plan::resolved::make_expression(plan::resolved::ColumnReference{id}, column->type, column->nullable));
   }
   return keys;
 }
 
 class Materializer {
  public:
-  Materializer(const EngineParts& parts, std::shared_ptr<exchange::SharedMemory> memory, const RunContext& context,
-               const MaterializeRequest& request, CancelToken& cancel)
+  Materializer(const EngineParts& parts, std::shared_ptr<exchange::SharedMemory> memory,
+               const RunContext& context, const MaterializeRequest& request, CancelToken& cancel)
       : parts_(parts), memory_(std::move(memory)), context_(context), request_(request), cancel_(cancel) {}
 
   Result<exchange::StageOutputPtr> run(const RelationPtr& fragment) {
@@ -392,30 +416,38 @@ class Materializer {
  private:
   Result<std::vector<Partition>> make(const RelationPtr& fragment, const Target& target) {
     const PartitionSink& sink = request_.on_partition;
-    if (request_.distribution == Distribution::kSingle) return run_single(parts_, fragment, context_, target, sink, cancel_);
+    if (request_.distribution == Distribution::kSingle)
+      return run_single(parts_, fragment, context_, target, sink, cancel_);
     if (request_.distribution == Distribution::kHash) {
       ASSIGN_OR_RETURN(const KeyColumns keys, key_columns(fragment, request_, context_));
       return run_hashed(parts_, fragment, context_, keys, target, sink, cancel_);
     }
-    ASSIGN_OR_RETURN(const std::optional<Cutting> cutting, cut_fragment(fragment, context_, parts_.files, request_.at_least));
+    ASSIGN_OR_RETURN(const std::optional<Cutting> cutting,
+                     cut_fragment(fragment, context_, parts_.files, request_.at_least));
     if (cutting.has_value()) return run_cuts(parts_, fragment, context_, *cutting, target, sink, cancel_);
-    const int32_t partitions = request_.partitions > 0 ? request_.partitions : partitions_of_whole(fragment, context_);
+    const int32_t partitions =
+        request_.partitions > 0 ? request_.partitions : partitions_of_whole(fragment, context_);
     if (partitions == 1) return run_single(parts_, fragment, context_, target, sink, cancel_);
-    if (const auto* repartition = as<Repartition>(fragment); repartition != nullptr && !repartition->keys.empty()) {
+    if (const auto* repartition = as<Repartition>(fragment);
+        repartition != nullptr && !repartition->keys.empty()) {
       // The keys are written over the input's columns, which are this relation's own.
-      return run_hashed(parts_, fragment, context_, {repartition->keys, partitions, false}, target, sink, cancel_);
+      return run_hashed(parts_, fragment, context_, {repartition->keys, partitions, false}, target, sink,
+                        cancel_);
     }
     const RelationPtr base = base_of(fragment);
     if (as<Sort>(base) != nullptr) return run_in_order(fragment, partitions, target);
-    if (base != fragment && as<Repartition>(base) != nullptr) return run_over_repartition(fragment, base, target);
+    if (base != fragment && as<Repartition>(base) != nullptr)
+      return run_over_repartition(fragment, base, target);
     return run_dealt(parts_, fragment, context_, partitions, target, sink, cancel_);
   }
 
   // Partitions that are runs of the plan's order: the rows must be counted before they are cut.
-  Result<std::vector<Partition>> run_in_order(const RelationPtr& fragment, int32_t partitions, const Target& target) {
+  Result<std::vector<Partition>> run_in_order(const RelationPtr& fragment, int32_t partitions,
+                                              const Target& target) {
     MaterializeRequest whole;
     whole.distribution = Distribution::kSingle;
-    ASSIGN_OR_RETURN(exchange::StageOutputPtr sorted, Materializer(parts_, memory_, context_, whole, cancel_).run(fragment));
+    ASSIGN_OR_RETURN(exchange::StageOutputPtr sorted,
+                     Materializer(parts_, memory_, context_, whole, cancel_).run(fragment));
     const int64_t rows = sorted->partitions[0][0][0].rows;
     const RelationPtr scan = temporary_scan(fragment);
     RunContext context = context_;
@@ -430,9 +462,11 @@ class Materializer {
     return run_cuts(parts_, scan, context, cutting, target, request_.on_partition, cancel_);
   }
 
-  Result<std::vector<Partition>> run_over_repartition(const RelationPtr& fragment, const RelationPtr& base, const Target& target) {
+  Result<std::vector<Partition>> run_over_repartition(const RelationPtr& fragment, const RelationPtr& base,
+                                                      const Target& target) {
     const MaterializeRequest inner;
-    ASSIGN_OR_RETURN(exchange::StageOutputPtr shuffled, Materializer(parts_, memory_, context_, inner, cancel_).run(base));
+    ASSIGN_OR_RETURN(exchange::StageOutputPtr shuffled,
+                     Materializer(parts_, memory_, context_, inner, cancel_).run(base));
     RunContext context = context_;
     context.inputs[kTemporaryExchange] = std::move(shuffled);
     const RelationPtr rest = replace_input(fragment, base, temporary_scan(base));
@@ -450,13 +484,15 @@ class Materializer {
 
 }  // namespace
 
-Result<exchange::StageOutputPtr> materialize(const EngineParts& parts, const std::shared_ptr<exchange::SharedMemory>& memory,
-                                             const RelationPtr& fragment, const RunContext& context, const MaterializeRequest& request,
-                                             CancelToken& cancel) {
+Result<exchange::StageOutputPtr> materialize(const EngineParts& parts,
+                                             const std::shared_ptr<exchange::SharedMemory>& memory,
+                                             const RelationPtr& fragment, const RunContext& context,
+                                             const MaterializeRequest& request, CancelToken& cancel) {
   return Materializer(parts, memory, context, request, cancel).run(fragment);
 }
 
-Result<int32_t> partition_count(const EngineParts& parts, const RelationPtr& fragment, const RunContext& context) {
+Result<int32_t> partition_count(const EngineParts& parts, const RelationPtr& fragment,
+                                const RunContext& context) {
   ASSIGN_OR_RETURN(const std::optional<Cutting> cutting, cut_fragment(fragment, context, parts.files, 0));
   if (cutting.has_value()) return static_cast<int32_t>(cutting->cuts.size());
   return partitions_of_whole(fragment, context);

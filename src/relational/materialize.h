@@ -9,10 +9,13 @@
 
 namespace deuteron::relational {
 
-Result<exchange::StageOutputPtr> materialize(const EngineParts& parts, const std::shared_ptr<exchange::SharedMemory>& memory,
-                                             const plan::resolved::RelationPtr& fragment, const RunContext& context,
-                                             const MaterializeRequest& request, CancelToken& cancel);
+Result<exchange::StageOutputPtr> materialize(const EngineParts& parts,
+                                             const std::shared_ptr<exchange::SharedMemory>& memory,
+                                             const plan::resolved::RelationPtr& fragment,
+                                             const RunContext& context, const MaterializeRequest& request,
+                                             CancelToken& cancel);
 
-Result<int32_t> partition_count(const EngineParts& parts, const plan::resolved::RelationPtr& fragment, const RunContext& context);
+Result<int32_t> partition_count(const EngineParts& parts, const plan::resolved::RelationPtr& fragment,
+                                const RunContext& context);
 
 }  // namespace deuteron::relational

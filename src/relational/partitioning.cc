@@ -42,9 +42,12 @@ LeafCut merged(const std::vector<LeafCut>& cuts, size_t begin, size_t end) {
   return merged;
 }
 
-Result<std::vector<LeafCut>> cut_leaf(const Relation& leaf, const RunContext& context, FileSources& files, int32_t at_least) {
+Result<std::vector<LeafCut>> cut_leaf(const Relation& leaf, const RunContext& context, FileSources& files,
+                                      int32_t at_least) {
   if (const auto* range = std::get_if<Range>(&leaf.node)) {
-    const int32_t planned = range->partitions > 0 ? range->partitions : leaf.partitions > 0 ? leaf.partitions : context.default_parallelism;
+    const int32_t planned = range->partitions > 0 ? range->partitions
+                            : leaf.partitions > 0 ? leaf.partitions
+                                                  : context.default_parallelism;
     return cut_rows(rows_of_range(*range), std::max({planned, at_least, 1}));
   }
   if (const auto* local = std::get_if<LocalData>(&leaf.node)) {
@@ -53,7 +56,8 @@ Result<std::vector<LeafCut>> cut_leaf(const Relation& leaf, const RunContext& co
       ASSIGN_OR_RETURN(const exchange::StreamReader reader, exchange::StreamReader::open(*local->data));
       rows = reader.rows();
     }
-    const int64_t wanted = leaf.partitions > 0 ? leaf.partitions : std::max(context.default_parallelism, at_least);
+    const int64_t wanted =
+        leaf.partitions > 0 ? leaf.partitions : std::max(context.default_parallelism, at_least);
     return cut_rows(rows, std::max<int64_t>(1, leaf.partitions > 0 ? wanted : std::min(wanted, rows)));
   }
   std::vector<LeafCut> cuts;
@@ -68,7 +72,8 @@ Result<std::vector<LeafCut>> cut_leaf(const Relation& leaf, const RunContext& co
   }
   const auto& scan = std::get<ExchangeScan>(leaf.node);
   const auto input = context.inputs.find(scan.exchange_id);
-  if (input == context.inputs.end()) return internal_error("exchange " + std::to_string(scan.exchange_id) + " is missing");
+  if (input == context.inputs.end())
+    return internal_error("exchange " + std::to_string(scan.exchange_id) + " is missing");
   for (size_t i = 0; i < input->second->partitions.size(); ++i) {
     cuts.emplace_back();
     cuts.back().partitions.push_back(static_cast<int32_t>(i));
@@ -78,7 +83,8 @@ Result<std::vector<LeafCut>> cut_leaf(const Relation& leaf, const RunContext& co
 
 bool is_leaf(const Relation& relation) {
   return std::holds_alternative<Range>(relation.node) || std::holds_alternative<LocalData>(relation.node) ||
-         std::holds_alternative<FileScan>(relation.node) || std::holds_alternative<ExchangeScan>(relation.node);
+         std::holds_alternative<FileScan>(relation.node) ||
+         std::holds_alternative<ExchangeScan>(relation.node);
 }
 
 }  // namespace
@@ -92,7 +98,8 @@ bool is_row_wise(const Relation& relation) {
   for (const ExpressionPtr& expression : expressions_of(relation)) {
     for_each_expression(expression, [&](const Expression& part) {
       if (std::holds_alternative<Window>(part.node) || std::holds_alternative<ScalarSubquery>(part.node) ||
-          std::holds_alternative<ExistsSubquery>(part.node) || std::holds_alternative<InSubquery>(part.node)) {
+          std::holds_alternative<ExistsSubquery>(part.node) ||
+          std::holds_alternative<InSubquery>(part.node)) {
         row_wise = false;
       }
     });
@@ -100,8 +107,8 @@ bool is_row_wise(const Relation& relation) {
   return row_wise;
 }
 
-Result<std::optional<Cutting>> cut_fragment(const RelationPtr& fragment, const RunContext& context, FileSources& files,
-                                            int32_t at_least) {
+Result<std::optional<Cutting>> cut_fragment(const RelationPtr& fragment, const RunContext& context,
+                                            FileSources& files, int32_t at_least) {
   if (is_leaf(*fragment)) {
     ASSIGN_OR_RETURN(std::vector<LeafCut> cuts, cut_leaf(*fragment, context, files, at_least));
     if (cuts.empty()) return std::optional<Cutting>();
@@ -113,7 +120,8 @@ Result<std::optional<Cutting>> cut_fragment(const RelationPtr& fragment, const R
     if (!cutting.has_value() || cutting->cuts.size() <= wanted) return cutting;
     std::vector<LeafCut> cuts;
     for (size_t i = 0; i < wanted; ++i) {
-      cuts.push_back(merged(cutting->cuts, i * cutting->cuts.size() / wanted, (i + 1) * cutting->cuts.size() / wanted));
+      cuts.push_back(
+          merged(cutting->cuts, i * cutting->cuts.size() / wanted, (i + 1) * cutting->cuts.size() / wanted));
     }
     cutting->cuts = std::move(cuts);
     return cutting;
@@ -124,8 +132,10 @@ Result<std::optional<Cutting>> cut_fragment(const RelationPtr& fragment, const R
 
 int32_t partitions_of_whole(const RelationPtr& fragment, const RunContext& context) {
   if (fragment->partitions > 0) return fragment->partitions;
-  if (as<Limit>(fragment) != nullptr || as<Tail>(fragment) != nullptr || as<OneRow>(fragment) != nullptr) return 1;
-  if (const auto* aggregate = as<Aggregate>(fragment); aggregate != nullptr && aggregate->grouping.empty()) return 1;
+  if (as<Limit>(fragment) != nullptr || as<Tail>(fragment) != nullptr || as<OneRow>(fragment) != nullptr)
+    return 1;
+  if (const auto* aggregate = as<Aggregate>(fragment); aggregate != nullptr && aggregate->grouping.empty())
+    return 1;
   if (is_row_wise(*fragment)) return partitions_of_whole(inputs_of(*fragment).front(), context);
   const auto setting = context.settings.find("spark.sql.shuffle.partitions");
   int32_t partitions = 0;

@@ -1,4 +1,5 @@
-// Partitions of a fragment: how it is cut at its leaf so that each partition can be run alone. Stateless; thread-safe.
+// Partitions of a fragment: how it is cut at its leaf so that each partition can be run alone. Stateless;
+// thread-safe.
 #pragma once
 
 #include <cstdint>
@@ -18,10 +19,10 @@ struct Cutting {
   std::vector<LeafCut> cuts;
 };
 
-// The fragment's own partitions when it is a chain of row-wise steps over one leaf; nullopt when its rows must meet (joins, aggregates,
-// orders, shuffles): then it runs once.
-Result<std::optional<Cutting>> cut_fragment(const plan::resolved::RelationPtr& fragment, const RunContext& context, FileSources& files,
-                                            int32_t at_least);
+// The fragment's own partitions when it is a chain of row-wise steps over one leaf; nullopt when its rows
+// must meet (joins, aggregates, orders, shuffles): then it runs once.
+Result<std::optional<Cutting>> cut_fragment(const plan::resolved::RelationPtr& fragment,
+                                            const RunContext& context, FileSources& files, int32_t at_least);
 
 // Project, Filter or Generate without anything that looks at other rows.
 bool is_row_wise(const plan::resolved::Relation& relation);

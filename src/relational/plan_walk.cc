@@ -54,7 +54,8 @@ FieldCollector collect(const Variant& variant) {
   FieldCollector collector;
   std::visit(
       [&](const auto& node) {
-        if constexpr (!std::is_same_v<std::decay_t<decltype(node)>, std::monostate>) visit_fields(node, collector);
+        if constexpr (!std::is_same_v<std::decay_t<decltype(node)>, std::monostate>)
+          visit_fields(node, collector);
       },
       variant);
   return collector;
@@ -62,13 +63,16 @@ FieldCollector collect(const Variant& variant) {
 
 }  // namespace
 
-void for_each_expression(const ExpressionPtr& expression, const std::function<void(const Expression&)>& visit) {
+void for_each_expression(const ExpressionPtr& expression,
+                         const std::function<void(const Expression&)>& visit) {
   if (expression == nullptr) return;
   visit(*expression);
   for (const ExpressionPtr& child : collect(expression->node).expressions) for_each_expression(child, visit);
 }
 
 std::vector<RelationPtr> inputs_of(const Relation& relation) { return collect(relation.node).relations; }
-std::vector<ExpressionPtr> expressions_of(const Relation& relation) { return collect(relation.node).expressions; }
+std::vector<ExpressionPtr> expressions_of(const Relation& relation) {
+  return collect(relation.node).expressions;
+}
 
 }  // namespace deuteron::relational

@@ -37,7 +37,8 @@ Shape shape_of(const Expressions& expressions) {
   for (const ExpressionPtr& expression : expressions) {
     for_each_expression(expression, [&](const Expression& part) {
       if (std::holds_alternative<Window>(part.node)) shape.has_window = true;
-      if (std::holds_alternative<ScalarSubquery>(part.node) || std::holds_alternative<ExistsSubquery>(part.node) ||
+      if (std::holds_alternative<ScalarSubquery>(part.node) ||
+          std::holds_alternative<ExistsSubquery>(part.node) ||
           std::holds_alternative<InSubquery>(part.node)) {
         shape.has_subquery = true;
       }
@@ -118,11 +119,13 @@ struct RelationWriter::Block {
   bool has_window = false;
 
   bool is_plain() const {
-    return distinct.empty() && std::all_of(columns.begin(), columns.end(), [](const Item& item) { return item.sql.empty(); });
+    return distinct.empty() &&
+           std::all_of(columns.begin(), columns.end(), [](const Item& item) { return item.sql.empty(); });
   }
   // Nothing but FROM and WHERE.
   bool is_source() const {
-    return is_plain() && with.empty() && group_by.empty() && order_by.empty() && limit.empty() && !from.empty();
+    return is_plain() && with.empty() && group_by.empty() && order_by.empty() && limit.empty() &&
+           !from.empty();
   }
   std::string text() const {
     std::string sql = with + "SELECT " + distinct;
@@ -132,7 +135,8 @@ struct RelationWriter::Block {
     }
     sql += items.empty() ? "NULL AS no_column" : join_text(items, ", ");
     if (!from.empty()) sql += " FROM " + from;
-    if (!where.empty()) sql += " WHERE " + (where.size() == 1 ? where[0] : "(" + join_text(where, ") AND (") + ")");
+    if (!where.empty())
+      sql += " WHERE " + (where.size() == 1 ? where[0] : "(" + join_text(where, ") AND (") + ")");
     return sql + group_by + order_by + limit;
   }
   static std::vector<Item> plain_columns(const Columns& output) {
@@ -143,7 +147,9 @@ struct RelationWriter::Block {
 };
 
 RelationWriter::RelationWriter(Fragment& fragment, const WriterOptions& options, LeafWriter leaves)
-    : expressions_(*this, fragment, options), leaves_(std::move(leaves)), narrow_decimals_(options.narrow_decimals) {}
+    : expressions_(*this, fragment, options),
+      leaves_(std::move(leaves)),
+      narrow_decimals_(options.narrow_decimals) {}
 
 Result<std::string> RelationWriter::name_of(ColumnId id) {
   for (auto names = names_.rbegin(); names != names_.rend(); ++names) {
@@ -160,8 +166,10 @@ Result<std::string> RelationWriter::write_with(const ExpressionPtr& expression, 
   return sql;
 }
 
-Result<std::string> RelationWriter::write_column(const ExpressionPtr& expression, const Names* names, ColumnId id) {
-  if (!narrow_decimals_ || !expression->type.is(types::TypeId::kDecimal)) return write_with(expression, names);
+Result<std::string> RelationWriter::write_column(const ExpressionPtr& expression, const Names* names,
+                                                 ColumnId id) {
+  if (!narrow_decimals_ || !expression->type.is(types::TypeId::kDecimal))
+    return write_with(expression, names);
   names_.push_back(names);
   Result<Written> written = expressions_.write_loose(expression);
   names_.pop_back();
@@ -180,9 +188,11 @@ void RelationWriter::make_exact(Block& block, const Columns& output) {
   if (actual_types_.empty()) return;
   for (Block::Item& item : block.columns) {
     if (actual_types_.erase(item.id) == 0) continue;
-    const auto column = std::find_if(output.begin(), output.end(), [&](const Column& candidate) { return candidate.id == item.id; });
+    const auto column = std::find_if(output.begin(), output.end(),
+                                     [&](const Column& candidate) { return candidate.id == item.id; });
     if (column == output.end()) continue;
-    item.sql = "CAST(" + (item.sql.empty() ? column_name(item.id) : item.sql) + " AS " + duckdb_type(column->type) + ")";
+    item.sql = "CAST(" + (item.sql.empty() ? column_name(item.id) : item.sql) + " AS " +
+               duckdb_type(column->type) + ")";
   }
 }
 
@@ -201,8 +211,8 @@ Result<RelationWriter::Block> RelationWriter::build(const RelationPtr& relation)
   Result<Block> block = std::visit(
       [&](const auto& node) -> Result<Block> {
         using Node = std::decay_t<decltype(node)>;
-        if constexpr (std::is_same_v<Node, LocalData> || std::is_same_v<Node, Range> || std::is_same_v<Node, FileScan> ||
-                      std::is_same_v<Node, ExchangeScan>) {
+        if constexpr (std::is_same_v<Node, LocalData> || std::is_same_v<Node, Range> ||
+                      std::is_same_v<Node, FileScan> || std::is_same_v<Node, ExchangeScan>) {
           return build_leaf(*relation);
         } else if constexpr (std::is_same_v<Node, Sample>) {
           return unsupported("sample (Spark's random generator)");
@@ -254,7 +264,8 @@ Result<RelationWriter::Block> RelationWriter::build_node(const Values& node, con
     rows.push_back("(" + join_text(values, ", ") + ")");
   }
   if (rows.empty() || relation.output.empty()) return unsupported("VALUES without rows or columns");
-  block.from = "(VALUES " + join_text(rows, ", ") + ") AS " + next_alias() + "(" + list_columns(relation.output) + ")";
+  block.from =
+      "(VALUES " + join_text(rows, ", ") + ") AS " + next_alias() + "(" + list_columns(relation.output) + ")";
   return block;
 }
 
@@ -296,13 +307,14 @@ Result<RelationWriter::Block> RelationWriter::build_node(const Project& node, co
 
 Result<RelationWriter::Block> RelationWriter::build_node(const Filter& node, const Relation&) {
   ASSIGN_OR_RETURN(Block block, build(node.input));
-  bool merge = block.distinct.empty() && block.group_by.empty() && block.limit.empty() && block.with.empty() &&
-               !block.has_window && !block.from.empty();
+  bool merge = block.distinct.empty() && block.group_by.empty() && block.limit.empty() &&
+               block.with.empty() && !block.has_window && !block.from.empty();
   if (merge && !block.is_plain()) {
     const Shape shape = shape_of({node.condition});
-    merge = !shape.has_subquery && std::all_of(block.columns.begin(), block.columns.end(), [&](const Block::Item& item) {
-      return item.sql.empty() || !shape.uses.contains(item.id);
-    });
+    merge = !shape.has_subquery &&
+            std::all_of(block.columns.begin(), block.columns.end(), [&](const Block::Item& item) {
+              return item.sql.empty() || !shape.uses.contains(item.id);
+            });
   }
   if (!merge) block = wrap(block);
   ASSIGN_OR_RETURN(std::string condition, expressions_.write_condition(node.condition));
@@ -352,7 +364,8 @@ Result<RelationWriter::Block> RelationWriter::build_node(const Aggregate& node, 
   }
   Names names;
   if (!node.grouping_sets.empty()) {
-    names[relation.output.back().id] = keys.empty() ? "0::BIGINT" : "GROUPING(" + join_text(keys, ", ") + ")::BIGINT";
+    names[relation.output.back().id] =
+        keys.empty() ? "0::BIGINT" : "GROUPING(" + join_text(keys, ", ") + ")::BIGINT";
   }
   for (size_t i = 0; i < node.aggregates.size(); ++i) {
     ASSIGN_OR_RETURN(std::string sql, write_with(node.aggregates[i], &names));
@@ -381,8 +394,8 @@ Result<RelationWriter::Block> RelationWriter::build_node(const Sort& node, const
   const bool plain_keys = std::all_of(node.order.begin(), node.order.end(), [](const SortKey& key) {
     return as<ColumnReference>(key.expression) != nullptr;
   });
-  const bool merge = block.limit.empty() && block.order_by.empty() && block.distinct.empty() && block.with.empty() &&
-                     (block.is_plain() || plain_keys) && block.group_by.empty();
+  const bool merge = block.limit.empty() && block.order_by.empty() && block.distinct.empty() &&
+                     block.with.empty() && (block.is_plain() || plain_keys) && block.group_by.empty();
   if (!merge) block = wrap(block);
   std::vector<std::string> keys;
   for (const SortKey& key : node.order) {
@@ -405,8 +418,8 @@ Result<RelationWriter::Block> RelationWriter::build_node(const Tail& node, const
   ASSIGN_OR_RETURN(Block block, build(node.input));
   const std::string text = block.text();
   block = wrap(block);
-  block.limit = " OFFSET (SELECT greatest(count(*) - " + std::to_string(node.count) + ", 0) FROM (" + text + ") AS " +
-                next_alias() + ")";
+  block.limit = " OFFSET (SELECT greatest(count(*) - " + std::to_string(node.count) + ", 0) FROM (" + text +
+                ") AS " + next_alias() + ")";
   return block;
 }
 
@@ -415,7 +428,8 @@ Result<RelationWriter::Block> RelationWriter::build_node(const Distinct& node, c
   block.distinct = "DISTINCT ";
   for (size_t i = 0; i < block.columns.size(); ++i) {
     const Column& column = relation.output[i];
-    const ExpressionPtr reference = make_expression(ColumnReference{node.input->output[i].id}, column.type, column.nullable);
+    const ExpressionPtr reference =
+        make_expression(ColumnReference{node.input->output[i].id}, column.type, column.nullable);
     ASSIGN_OR_RETURN(std::string key, expressions_.write_key(reference));
     block.columns[i] = {column.id, key == column_name(column.id) ? "" : std::move(key)};
   }
@@ -429,8 +443,8 @@ Result<RelationWriter::Block> RelationWriter::build_node(const DistinctOn& node,
     const auto column = std::find_if(node.input->output.begin(), node.input->output.end(),
                                      [&](const Column& candidate) { return candidate.id == id; });
     if (column == node.input->output.end()) return internal_error("a key of DISTINCT ON is not in the input");
-    ASSIGN_OR_RETURN(std::string key,
-                     expressions_.write_key(make_expression(ColumnReference{id}, column->type, column->nullable)));
+    ASSIGN_OR_RETURN(std::string key, expressions_.write_key(make_expression(
+                                          ColumnReference{id}, column->type, column->nullable)));
     keys.push_back(std::move(key));
   }
   if (keys.empty()) {
@@ -448,12 +462,15 @@ Result<RelationWriter::Block> RelationWriter::build_node(const SetOperation& nod
   make_exact(right, node.right->output);
   Block block;
   block.columns = Block::plain_columns(relation.output);
-  block.from = "((" + left.text() + ")" + set_words(node.type, node.is_all) + "(" + right.text() + ")) AS " + next_alias();
+  block.from = "((" + left.text() + ")" + set_words(node.type, node.is_all) + "(" + right.text() + ")) AS " +
+               next_alias();
   if (!relation.output.empty()) block.from += "(" + list_columns(relation.output) + ")";
   return block;
 }
 
-Result<RelationWriter::Block> RelationWriter::build_node(const Repartition& node, const Relation&) { return build(node.input); }
+Result<RelationWriter::Block> RelationWriter::build_node(const Repartition& node, const Relation&) {
+  return build(node.input);
+}
 
 Result<RelationWriter::Block> RelationWriter::build_node(const Generate& node, const Relation& relation) {
   ASSIGN_OR_RETURN(Block input, build_source(node.input));
@@ -501,7 +518,8 @@ Result<RelationWriter::Block> RelationWriter::build_node(const CteScan& node, co
   block.from = "cte" + std::to_string(node.cte_id) + " AS " + next_alias();
   for (size_t i = 0; i < relation.output.size(); ++i) {
     const ColumnId id = relation.output[i].id;
-    block.columns.push_back({id, node.definition_columns[i] == id ? "" : column_name(node.definition_columns[i])});
+    block.columns.push_back(
+        {id, node.definition_columns[i] == id ? "" : column_name(node.definition_columns[i])});
   }
   return block;
 }

@@ -1,5 +1,6 @@
-// Resolved relations -> DuckDB SQL. A column is named by its id (c12) everywhere, which makes names unique within a plan; blocks of
-// SELECT are merged where that keeps the text shallow. One writer per fragment and run; not thread-safe.
+// Resolved relations -> DuckDB SQL. A column is named by its id (c12) everywhere, which makes names unique
+// within a plan; blocks of SELECT are merged where that keeps the text shallow. One writer per fragment and
+// run; not thread-safe.
 #pragma once
 
 #include <cstdint>
@@ -14,7 +15,8 @@
 
 namespace deuteron::relational {
 
-// Text of a leaf's FROM clause: a table function or a sub-query in parentheses whose columns are the leaf's output, named c<id>.
+// Text of a leaf's FROM clause: a table function or a sub-query in parentheses whose columns are the leaf's
+// output, named c<id>.
 using LeafWriter = std::function<Result<std::string>(const plan::resolved::Relation& leaf)>;
 
 class RelationWriter : public RelationSide {
@@ -22,13 +24,18 @@ class RelationWriter : public RelationSide {
   // All outlive the writer. `leaves` writes LocalData, Range, FileScan and ExchangeScan.
   RelationWriter(Fragment& fragment, const WriterOptions& options, LeafWriter leaves);
 
-  // A whole query; its columns are the relation's output, in order (a column without meaning when there is none).
+  // A whole query; its columns are the relation's output, in order (a column without meaning when there is
+  // none).
   Result<std::string> write(const plan::resolved::RelationPtr& relation);
   // One expression over the columns of a relation that is in the FROM clause.
-  Result<std::string> write_key(const plan::resolved::ExpressionPtr& expression) { return expressions_.write_key(expression); }
+  Result<std::string> write_key(const plan::resolved::ExpressionPtr& expression) {
+    return expressions_.write_key(expression);
+  }
 
   Result<std::string> name_of(plan::resolved::ColumnId id) override;
-  Result<std::string> write_subquery(const plan::resolved::RelationPtr& relation) override { return write(relation); }
+  Result<std::string> write_subquery(const plan::resolved::RelationPtr& relation) override {
+    return write(relation);
+  }
   types::DataType actual_type(plan::resolved::ColumnId id, const types::DataType& declared) override;
 
  private:
@@ -47,7 +54,8 @@ class RelationWriter : public RelationSide {
   Result<Block> build_node(const plan::resolved::Tail& node, const plan::resolved::Relation& relation);
   Result<Block> build_node(const plan::resolved::Distinct& node, const plan::resolved::Relation& relation);
   Result<Block> build_node(const plan::resolved::DistinctOn& node, const plan::resolved::Relation& relation);
-  Result<Block> build_node(const plan::resolved::SetOperation& node, const plan::resolved::Relation& relation);
+  Result<Block> build_node(const plan::resolved::SetOperation& node,
+                           const plan::resolved::Relation& relation);
   Result<Block> build_node(const plan::resolved::Repartition& node, const plan::resolved::Relation& relation);
   Result<Block> build_node(const plan::resolved::Generate& node, const plan::resolved::Relation& relation);
   Result<Block> build_node(const plan::resolved::WithCte& node, const plan::resolved::Relation& relation);
@@ -63,14 +71,16 @@ class RelationWriter : public RelationSide {
   // The expression with `names` in place of some columns' own names.
   Result<std::string> write_with(const plan::resolved::ExpressionPtr& expression, const Names* names);
   // The same for column `id` of an inner projection: a decimal may stay narrow.
-  Result<std::string> write_column(const plan::resolved::ExpressionPtr& expression, const Names* names, plan::resolved::ColumnId id);
+  Result<std::string> write_column(const plan::resolved::ExpressionPtr& expression, const Names* names,
+                                   plan::resolved::ColumnId id);
 
   ExpressionWriter expressions_;
   LeafWriter leaves_;
   std::vector<const Names*> names_;  // innermost last
   std::map<int64_t, int> cte_uses_;
   const bool narrow_decimals_;
-  std::map<plan::resolved::ColumnId, types::DataType> actual_types_;  // of columns held narrower than declared
+  std::map<plan::resolved::ColumnId, types::DataType>
+      actual_types_;  // of columns held narrower than declared
   int next_alias_ = 0;
   int depth_ = 0;
 };

@@ -109,9 +109,10 @@ void destroy(void* object) {
 std::string type_list(const types::Schema& schema) { return DataType::structure(schema).simple_string(); }
 
 Status mismatch(const ScanSource::Group& group, const std::string& actual) {
-  return error("ARROW_TYPE_MISMATCH", {{"operation", group.producer.empty() ? "an Arrow stream" : group.producer},
-                                       {"outputTypes", type_list(group.schema)},
-                                       {"actualDataTypes", actual}});
+  return error("ARROW_TYPE_MISMATCH",
+               {{"operation", group.producer.empty() ? "an Arrow stream" : group.producer},
+                {"outputTypes", type_list(group.schema)},
+                {"actualDataTypes", actual}});
 }
 
 // The schema whose children are the group's columns.
@@ -121,16 +122,19 @@ Result<const ArrowSchema*> column_parent(const ArrowSchema& schema, const ScanSo
   return schema.children[0];
 }
 
-Result<std::unique_ptr<OpenStream>> open_stream(const ScanSource::Bytes& bytes, const ScanSource::Group& group) {
+Result<std::unique_ptr<OpenStream>> open_stream(const ScanSource::Bytes& bytes,
+                                                const ScanSource::Group& group) {
   ASSIGN_OR_RETURN(StreamReader reader, StreamReader::open(bytes.stream));
   ASSIGN_OR_RETURN(const ArrowSchema* parent, column_parent(reader.schema(), group));
   ASSIGN_OR_RETURN(const DataType actual_type, exchange::from_arrow(*parent));
   if (!actual_type.is(types::TypeId::kStruct)) return mismatch(group, actual_type.simple_string());
   const types::Schema& actual = actual_type.fields();
   // As Spark does, columns of a function's result beyond the declared ones are not looked at.
-  bool fits = group.layout == Layout::kFlat ? actual.size() == group.schema.size() : actual.size() >= group.schema.size();
+  bool fits = group.layout == Layout::kFlat ? actual.size() == group.schema.size()
+                                            : actual.size() >= group.schema.size();
   for (size_t i = 0; fits && i < group.schema.size(); ++i) {
-    const bool same_name = group.layout == Layout::kFlat || group.producer.empty() || actual[i].name == group.schema[i].name;
+    const bool same_name =
+        group.layout == Layout::kFlat || group.producer.empty() || actual[i].name == group.schema[i].name;
     fits = same_name && stands_for(actual[i].type, group.schema[i].type);
   }
   if (!fits) return mismatch(group, type_list(actual));
@@ -164,7 +168,8 @@ int64_t count_rows(const std::vector<Piece>& pieces) {
   return rows;
 }
 
-// A single column group can be cut anywhere: pieces of at most kRowsPerUnit rows, within the rows that were asked for.
+// A single column group can be cut anywhere: pieces of at most kRowsPerUnit rows, within the rows that were
+// asked for.
 void add_single_group_units(GlobalState& state, const std::vector<Piece>& pieces) {
   const ScanSource& source = *state.source;
   const int64_t first = source.first_row;
@@ -203,7 +208,8 @@ Status make_units(GlobalState& state, const std::vector<size_t>& groups) {
   return Status();
 }
 
-Result<std::unique_ptr<GlobalState>> make_global_state(const ScanSourcePtr& source, const std::vector<idx_t>& columns) {
+Result<std::unique_ptr<GlobalState>> make_global_state(const ScanSourcePtr& source,
+                                                       const std::vector<idx_t>& columns) {
   auto state = std::make_unique<GlobalState>();
   state->source = source;
   std::vector<size_t> groups;  // those that are read
@@ -217,7 +223,8 @@ Result<std::unique_ptr<GlobalState>> make_global_state(const ScanSourcePtr& sour
     if (group == source->groups.size()) continue;  // a row number that nobody looks at: count(*)
     auto place = std::find(groups.begin(), groups.end(), group);
     if (place == groups.end()) place = groups.insert(groups.end(), group);
-    state->columns.push_back({static_cast<size_t>(place - groups.begin()), column, &source->groups[group].schema[column].type, output});
+    state->columns.push_back({static_cast<size_t>(place - groups.begin()), column,
+                              &source->groups[group].schema[column].type, output});
   }
   if (groups.empty() && !source->groups.empty()) groups.push_back(0);
   RETURN_IF_ERROR(make_units(*state, groups));
@@ -234,12 +241,15 @@ bool take_unit(GlobalState& global, LocalState& local) {
   return true;
 }
 
-Status write_columns(const GlobalState& global, const LocalState& local, int64_t rows, duckdb_data_chunk chunk, int64_t target) {
+Status write_columns(const GlobalState& global, const LocalState& local, int64_t rows,
+                     duckdb_data_chunk chunk, int64_t target) {
   for (const Projected& column : global.columns) {
     const Cursor& cursor = local.cursors[column.group];
-    const ArrowArrayView* parent = cursor.stream->layout == Layout::kFlat ? cursor.batch : cursor.batch->children[0];
-    RETURN_IF_ERROR(write_rows(*parent->children[column.column], cursor.stream->columns[column.column], cursor.row, rows,
-                               *column.type, duckdb_data_chunk_get_vector(chunk, column.output), target));
+    const ArrowArrayView* parent =
+        cursor.stream->layout == Layout::kFlat ? cursor.batch : cursor.batch->children[0];
+    RETURN_IF_ERROR(write_rows(*parent->children[column.column], cursor.stream->columns[column.column],
+                               cursor.row, rows, *column.type,
+                               duckdb_data_chunk_get_vector(chunk, column.output), target));
   }
   return Status();
 }
@@ -253,7 +263,8 @@ Result<int64_t> fill(GlobalState& global, LocalState& local, duckdb_data_chunk c
     if (!local.has_unit && !take_unit(global, local)) break;
     int64_t rows = capacity - filled;
     for (Cursor& cursor : local.cursors) {
-      if (cursor.at_end()) return internal_error("column groups of one partition have different numbers of rows");
+      if (cursor.at_end())
+        return internal_error("column groups of one partition have different numbers of rows");
       RETURN_IF_ERROR(cursor.prepare());
       rows = std::min(rows, cursor.remaining());
     }
@@ -291,7 +302,8 @@ void bind_scan(duckdb_bind_info info) {
   }
   int64_t rows = 0;
   for (const auto& partition : source->partitions) {
-    for (const ScanSource::Bytes& stream : partition.empty() ? std::vector<ScanSource::Bytes>() : partition.front()) {
+    for (const ScanSource::Bytes& stream :
+         partition.empty() ? std::vector<ScanSource::Bytes>() : partition.front()) {
       rows = rows < 0 || stream.rows < 0 ? -1 : rows + stream.rows;
     }
   }
@@ -303,7 +315,8 @@ void bind_scan(duckdb_bind_info info) {
 void init_scan(duckdb_init_info info) {
   const auto& bind = *static_cast<const BindData*>(duckdb_init_get_bind_data(info));
   std::vector<idx_t> columns;
-  for (idx_t i = 0; i < duckdb_init_get_column_count(info); ++i) columns.push_back(duckdb_init_get_column_index(info, i));
+  for (idx_t i = 0; i < duckdb_init_get_column_count(info); ++i)
+    columns.push_back(duckdb_init_get_column_index(info, i));
   const Status status = guarded([&]() -> Status {
     ASSIGN_OR_RETURN(std::unique_ptr<GlobalState> state, make_global_state(bind.source, columns));
     duckdb_init_set_max_threads(info, std::max<size_t>(1, state->units.size()));
@@ -315,7 +328,9 @@ void init_scan(duckdb_init_info info) {
   duckdb_init_set_error(info, status.detail().message.c_str());
 }
 
-void init_thread(duckdb_init_info info) { duckdb_init_set_init_data(info, new LocalState, destroy<LocalState>); }
+void init_thread(duckdb_init_info info) {
+  duckdb_init_set_init_data(info, new LocalState, destroy<LocalState>);
+}
 
 void run_scan(duckdb_function_info info, duckdb_data_chunk chunk) {
   auto& global = *static_cast<GlobalState*>(duckdb_function_get_init_data(info));
@@ -343,10 +358,12 @@ Status FailureSlot::get() const {
   return status_;
 }
 
-Result<ScanSourcePtr> scan_of(const exchange::StageOutputPtr& output, const std::vector<int32_t>* partitions) {
+Result<ScanSourcePtr> scan_of(const exchange::StageOutputPtr& output,
+                              const std::vector<int32_t>* partitions) {
   auto source = std::make_shared<ScanSource>();
   source->owners.push_back(output);
-  for (const exchange::ColumnGroup& group : output->groups) source->groups.push_back({group.schema, group.layout, group.producer});
+  for (const exchange::ColumnGroup& group : output->groups)
+    source->groups.push_back({group.schema, group.layout, group.producer});
   const auto add = [&](const exchange::Partition& partition) -> Status {
     if (partition.size() != output->groups.size()) return internal_error("a partition lacks column groups");
     auto& target = source->partitions.emplace_back();
@@ -362,12 +379,14 @@ Result<ScanSourcePtr> scan_of(const exchange::StageOutputPtr& output, const std:
   if (partitions == nullptr) {
     for (const exchange::Partition& partition : output->partitions) RETURN_IF_ERROR(add(partition));
   } else {
-    for (const int32_t index : *partitions) RETURN_IF_ERROR(add(output->partitions.at(static_cast<size_t>(index))));
+    for (const int32_t index : *partitions)
+      RETURN_IF_ERROR(add(output->partitions.at(static_cast<size_t>(index))));
   }
   return ScanSourcePtr(std::move(source));
 }
 
-ScanSourcePtr scan_of(const plan::Bytes& stream, const types::Schema& schema, int64_t first_row, int64_t row_count) {
+ScanSourcePtr scan_of(const plan::Bytes& stream, const types::Schema& schema, int64_t first_row,
+                      int64_t row_count) {
   auto source = std::make_shared<ScanSource>();
   source->owners.push_back(stream);
   source->groups.push_back({schema, Layout::kFlat, ""});

@@ -1,5 +1,5 @@
-// deuteron_scan(handle): the DuckDB table function that reads Arrow streams from the exchange or from a client. Handles live in a
-// ScanRegistry for the time of one run. All thread-safe.
+// deuteron_scan(handle): the DuckDB table function that reads Arrow streams from the exchange or from a
+// client. Handles live in a ScanRegistry for the time of one run. All thread-safe.
 #pragma once
 
 #include <cstdint>
@@ -45,16 +45,18 @@ struct ScanSource {
   };
   std::vector<Group> groups;
   std::vector<std::shared_ptr<const void>> owners;  // of the bytes
-  int64_t first_row = 0;  // only rows from here …
+  int64_t first_row = 0;                            // only rows from here …
   int64_t row_count = -1;  // … this many; -1: all. Needs a single partition and column group.
   std::shared_ptr<FailureSlot> failure = std::make_shared<FailureSlot>();
 };
 using ScanSourcePtr = std::shared_ptr<const ScanSource>;
 
 // All partitions of a stage's output, or those listed.
-Result<ScanSourcePtr> scan_of(const exchange::StageOutputPtr& output, const std::vector<int32_t>* partitions = nullptr);
+Result<ScanSourcePtr> scan_of(const exchange::StageOutputPtr& output,
+                              const std::vector<int32_t>* partitions = nullptr);
 // A client's rows.
-ScanSourcePtr scan_of(const plan::Bytes& stream, const types::Schema& schema, int64_t first_row = 0, int64_t row_count = -1);
+ScanSourcePtr scan_of(const plan::Bytes& stream, const types::Schema& schema, int64_t first_row = 0,
+                      int64_t row_count = -1);
 
 class ScanRegistry {
  public:

@@ -18,17 +18,21 @@ void bind_sink(duckdb_copy_function_bind_info info) {
     sources->push_back(SourceType::of(type));
     duckdb_destroy_logical_type(&type);
   }
-  duckdb_copy_function_bind_set_bind_data(info, sources, [](void* data) { delete static_cast<std::vector<SourceType>*>(data); });
+  duckdb_copy_function_bind_set_bind_data(
+      info, sources, [](void* data) { delete static_cast<std::vector<SourceType>*>(data); });
 }
 
 void start_sink(duckdb_copy_function_global_init_info info) {
-  const auto& registry = *static_cast<const SinkRegistry*>(duckdb_copy_function_global_init_get_extra_info(info));
+  const auto& registry =
+      *static_cast<const SinkRegistry*>(duckdb_copy_function_global_init_get_extra_info(info));
   const std::string_view path = duckdb_copy_function_global_init_get_file_path(info);
   int64_t handle = 0;
-  if (path.size() > kTarget.size()) std::from_chars(path.data() + kTarget.size(), path.data() + path.size(), handle);
+  if (path.size() > kTarget.size())
+    std::from_chars(path.data() + kTarget.size(), path.data() + path.size(), handle);
   ActiveSink* sink = registry.find(handle);
   if (sink == nullptr) return duckdb_copy_function_global_init_set_error(info, "no such sink");
-  sink->sources = *static_cast<const std::vector<SourceType>*>(duckdb_copy_function_global_init_get_bind_data(info));
+  sink->sources =
+      *static_cast<const std::vector<SourceType>*>(duckdb_copy_function_global_init_get_bind_data(info));
   duckdb_copy_function_global_init_set_global_state(info, sink, nullptr);
 }
 
@@ -77,7 +81,8 @@ Status register_sink_function(duckdb_connection connection, SinkRegistry& regist
 }
 
 std::string sink_statement(const std::string& sql, int64_t handle) {
-  return "COPY (" + sql + ") TO '" + std::string(kTarget) + std::to_string(handle) + "' (FORMAT deuteron_sink)";
+  return "COPY (" + sql + ") TO '" + std::string(kTarget) + std::to_string(handle) +
+         "' (FORMAT deuteron_sink)";
 }
 
 }  // namespace deuteron::relational

@@ -1,5 +1,6 @@
-// COPY … TO 'handle' (FORMAT deuteron_sink): hands DuckDB's chunks to C++ inside the pipeline that makes them, while they are still in
-// the processor's cache; a result would be copied twice on the way. One thread per statement. The registry is thread-safe.
+// COPY … TO 'handle' (FORMAT deuteron_sink): hands DuckDB's chunks to C++ inside the pipeline that makes
+// them, while they are still in the processor's cache; a result would be copied twice on the way. One thread
+// per statement. The registry is thread-safe.
 #pragma once
 
 #include <cstdint>

@@ -61,7 +61,8 @@ void append_widened(const void* data, const RowRange& rows, Buffer& values) {
 }
 
 // DuckDB: months, days, microseconds. Arrow: months, days, nanoseconds.
-void append_calendar_intervals(const void* data, const uint64_t* validity, const RowRange& rows, Buffer& values) {
+void append_calendar_intervals(const void* data, const uint64_t* validity, const RowRange& rows,
+                               Buffer& values) {
   const auto* source = static_cast<const duckdb_interval*>(data);
   uint8_t* target = values.extend(static_cast<size_t>(rows.count) * 16);
   for (int64_t i = 0; i < rows.count; ++i, target += 16) {
@@ -69,7 +70,8 @@ void append_calendar_intervals(const void* data, const uint64_t* validity, const
     const duckdb_interval value = is_valid(validity, row) ? source[row] : duckdb_interval{};
     int64_t nanoseconds = 0;
     if (__builtin_mul_overflow(value.micros, int64_t{1000}, &nanoseconds)) {
-      nanoseconds = value.micros < 0 ? std::numeric_limits<int64_t>::min() : std::numeric_limits<int64_t>::max();
+      nanoseconds =
+          value.micros < 0 ? std::numeric_limits<int64_t>::min() : std::numeric_limits<int64_t>::max();
     }
     std::memcpy(target, &value.months, 4);
     std::memcpy(target + 4, &value.days, 4);
@@ -89,10 +91,12 @@ void append_booleans(const void* data, const RowRange& rows, ColumnBuilder& colu
 }
 
 Status too_large() {
-  return error("UNSUPPORTED_FEATURE", {{"feature", "more than 2 GiB of text or of nested elements in one Arrow batch"}});
+  return error("UNSUPPORTED_FEATURE",
+               {{"feature", "more than 2 GiB of text or of nested elements in one Arrow batch"}});
 }
 
-Status append_strings(const void* data, const uint64_t* validity, const RowRange& rows, ColumnBuilder& column) {
+Status append_strings(const void* data, const uint64_t* validity, const RowRange& rows,
+                      ColumnBuilder& column) {
   const auto* source = static_cast<const duckdb_string_t*>(data);
   int64_t total = 0;
   for (int64_t i = 0; i < rows.count; ++i) {
@@ -119,7 +123,8 @@ Status append_strings(const void* data, const uint64_t* validity, const RowRange
 
 // Visits the elements of lists as runs of the child vector, in the order of the rows.
 template <typename Visit>
-Status append_lists(const void* data, const uint64_t* validity, const RowRange& rows, ColumnBuilder& column, Visit&& visit) {
+Status append_lists(const void* data, const uint64_t* validity, const RowRange& rows, ColumnBuilder& column,
+                    Visit&& visit) {
   const auto* entries = static_cast<const duckdb_list_entry*>(data);
   int64_t end = column.last_offset();
   int32_t* offsets = column.extend_offsets(rows.count);
@@ -181,13 +186,15 @@ constexpr Carrier kCarriers[] = {
 };
 
 bool is_carrier(TypeId spark, duckdb_type duckdb) {
-  return std::any_of(std::begin(kCarriers), std::end(kCarriers),
-                     [&](const Carrier& carrier) { return carrier.spark == spark && carrier.duckdb == duckdb; });
+  return std::any_of(std::begin(kCarriers), std::end(kCarriers), [&](const Carrier& carrier) {
+    return carrier.spark == spark && carrier.duckdb == duckdb;
+  });
 }
 
-// The decimal's precision and scale are the expression writer's promise; here only the integer's width matters.
-Status append_values(duckdb_vector vector, const SourceType& source, const uint64_t* validity, const RowRange& rows,
-                     ColumnBuilder& column) {
+// The decimal's precision and scale are the expression writer's promise; here only the integer's width
+// matters.
+Status append_values(duckdb_vector vector, const SourceType& source, const uint64_t* validity,
+                     const RowRange& rows, ColumnBuilder& column) {
   const void* data = duckdb_vector_get_data(vector);
   switch (column.type.id()) {
     case TypeId::kBoolean: append_booleans(data, rows, column); return Status();
@@ -203,7 +210,9 @@ Status append_values(duckdb_vector vector, const SourceType& source, const uint6
     case TypeId::kTimestampNtz:
     case TypeId::kDayTimeInterval: append_fixed<int64_t>(data, rows, column.values); return Status();
     case TypeId::kDecimal: return append_decimals(data, source.internal, rows, column.values);
-    case TypeId::kCalendarInterval: append_calendar_intervals(data, validity, rows, column.values); return Status();
+    case TypeId::kCalendarInterval:
+      append_calendar_intervals(data, validity, rows, column.values);
+      return Status();
     case TypeId::kString:
     case TypeId::kBinary: return append_strings(data, validity, rows, column);
     case TypeId::kArray:
@@ -214,13 +223,15 @@ Status append_values(duckdb_vector vector, const SourceType& source, const uint6
       return append_lists(data, validity, rows, column, [&](const RowRange& run) {
         duckdb_vector entries = duckdb_list_vector_get_child(vector);
         for (idx_t i = 0; i < 2; ++i) {
-          RETURN_IF_ERROR(append_rows(duckdb_struct_vector_get_child(entries, i), source.children[i], run, column.children[i]));
+          RETURN_IF_ERROR(append_rows(duckdb_struct_vector_get_child(entries, i), source.children[i], run,
+                                      column.children[i]));
         }
         return Status();
       });
     case TypeId::kStruct:
       for (idx_t i = 0; i < column.children.size(); ++i) {
-        RETURN_IF_ERROR(append_rows(duckdb_struct_vector_get_child(vector, i), source.children[i], rows, column.children[i]));
+        RETURN_IF_ERROR(append_rows(duckdb_struct_vector_get_child(vector, i), source.children[i], rows,
+                                    column.children[i]));
       }
       return Status();
     case TypeId::kNull: return Status();
@@ -245,21 +256,24 @@ SourceType SourceType::of(duckdb_logical_type type) {
       add_child(duckdb_map_type_value_type(type));
       break;
     case DUCKDB_TYPE_STRUCT:
-      for (idx_t i = 0; i < duckdb_struct_type_child_count(type); ++i) add_child(duckdb_struct_type_child_type(type, i));
+      for (idx_t i = 0; i < duckdb_struct_type_child_count(type); ++i)
+        add_child(duckdb_struct_type_child_type(type, i));
       break;
     default: break;
   }
   return source;
 }
 
-Status append_rows(duckdb_vector vector, const SourceType& source, const RowRange& rows, ColumnBuilder& column) {
+Status append_rows(duckdb_vector vector, const SourceType& source, const RowRange& rows,
+                   ColumnBuilder& column) {
   if (column.type.is(TypeId::kNull)) {
     column.length += rows.count;
     return Status();
   }
   if (!is_carrier(column.type.id(), source.id) ||
       (column.type.is(TypeId::kStruct) && source.children.size() != column.children.size())) {
-    return internal_error("DuckDB's type " + std::to_string(source.id) + " does not carry " + column.type.sql());
+    return internal_error("DuckDB's type " + std::to_string(source.id) + " does not carry " +
+                          column.type.sql());
   }
   const uint64_t* validity = duckdb_vector_get_validity(vector);
   RETURN_IF_ERROR(append_values(vector, source, validity, rows, column));

@@ -1,4 +1,5 @@
-// DuckDB's vectors -> Arrow buffers, in one copy, with the carriers that lowering.h lists. Stateless; thread-safe.
+// DuckDB's vectors -> Arrow buffers, in one copy, with the carriers that lowering.h lists. Stateless;
+// thread-safe.
 #pragma once
 
 #include <cstdint>
@@ -27,7 +28,9 @@ struct RowRange {
   const uint32_t* selection = nullptr;  // `count` row numbers; null: the range
 };
 
-// Adds rows to `column`. An error when a carrier is not what the column's Spark type asks for, or a batch outgrows Arrow's offsets.
-Status append_rows(duckdb_vector vector, const SourceType& source, const RowRange& rows, exchange::ColumnBuilder& column);
+// Adds rows to `column`. An error when a carrier is not what the column's Spark type asks for, or a batch
+// outgrows Arrow's offsets.
+Status append_rows(duckdb_vector vector, const SourceType& source, const RowRange& rows,
+                   exchange::ColumnBuilder& column);
 
 }  // namespace deuteron::relational

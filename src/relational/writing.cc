@@ -38,7 +38,8 @@ bool is_true(const Options& options, const char* key, bool otherwise) {
 }
 
 std::string lower_case(std::string text) {
-  std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  std::transform(text.begin(), text.end(), text.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
   return text;
 }
 
@@ -49,16 +50,24 @@ struct Codec {
   const char* extension;  // between name and format
 };
 constexpr Codec kCodecs[] = {
-    {"parquet", "snappy", "snappy", ".snappy"}, {"parquet", "none", "uncompressed", ""}, {"parquet", "uncompressed", "uncompressed", ""},
-    {"parquet", "gzip", "gzip", ".gz"},         {"parquet", "zstd", "zstd", ".zstd"},    {"csv", "none", "none", ""},
-    {"csv", "uncompressed", "none", ""},        {"csv", "gzip", "gzip", ".gz"},          {"json", "none", "none", ""},
-    {"json", "uncompressed", "none", ""},       {"json", "gzip", "gzip", ".gz"},
+    {"parquet", "snappy", "snappy", ".snappy"},
+    {"parquet", "none", "uncompressed", ""},
+    {"parquet", "uncompressed", "uncompressed", ""},
+    {"parquet", "gzip", "gzip", ".gz"},
+    {"parquet", "zstd", "zstd", ".zstd"},
+    {"csv", "none", "none", ""},
+    {"csv", "uncompressed", "none", ""},
+    {"csv", "gzip", "gzip", ".gz"},
+    {"json", "none", "none", ""},
+    {"json", "uncompressed", "none", ""},
+    {"json", "gzip", "gzip", ".gz"},
 };
 
 Result<Codec> find_codec(const std::string& format, const Options& options, const RunContext& context) {
   std::string name = format == "parquet" ? "snappy" : "none";
   const auto setting = context.settings.find("spark.sql.parquet.compression.codec");
-  if (format == "parquet" && setting != context.settings.end() && !setting->second.empty()) name = setting->second;
+  if (format == "parquet" && setting != context.settings.end() && !setting->second.empty())
+    name = setting->second;
   name = lower_case(option(options, "compression", option(options, "codec", name)));
   for (const Codec& codec : kCodecs) {
     if (codec.format == format && codec.name == name) return codec;
@@ -74,7 +83,8 @@ Result<std::string> parquet_type(const DataType& type) {
     case TypeId::kDayTimeInterval:
     case TypeId::kYearMonthInterval:
     case TypeId::kCalendarInterval:
-      return error("UNSUPPORTED_DATA_TYPE_FOR_DATASOURCE", {{"format", "Parquet"}, {"columnName", ""}, {"columnType", type.sql()}});
+      return error("UNSUPPORTED_DATA_TYPE_FOR_DATASOURCE",
+                   {{"format", "Parquet"}, {"columnName", ""}, {"columnType", type.sql()}});
     case TypeId::kArray: {
       ASSIGN_OR_RETURN(const std::string element, parquet_type(type.element()));
       return element + "[]";
@@ -101,8 +111,9 @@ std::string timestamp_text(const std::string& column, const std::string& time_zo
   if (time_zone == "UTC") return "strftime(" + column + ", '%Y-%m-%dT%H:%M:%S.%gZ')";
   const std::string local = "timezone(" + quote_text(time_zone) + ", CAST(" + column + " AS TIMESTAMPTZ))";
   const std::string minutes = "CAST(date_diff('minute', " + column + ", " + local + ") AS BIGINT)";
-  return "strftime(" + local + ", '%Y-%m-%dT%H:%M:%S.%g') || CASE WHEN " + minutes + " = 0 THEN 'Z' ELSE printf('%s%02d:%02d', CASE WHEN " +
-         minutes + " < 0 THEN '-' ELSE '+' END, abs(" + minutes + ") // 60, abs(" + minutes + ") % 60) END";
+  return "strftime(" + local + ", '%Y-%m-%dT%H:%M:%S.%g') || CASE WHEN " + minutes +
+         " = 0 THEN 'Z' ELSE printf('%s%02d:%02d', CASE WHEN " + minutes +
+         " < 0 THEN '-' ELSE '+' END, abs(" + minutes + ") // 60, abs(" + minutes + ") % 60) END";
 }
 
 bool is_key(const WriteRequest& request, const std::string& name) {
@@ -111,7 +122,8 @@ bool is_key(const WriteRequest& request, const std::string& name) {
 }
 
 // The SELECT list of one file's columns.
-Result<std::string> file_columns(const RelationPtr& relation, const WriteRequest& request, const RunContext& context) {
+Result<std::string> file_columns(const RelationPtr& relation, const WriteRequest& request,
+                                 const RunContext& context) {
   std::string columns;
   std::string object;
   for (const Column& column : relation->output) {
@@ -122,8 +134,9 @@ Result<std::string> file_columns(const RelationPtr& relation, const WriteRequest
       ASSIGN_OR_RETURN(const std::string type, parquet_type(column.type));
       value = "CAST(" + source + " AS " + type + ")";
     } else if (column.type.is_nested() && request.format == "csv") {
-      return error("UNSUPPORTED_DATA_TYPE_FOR_DATASOURCE",
-                   {{"format", "CSV"}, {"columnName", "`" + column.name + "`"}, {"columnType", "\"" + column.type.sql() + "\""}});
+      return error("UNSUPPORTED_DATA_TYPE_FOR_DATASOURCE", {{"format", "CSV"},
+                                                            {"columnName", "`" + column.name + "`"},
+                                                            {"columnType", "\"" + column.type.sql() + "\""}});
     } else if (column.type.is(TypeId::kTimestamp) && !key) {
       value = timestamp_text(source, context.time_zone);
     }
@@ -134,7 +147,8 @@ Result<std::string> file_columns(const RelationPtr& relation, const WriteRequest
     columns += (columns.empty() ? "" : ", ") + value + " AS " + quote_name(column.name);
   }
   if (request.format == "json") {
-    columns += (columns.empty() ? "" : ", ") + std::string("json_merge_patch('{}', json_object(") + object + "))::VARCHAR AS line";
+    columns += (columns.empty() ? "" : ", ") + std::string("json_merge_patch('{}', json_object(") + object +
+               "))::VARCHAR AS line";
   }
   return columns;
 }
@@ -147,12 +161,14 @@ std::string copy_options(const WriteRequest& request, const Codec& codec) {
     std::string separator = option(request.options, "sep", option(request.options, "delimiter", ","));
     if (separator == "\\t") separator = "\t";
     text = "FORMAT csv, COMPRESSION " + std::string(codec.duckdb) + ", HEADER " +
-           (is_true(request.options, "header", false) ? "true" : "false") + ", DELIMITER " + quote_text(separator) + ", QUOTE " +
-           quote_text(option(request.options, "quote", "\"")) + ", ESCAPE " + quote_text(option(request.options, "escape", "\\")) +
-           ", NULLSTR " + quote_text(option(request.options, "nullvalue", ""));
+           (is_true(request.options, "header", false) ? "true" : "false") + ", DELIMITER " +
+           quote_text(separator) + ", QUOTE " + quote_text(option(request.options, "quote", "\"")) +
+           ", ESCAPE " + quote_text(option(request.options, "escape", "\\")) + ", NULLSTR " +
+           quote_text(option(request.options, "nullvalue", ""));
     if (is_true(request.options, "quoteall", false)) text += ", FORCE_QUOTE *";
   } else {
-    text = "FORMAT csv, COMPRESSION " + std::string(codec.duckdb) + ", HEADER false, QUOTE '', ESCAPE '', DELIMITER '\x01'";
+    text = "FORMAT csv, COMPRESSION " + std::string(codec.duckdb) +
+           ", HEADER false, QUOTE '', ESCAPE '', DELIMITER '\x01'";
   }
   return text;
 }
@@ -168,7 +184,8 @@ class Staging {
     const fs::path path(target);
     std::error_code failure;
     fs::create_directories(path.parent_path(), failure);
-    const std::string folder = (path.parent_path() / ("." + path.filename().string() + ".staging-" + random_uuid())).string();
+    const std::string folder =
+        (path.parent_path() / ("." + path.filename().string() + ".staging-" + random_uuid())).string();
     if (!fs::create_directory(folder, failure)) {
       errno = failure.value();
       return file_failure("cannot make a folder", folder);
@@ -219,7 +236,8 @@ std::string padded(int64_t number) {
 
 class Writer {
  public:
-  Writer(const EngineParts& parts, const RelationPtr& fragment, const RunContext& context, const WriteRequest& request, CancelToken& cancel)
+  Writer(const EngineParts& parts, const RelationPtr& fragment, const RunContext& context,
+         const WriteRequest& request, CancelToken& cancel)
       : parts_(parts), fragment_(fragment), context_(context), request_(request), cancel_(cancel) {}
 
   Status run() {
@@ -229,12 +247,14 @@ class Writer {
     ASSIGN_OR_RETURN(const std::string target, local_path(request_.path));
     std::error_code failure;
     const bool exists = fs::exists(target, failure);
-    if (exists && request_.mode == SaveMode::kErrorIfExists) return error("PATH_ALREADY_EXISTS", {{"outputPath", "file:" + target}});
+    if (exists && request_.mode == SaveMode::kErrorIfExists)
+      return error("PATH_ALREADY_EXISTS", {{"outputPath", "file:" + target}});
     if (exists && request_.mode == SaveMode::kIgnore) return Status();
     const auto dynamic = context_.settings.find("spark.sql.sources.partitionOverwriteMode");
-    if (request_.mode == SaveMode::kOverwrite && !request_.partition_by.empty() && dynamic != context_.settings.end() &&
-        lower_case(dynamic->second) == "dynamic") {
-      return unsupported("overwriting single partitions (spark.sql.sources.partitionOverwriteMode = dynamic)");
+    if (request_.mode == SaveMode::kOverwrite && !request_.partition_by.empty() &&
+        dynamic != context_.settings.end() && lower_case(dynamic->second) == "dynamic") {
+      return unsupported(
+          "overwriting single partitions (spark.sql.sources.partitionOverwriteMode = dynamic)");
     }
     ASSIGN_OR_RETURN(const std::unique_ptr<Staging> staging, Staging::make(target));
     RETURN_IF_ERROR(write_parts(staging->folder()));
@@ -251,21 +271,28 @@ class Writer {
       }
     }
     for (const std::string& key : request_.partition_by) {
-      if (!names.contains(lower_case(key))) return error("COLUMN_NOT_FOUND", {{"colName", "`" + key + "`"}, {"caseSensitiveConfig", "\"spark.sql.caseSensitive\""}});
+      if (!names.contains(lower_case(key)))
+        return error("COLUMN_NOT_FOUND",
+                     {{"colName", "`" + key + "`"}, {"caseSensitiveConfig", "\"spark.sql.caseSensitive\""}});
     }
-    if (fragment_->output.empty()) return error("EMPTY_SCHEMA_NOT_SUPPORTED_FOR_DATASOURCE", {{"format", request_.format}});
-    if (request_.partition_by.size() == fragment_->output.size()) return error("ALL_PARTITION_COLUMNS_NOT_ALLOWED");
+    if (fragment_->output.empty())
+      return error("EMPTY_SCHEMA_NOT_SUPPORTED_FOR_DATASOURCE", {{"format", request_.format}});
+    if (request_.partition_by.size() == fragment_->output.size())
+      return error("ALL_PARTITION_COLUMNS_NOT_ALLOWED");
     return Status();
   }
 
   // A file per partition, as Spark writes them; what cannot be cut is one file.
   Status write_parts(const std::string& folder) {
     const std::string id = random_uuid();
-    ASSIGN_OR_RETURN(const std::optional<Cutting> cutting, cut_fragment(fragment_, context_, parts_.files, 0));
+    ASSIGN_OR_RETURN(const std::optional<Cutting> cutting,
+                     cut_fragment(fragment_, context_, parts_.files, 0));
     if (!cutting.has_value() || cutting->cuts.size() == 1) return write_part(folder, id, 0, {});
     for (size_t i = 0; i < cutting->cuts.size(); ++i) {
       const LeafCut& cut = cutting->cuts[i];
-      const bool is_empty = cut.row_count == 0 || (cut.files.empty() && std::holds_alternative<plan::resolved::FileScan>(cutting->leaf->node));
+      const bool is_empty =
+          cut.row_count == 0 ||
+          (cut.files.empty() && std::holds_alternative<plan::resolved::FileScan>(cutting->leaf->node));
       if (is_empty && i > 0) continue;
       RETURN_IF_ERROR(write_part(folder, id, static_cast<int64_t>(i), {cutting->leaf, cut}));
     }
@@ -274,7 +301,8 @@ class Writer {
 
   Status write_part(const std::string& folder, const std::string& id, int64_t number, const CutLeaf& cut) {
     ASSIGN_OR_RETURN(const auto run, FragmentRun::make(parts_, fragment_, context_, cut));
-    const std::string name = "part-" + padded(number) + "-" + id + (request_.partition_by.empty() ? "-c000" : ".c000");
+    const std::string name =
+        "part-" + padded(number) + "-" + id + (request_.partition_by.empty() ? "-c000" : ".c000");
     const std::string extension = request_.format == "parquet" ? std::string(codec_.extension) + ".parquet"
                                                                : "." + request_.format + codec_.extension;
     std::string sql = "COPY (SELECT " + columns_ + " FROM (" + run->sql() + ") AS rows) TO ";
@@ -282,9 +310,11 @@ class Writer {
       sql += quote_text(folder + "/" + name + extension) + " (" + copy_options(request_, codec_) + ")";
     } else {
       std::string keys;
-      for (const std::string& key : request_.partition_by) keys += (keys.empty() ? "" : ", ") + quote_name(key);
-      sql += quote_text(folder) + " (" + copy_options(request_, codec_) + ", PARTITION_BY (" + keys + "), OVERWRITE_OR_IGNORE, FILENAME_PATTERN " +
-             quote_text(name + "-{i}") + ", FILE_EXTENSION " + quote_text(extension.substr(1)) + ")";
+      for (const std::string& key : request_.partition_by)
+        keys += (keys.empty() ? "" : ", ") + quote_name(key);
+      sql += quote_text(folder) + " (" + copy_options(request_, codec_) + ", PARTITION_BY (" + keys +
+             "), OVERWRITE_OR_IGNORE, FILENAME_PATTERN " + quote_text(name + "-{i}") + ", FILE_EXTENSION " +
+             quote_text(extension.substr(1)) + ")";
     }
     ASSIGN_OR_RETURN(const Connection connection, parts_.database.connect());
     Statement statement(connection, cancel_);
@@ -306,8 +336,8 @@ class Writer {
 
 }  // namespace
 
-Status write_files(const EngineParts& parts, const RelationPtr& fragment, const RunContext& context, const WriteRequest& request,
-                   CancelToken& cancel) {
+Status write_files(const EngineParts& parts, const RelationPtr& fragment, const RunContext& context,
+                   const WriteRequest& request, CancelToken& cancel) {
   WriteRequest normal = request;
   normal.format = lower_case(request.format.empty() ? "parquet" : request.format);
   if (normal.format != "parquet" && normal.format != "csv" && normal.format != "json") {

@@ -1,4 +1,5 @@
-// What the scheduler asks of whoever runs tasks, and what it must be told. execution/ joins it with the worker pool.
+// What the scheduler asks of whoever runs tasks, and what it must be told. execution/ joins it with the
+// worker pool.
 #pragma once
 
 #include <memory>
@@ -23,7 +24,8 @@ class Launcher {
   virtual void answer_barrier(tasks::TaskId task, tasks::BarrierReply reply) = 0;
 };
 
-// Told by the launcher, from any thread. Each started task ends exactly once, whatever happens, and nothing about it comes later.
+// Told by the launcher, from any thread. Each started task ends exactly once, whatever happens, and nothing
+// about it comes later.
 class LaunchObserver {
  public:
   virtual ~LaunchObserver() = default;

@@ -37,23 +37,28 @@ void Scheduler::cancel_job(tasks::JobId job) {
   send({core::CancelJob{job}, 0, nullptr, {}, {}});
 }
 
-tasks::StageId Scheduler::submit_tasks(const TaskStageRequest& request, std::shared_ptr<StageListener> listener) {
+tasks::StageId Scheduler::submit_tasks(const TaskStageRequest& request,
+                                       std::shared_ptr<StageListener> listener) {
   std::unique_lock lock(mutex_);
   const tasks::StageId stage = next_stage_++;
   core::SubmitTaskStage event{request.job, stage, request.slots_per_task, request.max_task_errors,
                               request.max_lost_workers};
-  bus_.publish(events::StageSubmitted{request.job, stage, "tasks", request.name, 0, request.slots_per_task.cpus});
+  bus_.publish(
+      events::StageSubmitted{request.job, stage, "tasks", request.name, 0, request.slots_per_task.cpus});
   inbox_.push_back({std::move(event), stage, std::move(listener), {}, {}});  // in the order of the ids
   lock.unlock();
   arrived_.notify_one();
   return stage;
 }
 
-void Scheduler::add_task(tasks::StageId stage, int32_t partition, std::shared_ptr<const tasks::TaskWork> work) {
+void Scheduler::add_task(tasks::StageId stage, int32_t partition,
+                         std::shared_ptr<const tasks::TaskWork> work) {
   send({core::AddTask{stage, partition}, stage, nullptr, {{partition, std::move(work)}}, {}});
 }
 
-void Scheduler::no_more_tasks(tasks::StageId stage) { send({core::NoMoreTasks{stage}, stage, nullptr, {}, {}}); }
+void Scheduler::no_more_tasks(tasks::StageId stage) {
+  send({core::NoMoreTasks{stage}, stage, nullptr, {}, {}});
+}
 
 tasks::StageId Scheduler::submit_gang(GangRequest request, std::shared_ptr<StageListener> listener) {
   const auto ranks = static_cast<int32_t>(request.ranks.size());
@@ -61,15 +66,19 @@ tasks::StageId Scheduler::submit_gang(GangRequest request, std::shared_ptr<Stage
   for (int32_t rank = 0; rank < ranks; ++rank) works[rank] = std::move(request.ranks[rank]);
   std::unique_lock lock(mutex_);
   const tasks::StageId stage = next_stage_++;
-  core::SubmitGang event{request.job, stage, request.slots_per_task, ranks, request.max_attempts, request.barrier_timeout};
-  bus_.publish(events::StageSubmitted{request.job, stage, "gang", request.name, ranks, request.slots_per_task.cpus});
+  core::SubmitGang event{
+      request.job, stage, request.slots_per_task, ranks, request.max_attempts, request.barrier_timeout};
+  bus_.publish(
+      events::StageSubmitted{request.job, stage, "gang", request.name, ranks, request.slots_per_task.cpus});
   inbox_.push_back({std::move(event), stage, std::move(listener), std::move(works), {}});
   lock.unlock();
   arrived_.notify_one();
   return stage;
 }
 
-void Scheduler::task_running(tasks::TaskId task, int64_t process_id) { bus_.publish(events::TaskRunning{task, process_id}); }
+void Scheduler::task_running(tasks::TaskId task, int64_t process_id) {
+  bus_.publish(events::TaskRunning{task, process_id});
+}
 
 void Scheduler::barrier_requested(tasks::TaskId task, tasks::BarrierRequest request) {
   send({core::BarrierArrived{task, std::move(request)}, 0, nullptr, {}, {}});
@@ -112,7 +121,8 @@ void Scheduler::handle(Message message) {
     const bool is_gang = std::holds_alternative<core::SubmitGang>(message.event);
     stages_[message.stage] = {std::move(message.listener), {}, is_gang};
   }
-  if (const auto record = stages_.find(message.stage); record != stages_.end()) record->second.works.merge(message.works);
+  if (const auto record = stages_.find(message.stage); record != stages_.end())
+    record->second.works.merge(message.works);
   if (const auto* ended = std::get_if<core::TaskEnded>(&message.event)) report_end(*ended, message.outcome);
   current_output_ = std::move(message.outcome.output);
   for (const core::Action& action : core::step(state_, message.event, steady_now())) perform(action);
@@ -127,8 +137,8 @@ void Scheduler::report_end(const core::TaskEnded& ended, const tasks::TaskOutcom
   const auto found = tasks_.find(ended.task);
   if (found == tasks_.end()) return;
   const tasks::TaskContext& context = found->second.context;
-  bus_.publish(events::TaskFinished{context.stage, ended.task, context.partition, context.attempt, error_text(ended.status),
-                                    outcome.input_bytes, outcome.output_bytes});
+  bus_.publish(events::TaskFinished{context.stage, ended.task, context.partition, context.attempt,
+                                    error_text(ended.status), outcome.input_bytes, outcome.output_bytes});
   tasks_.erase(found);
 }
 
@@ -172,7 +182,8 @@ void Scheduler::act(const core::GangAttemptStarted& action) {
 }
 
 void Scheduler::act(const core::GangAttemptFailed& action) {
-  bus_.publish(events::GangAttemptFailed{action.stage, action.attempt, action.rank, error_text(action.status)});
+  bus_.publish(
+      events::GangAttemptFailed{action.stage, action.attempt, action.rank, error_text(action.status)});
   stages_.at(action.stage).listener->gang_attempt_failed(action.attempt, action.status);
 }
 

@@ -1,6 +1,6 @@
-// The loop around the core: one thread that owns the core's state, a queue in front of it, timers by the steady clock. It tells the
-// launcher what to do, the listeners what became of their stages, and the event bus everything.
-// Thread-safe; calls put a message into the queue and return. One per process.
+// The loop around the core: one thread that owns the core's state, a queue in front of it, timers by the
+// steady clock. It tells the launcher what to do, the listeners what became of their stages, and the event
+// bus everything. Thread-safe; calls put a message into the queue and return. One per process.
 #pragma once
 
 #include <condition_variable>
@@ -24,7 +24,8 @@ class StageListener {
   virtual ~StageListener() = default;
   virtual void task_started(int32_t /*partition*/, int32_t /*attempt*/) {}
   // Of a gang: counts only when the stage ends well; a later attempt replaces it.
-  virtual void task_succeeded(int32_t partition, int32_t attempt, std::shared_ptr<tasks::TaskOutput> output) = 0;
+  virtual void task_succeeded(int32_t partition, int32_t attempt,
+                              std::shared_ptr<tasks::TaskOutput> output) = 0;
   // Whatever the ranks of this attempt left must be dropped.
   virtual void gang_attempt_failed(int32_t /*attempt*/, const Status& /*status*/) {}
   // The last call about the stage: none of its tasks runs any more.
@@ -75,15 +76,16 @@ class Scheduler : public LaunchObserver {
  private:
   struct StageRecord {
     std::shared_ptr<StageListener> listener;
-    std::map<int32_t, std::shared_ptr<const tasks::TaskWork>> works;  // by partition; of a gang kept for the next attempt
+    std::map<int32_t, std::shared_ptr<const tasks::TaskWork>>
+        works;  // by partition; of a gang kept for the next attempt
     bool is_gang = false;
   };
   struct Message {
     core::Event event;
-    tasks::StageId stage = 0;                          // of the next three
-    std::shared_ptr<StageListener> listener;           // with a submission
+    tasks::StageId stage = 0;                 // of the next three
+    std::shared_ptr<StageListener> listener;  // with a submission
     std::map<int32_t, std::shared_ptr<const tasks::TaskWork>> works;
-    tasks::TaskOutcome outcome;                        // with TaskEnded; its status is in the event
+    tasks::TaskOutcome outcome;  // with TaskEnded; its status is in the event
   };
   struct RunningTask {
     tasks::TaskContext context;

@@ -12,7 +12,9 @@ class FakeLauncher : public Launcher {
  public:
   void start(LaunchRequest request) override { on_start(request.context); }
   void kill(tasks::TaskId task) override { on_kill(task); }
-  void answer_barrier(tasks::TaskId task, tasks::BarrierReply reply) override { on_answer(task, std::move(reply)); }
+  void answer_barrier(tasks::TaskId task, tasks::BarrierReply reply) override {
+    on_answer(task, std::move(reply));
+  }
 
   std::function<void(const tasks::TaskContext&)> on_start = [](const auto&) {};
   std::function<void(tasks::TaskId)> on_kill = [](auto) {};
@@ -27,7 +29,8 @@ struct Ended : StageListener {
   void stage_ended(const Status& status) override { end.set_value(status); }
   Status wait() {
     auto future = end.get_future();
-    if (future.wait_for(std::chrono::seconds(20)) != std::future_status::ready) return internal_error("did not end");
+    if (future.wait_for(std::chrono::seconds(20)) != std::future_status::ready)
+      return internal_error("did not end");
     return future.get();
   }
   std::vector<std::pair<int32_t, int32_t>> succeeded;
@@ -47,7 +50,8 @@ TEST(Scheduler, RunsAGangWithABarrierAndRestartsIt) {
   Scheduler scheduler(tasks::Slots{2, {}}, launcher, bus);
   launcher.on_start = [&](const tasks::TaskContext& context) {
     if (context.attempt == 0 && context.partition == 1) {
-      scheduler.task_ended(context.task, {tasks::FailureKind::kWorkerLost, internal_error("killed"), nullptr, 0, 0});
+      scheduler.task_ended(context.task,
+                           {tasks::FailureKind::kWorkerLost, internal_error("killed"), nullptr, 0, 0});
     } else {
       scheduler.barrier_requested(context.task, {tasks::BarrierKind::kAllGather, "x"});
     }
@@ -70,8 +74,9 @@ TEST(Scheduler, RunsAGangWithABarrierAndRestartsIt) {
   bus.flush();
   std::string all;
   for (const auto& line : seen) all += line + "\n";
-  for (const char* name : {"JobStarted", "StageSubmitted", "GangAttemptStarted", "TaskStarted", "GangAttemptFailed", "TaskKilled",
-                           "TaskFinished", "BarrierReleased", "StageFinished"}) {
+  for (const char* name :
+       {"JobStarted", "StageSubmitted", "GangAttemptStarted", "TaskStarted", "GangAttemptFailed",
+        "TaskKilled", "TaskFinished", "BarrierReleased", "StageFinished"}) {
     EXPECT_NE(all.find(name), std::string::npos) << name << "\n" << all;
   }
 }
@@ -87,7 +92,9 @@ TEST(Scheduler, ABarrierTimeoutComesByItself) {
     scheduler.task_ended(task, {tasks::FailureKind::kWorkerLost, internal_error("killed"), nullptr, 0, 0});
   };
   auto listener = std::make_shared<Ended>();
-  scheduler.submit_gang({scheduler.new_job("s", "o"), "train", {}, {nullptr, nullptr}, 1, std::chrono::milliseconds(20)}, listener);
+  scheduler.submit_gang(
+      {scheduler.new_job("s", "o"), "train", {}, {nullptr, nullptr}, 1, std::chrono::milliseconds(20)},
+      listener);
   EXPECT_EQ(listener->wait().condition(), "BARRIER_STAGE_FAILED");
 }
 

@@ -15,7 +15,8 @@ namespace {
 using deuteron::server::Options;
 
 void add_options(CLI::App& command, Options& options) {
-  command.add_option("--host", options.host, "Address to listen on; others than loopback need a token and TLS")
+  command
+      .add_option("--host", options.host, "Address to listen on; others than loopback need a token and TLS")
       ->capture_default_str();
   command.add_option("--port", options.port, "Port; 0 takes a free one and prints it")->capture_default_str();
   command.add_option("--token", options.token, "Clients must send this token (sc://HOST:PORT/;token=…)")
@@ -24,27 +25,42 @@ void add_options(CLI::App& command, Options& options) {
   command.add_option("--tls-key", options.tls_key, "Private key, a PEM file");
   command.add_flag("--insecure", options.insecure, "Listen on any address without token and TLS");
   command.add_option("--slots", options.slots, "Tasks at a time, and the largest gang; 0: one per core")
-      ->check(CLI::NonNegativeNumber)->capture_default_str();
-  command.add_option("--memory", options.memory, "For engine and exchange, for example 8GB; more spills to disk");
-  command.add_option("--worker-memory", options.worker_memory, "For one Python worker; above it, it is ended");
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  command.add_option("--memory", options.memory,
+                     "For engine and exchange, for example 8GB; more spills to disk");
+  command.add_option("--worker-memory", options.worker_memory,
+                     "For one Python worker; above it, it is ended");
   command.add_option("--spill-directory", options.spill_directory, "For what does not fit into memory");
-  command.add_option("--python", options.python, "Interpreter of the Python workers (default: $PYSPARK_PYTHON, python3)");
-  command.add_option("--event-log", options.event_log, "Folder for the event log (a JSON line for each event)");
+  command.add_option("--python", options.python,
+                     "Interpreter of the Python workers (default: $PYSPARK_PYTHON, python3)");
+  command.add_option("--event-log", options.event_log,
+                     "Folder for the event log (a JSON line for each event)");
   command.add_option("--log-level", options.log_level, "debug, info, warning or error")
-      ->check(CLI::IsMember({"debug", "info", "warning", "error"}))->capture_default_str();
-  command.add_option("--detach-seconds", options.detach_seconds,
-                     "How long a query outlives a lost client; 0: 5 s on this machine, 300 s elsewhere")
-      ->check(CLI::NonNegativeNumber)->capture_default_str();
-  command.add_option("--idle-session-minutes", options.idle_session_minutes, "An unused session is closed after this")
-      ->check(CLI::PositiveNumber)->capture_default_str();
-  command.add_option("--drain-seconds", options.drain_seconds, "On SIGTERM, how long running queries may go on")
-      ->check(CLI::NonNegativeNumber)->capture_default_str();
+      ->check(CLI::IsMember({"debug", "info", "warning", "error"}))
+      ->capture_default_str();
+  command
+      .add_option("--detach-seconds", options.detach_seconds,
+                  "How long a query outlives a lost client; 0: 5 s on this machine, 300 s elsewhere")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  command
+      .add_option("--idle-session-minutes", options.idle_session_minutes,
+                  "An unused session is closed after this")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  command
+      .add_option("--drain-seconds", options.drain_seconds, "On SIGTERM, how long running queries may go on")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
 }
 
 void apply_log_level(const std::string& level) {
   using deuteron::LogLevel;
-  deuteron::set_log_level(level == "debug" ? LogLevel::kDebug : level == "warning" ? LogLevel::kWarning
-                          : level == "error" ? LogLevel::kError : LogLevel::kInfo);
+  deuteron::set_log_level(level == "debug"     ? LogLevel::kDebug
+                          : level == "warning" ? LogLevel::kWarning
+                          : level == "error"   ? LogLevel::kError
+                                               : LogLevel::kInfo);
 }
 
 int serve(const Options& options) {
@@ -79,8 +95,9 @@ int serve(const Options& options) {
 int main(int argc, char** argv) {
   CLI::App program("Deuteron runs Spark programs and the deep learning inside them.");
   program.require_subcommand(1);
-  program.footer("Start a server with `deuteron server`, then connect PySpark:\n"
-                 "  SparkSession.builder.remote(\"sc://localhost:15002\").getOrCreate()");
+  program.footer(
+      "Start a server with `deuteron server`, then connect PySpark:\n"
+      "  SparkSession.builder.remote(\"sc://localhost:15002\").getOrCreate()");
   program.set_version_flag("--version", DEUTERON_VERSION);
   Options options;
   CLI::App* server = program.add_subcommand("server", "Listen for Spark Connect clients");

@@ -36,14 +36,16 @@ Result<uint64_t> parse_memory_size(const std::string& text) {
 }
 
 Status check(const Options& options) {
-  if (options.port < 0 || options.port > 65535) return invalid_option("--port takes a number from 0 to 65535");
+  if (options.port < 0 || options.port > 65535)
+    return invalid_option("--port takes a number from 0 to 65535");
   if (options.tls_certificate.empty() != options.tls_key.empty()) {
     return invalid_option("--tls-certificate and --tls-key go together");
   }
   const bool protected_channel = !options.token.empty() && !options.tls_certificate.empty();
   if (!is_loopback(options.host) && !protected_channel && !options.insecure) {
-    return invalid_option("listening on " + options.host +
-                          " lets others in: give --token with --tls-certificate and --tls-key, or say --insecure");
+    return invalid_option(
+        "listening on " + options.host +
+        " lets others in: give --token with --tls-certificate and --tls-key, or say --insecure");
   }
   for (const std::string& size : {options.memory, options.worker_memory}) {
     if (!size.empty()) RETURN_IF_ERROR(parse_memory_size(size).status());

@@ -16,19 +16,20 @@ struct Options {
   std::string tls_certificate;  // PEM files
   std::string tls_key;
   bool insecure = false;
-  int slots = 0;                 // 0: the machine's cores
-  std::string memory;            // of engine and exchange together, for example 8GB; "": 60 % of the machine
-  std::string worker_memory;     // of one Python worker; "": 60 % of the machine
-  std::string spill_directory;   // "": the temporary directory
-  std::string python;            // interpreter of the workers; "": PYSPARK_PYTHON, else python3
-  std::string event_log;         // directory; "": none
+  int slots = 0;                // 0: the machine's cores
+  std::string memory;           // of engine and exchange together, for example 8GB; "": 60 % of the machine
+  std::string worker_memory;    // of one Python worker; "": 60 % of the machine
+  std::string spill_directory;  // "": the temporary directory
+  std::string python;           // interpreter of the workers; "": PYSPARK_PYTHON, else python3
+  std::string event_log;        // directory; "": none
   std::string log_level = "info";
-  int detach_seconds = 0;        // 0: 5 s for clients of this machine, 300 s for others
+  int detach_seconds = 0;  // 0: 5 s for clients of this machine, 300 s for others
   int idle_session_minutes = 60;
   int drain_seconds = 30;
 };
 
-// What stands in the way of running with these options: one line that names the next step. OK when nothing does.
+// What stands in the way of running with these options: one line that names the next step. OK when nothing
+// does.
 Status check(const Options& options);
 bool is_loopback(const std::string& host);
 // "512MB", "4g", "1GiB", "1000000" -> bytes (powers of 1024).

@@ -14,7 +14,8 @@ Result<PythonEnvironment> find_python(const std::string& asked) {
   std::string prepared;
   // build/bin, build/dev/bin … lie two or three folders below the source tree.
   fs::path above = program.parent_path();
-  for (const char* installed = "lib/deuteron/python"; above != above.root_path(); above = above.parent_path()) {
+  for (const char* installed = "lib/deuteron/python"; above != above.root_path();
+       above = above.parent_path()) {
     for (const fs::path& candidate : {above / "python", above / installed}) {
       if (environment.package_folder.empty() && fs::exists(candidate / "deuteron" / "worker", failure)) {
         environment.package_folder = candidate;
@@ -24,12 +25,14 @@ Result<PythonEnvironment> find_python(const std::string& asked) {
     if (prepared.empty() && fs::exists(interpreter, failure)) prepared = interpreter;
   }
   if (environment.package_folder.empty()) {
-    return error("INVALID_OPTION", {{"reason", "the Python package deuteron is not found near " + program.string()}});
+    return error("INVALID_OPTION",
+                 {{"reason", "the Python package deuteron is not found near " + program.string()}});
   }
   const char* pyspark_python = std::getenv("PYSPARK_PYTHON");
-  environment.interpreter = !asked.empty() ? asked
+  environment.interpreter = !asked.empty()                                         ? asked
                             : pyspark_python != nullptr && *pyspark_python != '\0' ? pyspark_python
-                            : !prepared.empty() ? prepared : "python3";
+                            : !prepared.empty()                                    ? prepared
+                                                                                   : "python3";
   return environment;
 }
 

@@ -1,4 +1,5 @@
-// Where the workers' interpreter and the package `deuteron` (python/) are found, seen from the running program.
+// Where the workers' interpreter and the package `deuteron` (python/) are found, seen from the running
+// program.
 #pragma once
 
 #include <string>
@@ -12,8 +13,9 @@ struct PythonEnvironment {
   std::string package_folder;  // holds deuteron/
 };
 
-// interpreter: `asked` if given, else $PYSPARK_PYTHON, else the environment that `make setup` made beside this program, else python3.
-// The package lies in a source tree above the program, or in ../lib/deuteron/python. INVALID_OPTION when it is missing.
+// interpreter: `asked` if given, else $PYSPARK_PYTHON, else the environment that `make setup` made beside
+// this program, else python3. The package lies in a source tree above the program, or in
+// ../lib/deuteron/python. INVALID_OPTION when it is missing.
 Result<PythonEnvironment> find_python(const std::string& asked);
 
 }  // namespace deuteron::server

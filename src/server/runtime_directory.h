@@ -1,5 +1,5 @@
-// A private folder (0700) for this process' sockets, artifacts and spill files; removed with the object. What servers that were
-// killed left behind is removed at the next start of a server of the same user.
+// A private folder (0700) for this process' sockets, artifacts and spill files; removed with the object. What
+// servers that were killed left behind is removed at the next start of a server of the same user.
 #pragma once
 
 #include <string>

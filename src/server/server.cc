@@ -27,7 +27,8 @@ uint64_t machine_memory() {
 }
 
 int32_t slots_of(const Options& options) {
-  return options.slots > 0 ? options.slots : std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+  return options.slots > 0 ? options.slots
+                           : std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
 }
 
 // "": 60 % of the machine. The text was checked before.
@@ -57,7 +58,8 @@ execution::ExecutorOptions executor_options(const Options& options, const Python
   executor.python_interpreter = python.interpreter;
   executor.python_folder = python.package_folder;
   executor.spare_workers = slots_of(options);
-  executor.worker_memory_bytes = options.worker_memory.empty() ? 0 : *parse_memory_size(options.worker_memory);
+  executor.worker_memory_bytes =
+      options.worker_memory.empty() ? 0 : *parse_memory_size(options.worker_memory);
   executor.runtime_directory = runtime_directory;
   return executor;
 }
@@ -75,7 +77,8 @@ connect::ServiceOptions service_options(const Options& options) {
 
 // In the order in which each may use those before it; destroyed in the opposite order.
 struct Server::Parts {
-  Parts(const Options& options, RuntimeDirectory directory) : options(options), directory(std::move(directory)) {}
+  Parts(const Options& options, RuntimeDirectory directory)
+      : options(options), directory(std::move(directory)) {}
 
   Status start_engine(const PythonEnvironment& python);
   Status start_service();
@@ -102,8 +105,8 @@ Status Server::Parts::start_engine(const PythonEnvironment& python) {
   const std::string spill = options.spill_directory.empty() ? directory.path() : options.spill_directory;
   memory = exchange::SharedMemory::create(memory_options(options, spill));
   ASSIGN_OR_RETURN(engine, relational::make_engine(engine_options(options, spill), memory));
-  ASSIGN_OR_RETURN(executor, execution::make_executor(executor_options(options, python, directory.path()), *engine,
-                                                      memory, bus));
+  ASSIGN_OR_RETURN(executor, execution::make_executor(executor_options(options, python, directory.path()),
+                                                      *engine, memory, bus));
   return {};
 }
 
@@ -111,9 +114,11 @@ Status Server::Parts::start_service() {
   environment.executor = executor.get();
   environment.files = &engine->files();
   const std::string slots = std::to_string(slots_of(options));
-  environment.server_defaults = {{"spark.default.parallelism", slots}, {"spark.sql.shuffle.partitions", slots}};
+  environment.server_defaults = {{"spark.default.parallelism", slots},
+                                 {"spark.sql.shuffle.partitions", slots}};
   environment.artifact_directory = directory.path() + "/artifacts";
-  sessions = std::make_unique<session::SessionRegistry>(environment, std::chrono::minutes(options.idle_session_minutes));
+  sessions = std::make_unique<session::SessionRegistry>(environment,
+                                                        std::chrono::minutes(options.idle_session_minutes));
   backend = std::make_unique<connect::NativeBackend>(*sessions);
   service = std::make_unique<connect::Service>(*backend, service_options(options));
   ASSIGN_OR_RETURN(listener, listen(options, *service));

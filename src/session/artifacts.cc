@@ -11,16 +11,15 @@ namespace {
 namespace fs = std::filesystem;
 
 bool is_plain_relative_path(const std::string& name) {
-  if (name.empty() || name.size() > 1024 || name.front() == '/' || name.find('\0') != std::string::npos) return false;
+  if (name.empty() || name.size() > 1024 || name.front() == '/' || name.find('\0') != std::string::npos)
+    return false;
   for (const fs::path& part : fs::path(name)) {
     if (part == ".." || part == "." || part.empty()) return false;
   }
   return true;
 }
 
-Status invalid_name(const std::string& name) {
-  return error("INVALID_ARTIFACT_NAME", {{"name", name}});
-}
+Status invalid_name(const std::string& name) { return error("INVALID_ARTIFACT_NAME", {{"name", name}}); }
 
 }  // namespace
 
@@ -54,7 +53,8 @@ Status Artifacts::add(const std::string& name, std::string content) {
 Status Artifacts::store_file(const std::string& name, const std::string& content) {
   const uint64_t hash = std::hash<std::string>{}(content);
   if (auto found = files_.find(name); found != files_.end()) {
-    return found->second == hash ? Status() : error("ARTIFACT_ALREADY_EXISTS", {{"normalizedRemoteRelativePath", name}});
+    return found->second == hash ? Status()
+                                 : error("ARTIFACT_ALREADY_EXISTS", {{"normalizedRemoteRelativePath", name}});
   }
   const fs::path path = fs::path(directory_) / name;
   std::error_code failure;

@@ -1,6 +1,7 @@
-// What a client has uploaded to its session: Python files and archives (put on the workers' sys.path), plain files, and cached
-// local relations. Files lie in a directory of the session's own (0700), removed with the session. Thread-safe.
-// Names come from the client and are not trusted: anything but a plain relative path is refused.
+// What a client has uploaded to its session: Python files and archives (put on the workers' sys.path), plain
+// files, and cached local relations. Files lie in a directory of the session's own (0700), removed with the
+// session. Thread-safe. Names come from the client and are not trusted: anything but a plain relative path is
+// refused.
 #pragma once
 
 #include <cstdint>
@@ -20,7 +21,8 @@ class Artifacts {
   Artifacts(std::string directory, uint64_t limit_bytes);
   ~Artifacts();
 
-  // name: "cache/<sha256>", "pyfiles/x.py", "files/x", "archives/x.zip". ARTIFACT_ALREADY_EXISTS when it holds other content.
+  // name: "cache/<sha256>", "pyfiles/x.py", "files/x", "archives/x.zip". ARTIFACT_ALREADY_EXISTS when it
+  // holds other content.
   Status add(const std::string& name, std::string content);
   bool exists(const std::string& name) const;
   plan::Bytes find_cached(const std::string& hash) const;

@@ -14,7 +14,8 @@ namespace fs = std::filesystem;
 
 class ArtifactsTest : public testing::Test {
  protected:
-  const std::string directory_ = (fs::temp_directory_path() / ("deuteron-artifacts-" + random_secret(4))).string();
+  const std::string directory_ =
+      (fs::temp_directory_path() / ("deuteron-artifacts-" + random_secret(4))).string();
 };
 
 TEST_F(ArtifactsTest, StoresPythonFilesAndRemovesThemAtTheEnd) {

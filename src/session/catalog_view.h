@@ -8,8 +8,8 @@ namespace deuteron::session {
 class Session::Catalog : public catalog::CatalogView {
  public:
   Catalog(Views::Snapshot views, Views::Snapshot global_views,
-          std::map<std::string, plan::unresolved::ExpressionPtr> functions, std::shared_ptr<Artifacts> artifacts,
-          catalog::FileSchemaReader& files)
+          std::map<std::string, plan::unresolved::ExpressionPtr> functions,
+          std::shared_ptr<Artifacts> artifacts, catalog::FileSchemaReader& files)
       : views_(std::move(views)),
         global_views_(std::move(global_views)),
         functions_(std::move(functions)),
@@ -18,7 +18,9 @@ class Session::Catalog : public catalog::CatalogView {
 
   std::optional<catalog::View> find_view(const plan::Names& name) const override;
   plan::unresolved::ExpressionPtr find_function(const std::string& name) const override;
-  plan::Bytes find_cached_artifact(const std::string& hash) const override { return artifacts_->find_cached(hash); }
+  plan::Bytes find_cached_artifact(const std::string& hash) const override {
+    return artifacts_->find_cached(hash);
+  }
   catalog::FileSchemaReader& files() const override { return files_; }
 
  private:

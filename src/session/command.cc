@@ -58,7 +58,8 @@ bool matches_pattern(const std::string& name, const std::string& pattern, size_t
 
 }  // namespace
 
-Result<Rows> Session::run(const unresolved::Command& command, const std::string& operation_id, CancelToken& cancel) {
+Result<Rows> Session::run(const unresolved::Command& command, const std::string& operation_id,
+                          CancelToken& cancel) {
   return std::visit(
       [&](const auto& node) -> Result<Rows> {
         using Node = std::decay_t<decltype(node)>;
@@ -122,7 +123,9 @@ Result<Rows> Session::run_command(const unresolved::Explain& command) {
 }
 
 Result<Rows> Session::run_command(const unresolved::ShowTables& command) {
-  Rows rows{{text_column("namespace"), text_column("tableName"), {"isTemporary", DataType(TypeId::kBoolean), false, ""}},
+  Rows rows{{text_column("namespace"),
+             text_column("tableName"),
+             {"isTemporary", DataType(TypeId::kBoolean), false, ""}},
             {}};
   for (const auto& [name, view] : *views_.snapshot()) {
     if (command.pattern.empty() || matches_pattern(name, command.pattern)) {
@@ -144,8 +147,8 @@ Result<Rows> Session::run_command(const unresolved::DescribeTable& command) {
 Result<Rows> Session::write_files(const unresolved::WriteFiles& command, const std::string& operation_id,
                                   CancelToken& cancel) {
   ASSIGN_OR_RETURN(const auto resolved, analyze(command.input));
-  execution::WriteTarget target{command.format.empty() ? "parquet" : command.format, command.path, command.mode,
-                                command.partition_by, command.options};
+  execution::WriteTarget target{command.format.empty() ? "parquet" : command.format, command.path,
+                                command.mode, command.partition_by, command.options};
   RETURN_IF_ERROR(environment_.executor->write(resolved, target, request(operation_id), cancel));
   return Rows{};
 }
@@ -153,19 +156,22 @@ Result<Rows> Session::write_files(const unresolved::WriteFiles& command, const s
 Result<exchange::EncodedBatch> Session::encode(const Rows& rows) {
   resolved::Columns output;
   for (const types::StructField& field : rows.schema) {
-    output.push_back({static_cast<resolved::ColumnId>(output.size() + 1), field.name, field.type, field.nullable, {}, ""});
+    output.push_back(
+        {static_cast<resolved::ColumnId>(output.size() + 1), field.name, field.type, field.nullable, {}, ""});
   }
   resolved::Values values;
   for (const auto& row : rows.rows) {
     resolved::Expressions cells;
     for (size_t i = 0; i < row.size(); ++i) {
-      cells.push_back(resolved::make_expression(resolved::Literal{row[i]}, rows.schema[i].type, rows.schema[i].nullable));
+      cells.push_back(
+          resolved::make_expression(resolved::Literal{row[i]}, rows.schema[i].type, rows.schema[i].nullable));
     }
     values.rows.push_back(std::move(cells));
   }
   BatchCollector collector;
   CancelToken never;
-  RETURN_IF_ERROR(run(resolved::make_relation(std::move(values), std::move(output), 1), "", collector, never));
+  RETURN_IF_ERROR(
+      run(resolved::make_relation(std::move(values), std::move(output), 1), "", collector, never));
   return collector.take();
 }
 

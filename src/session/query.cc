@@ -8,8 +8,9 @@ namespace deuteron::session {
 namespace {
 
 std::string lower_case(std::string text) {
-  std::transform(text.begin(), text.end(), text.begin(),
-                 [](unsigned char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : static_cast<char>(c); });
+  std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : static_cast<char>(c);
+  });
   return text;
 }
 
@@ -28,7 +29,8 @@ plan::unresolved::ExpressionPtr Session::Catalog::find_function(const std::strin
 
 Session::Catalog Session::catalog() const {
   std::lock_guard lock(functions_mutex_);
-  return Catalog(views_.snapshot(), environment_.global_views.snapshot(), functions_, artifacts_, *environment_.files);
+  return Catalog(views_.snapshot(), environment_.global_views.snapshot(), functions_, artifacts_,
+                 *environment_.files);
 }
 
 execution::Request Session::request(const std::string& operation_id) const {
@@ -42,7 +44,8 @@ execution::Request Session::request(const std::string& operation_id) const {
 }
 
 Result<plan::unresolved::Statement> Session::parse(const plan::unresolved::RelationPtr& relation) const {
-  if (const auto* sql = plan::unresolved::as<plan::unresolved::Sql>(relation)) return analyzer::parse_sql(*sql);
+  if (const auto* sql = plan::unresolved::as<plan::unresolved::Sql>(relation))
+    return analyzer::parse_sql(*sql);
   return plan::unresolved::Statement(relation);
 }
 
@@ -58,12 +61,14 @@ Status Session::run(const plan::resolved::RelationPtr& plan, const std::string& 
   return environment_.executor->run(plan, request(operation_id), sink, cancel);
 }
 
-Result<std::string> Session::explain(const plan::unresolved::RelationPtr& relation, const std::string& mode) const {
+Result<std::string> Session::explain(const plan::unresolved::RelationPtr& relation,
+                                     const std::string& mode) const {
   ASSIGN_OR_RETURN(const auto resolved, analyze(relation));
   ASSIGN_OR_RETURN(const std::string physical, environment_.executor->explain(resolved, request("")));
   if (lower_case(mode) == "simple") return "== Physical Plan ==\n" + physical + "\n";
-  return "== Parsed Logical Plan ==\n" + plan::unresolved::to_string(relation) + "\n== Analyzed Logical Plan ==\n" +
-         plan::resolved::to_string(resolved) + "\n== Physical Plan ==\n" + physical + "\n";
+  return "== Parsed Logical Plan ==\n" + plan::unresolved::to_string(relation) +
+         "\n== Analyzed Logical Plan ==\n" + plan::resolved::to_string(resolved) + "\n== Physical Plan ==\n" +
+         physical + "\n";
 }
 
 }  // namespace deuteron::session

@@ -44,17 +44,21 @@ std::shared_ptr<Session> SessionRegistry::find(const Identity& identity) {
   return found == sessions_.end() ? nullptr : found->second.session;
 }
 
-Result<std::shared_ptr<Session>> SessionRegistry::clone(const Session& original, const std::string& new_session_id) {
+Result<std::shared_ptr<Session>> SessionRegistry::clone(const Session& original,
+                                                        const std::string& new_session_id) {
   const Identity identity{original.identity().user_id, new_session_id};
   if (!is_uuid(new_session_id)) {
-    return error("INVALID_CLONE_SESSION_REQUEST.TARGET_SESSION_ID_FORMAT", {{"targetSessionId", new_session_id}});
+    return error("INVALID_CLONE_SESSION_REQUEST.TARGET_SESSION_ID_FORMAT",
+                 {{"targetSessionId", new_session_id}});
   }
   std::lock_guard lock(mutex_);
   if (closed_.contains(identity)) {
-    return error("INVALID_CLONE_SESSION_REQUEST.TARGET_SESSION_ID_ALREADY_CLOSED", {{"targetSessionId", new_session_id}});
+    return error("INVALID_CLONE_SESSION_REQUEST.TARGET_SESSION_ID_ALREADY_CLOSED",
+                 {{"targetSessionId", new_session_id}});
   }
   if (sessions_.contains(identity)) {
-    return error("INVALID_CLONE_SESSION_REQUEST.TARGET_SESSION_ID_ALREADY_EXISTS", {{"targetSessionId", new_session_id}});
+    return error("INVALID_CLONE_SESSION_REQUEST.TARGET_SESSION_ID_ALREADY_EXISTS",
+                 {{"targetSessionId", new_session_id}});
   }
   auto session = std::make_shared<Session>(identity, original);
   sessions_.emplace(identity, Entry{session, steady_now()});

@@ -1,5 +1,5 @@
-// One user's session: settings, temporary views, SQL functions, artifacts, and the verbs on them (query.cc, command.cc).
-// Shared by the RPCs of one client; thread-safe. Knows nothing of the protocol.
+// One user's session: settings, temporary views, SQL functions, artifacts, and the verbs on them (query.cc,
+// command.cc). Shared by the RPCs of one client; thread-safe. Knows nothing of the protocol.
 #pragma once
 
 #include <map>
@@ -58,13 +58,14 @@ class Session {
   Result<plan::unresolved::Statement> parse(const plan::unresolved::RelationPtr& relation) const;
   Result<plan::resolved::RelationPtr> analyze(const plan::unresolved::RelationPtr& relation) const;
   // Runs a resolved plan; batches and progress go to `sink`.
-  Status run(const plan::resolved::RelationPtr& plan, const std::string& operation_id, execution::ResultSink& sink,
-             CancelToken& cancel);
+  Status run(const plan::resolved::RelationPtr& plan, const std::string& operation_id,
+             execution::ResultSink& sink, CancelToken& cancel);
   // mode: simple, extended, codegen, cost, formatted.
   Result<std::string> explain(const plan::unresolved::RelationPtr& relation, const std::string& mode) const;
 
   // command.cc
-  Result<Rows> run(const plan::unresolved::Command& command, const std::string& operation_id, CancelToken& cancel);
+  Result<Rows> run(const plan::unresolved::Command& command, const std::string& operation_id,
+                   CancelToken& cancel);
   // Rows as one Arrow stream, by way of the executor.
   Result<exchange::EncodedBatch> encode(const Rows& rows);
 

@@ -25,7 +25,10 @@ constexpr Default kDefaults[] = {
 
 // Fixed when the server starts; a session may read them only.
 constexpr std::string_view kStaticKeys[] = {
-    "spark.master", "spark.executor.memory", "spark.scheduler.mode", "spark.sql.catalogImplementation",
+    "spark.master",
+    "spark.executor.memory",
+    "spark.scheduler.mode",
+    "spark.sql.catalogImplementation",
     "spark.sql.warehouse.dir",
 };
 
@@ -65,10 +68,12 @@ bool accepts(Kind kind, const std::string& value) {
 Status invalid_value(const std::string& key, const std::string& value, Kind kind) {
   switch (kind) {
     case Kind::kTimeZone:
-      return error("INVALID_CONF_VALUE.TIME_ZONE", {{"confName", "\"" + key + "\""}, {"confValue", "'" + value + "'"}});
+      return error("INVALID_CONF_VALUE.TIME_ZONE",
+                   {{"confName", "\"" + key + "\""}, {"confValue", "'" + value + "'"}});
     case Kind::kBoolean:
-      return error("INVALID_CONF_VALUE.TYPE_MISMATCH",
-                   {{"confName", "\"" + key + "\""}, {"confValue", "'" + value + "'"}, {"confType", "boolean"}});
+      return error(
+          "INVALID_CONF_VALUE.TYPE_MISMATCH",
+          {{"confName", "\"" + key + "\""}, {"confValue", "'" + value + "'"}, {"confType", "boolean"}});
     default:
       return error("INVALID_CONF_VALUE.TYPE_MISMATCH",
                    {{"confName", "\"" + key + "\""}, {"confValue", "'" + value + "'"}, {"confType", "int"}});

@@ -1,4 +1,5 @@
-// A session's settings: Spark's keys and their defaults (settings_defaults.inc), and what the user has set. Thread-safe.
+// A session's settings: Spark's keys and their defaults (settings_defaults.inc), and what the user has set.
+// Thread-safe.
 #pragma once
 
 #include <map>
@@ -21,7 +22,8 @@ class SessionSettings {
   // The value set, else the default; SQL_CONF_NOT_FOUND when there is neither.
   Result<std::string> get(const std::string& key) const;
   std::optional<std::string> find(const std::string& key) const;
-  // CANNOT_MODIFY_STATIC_CONFIG for spark.* keys fixed at start, INVALID_CONF_VALUE for a value that the key cannot take.
+  // CANNOT_MODIFY_STATIC_CONFIG for spark.* keys fixed at start, INVALID_CONF_VALUE for a value that the key
+  // cannot take.
   Status set(const std::string& key, const std::string& value);
   Status unset(const std::string& key);
   static bool is_modifiable(const std::string& key);

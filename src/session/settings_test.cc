@@ -24,9 +24,11 @@ TEST(SessionSettings, KnowsWhatItDoesNotKnow) {
 
 TEST(SessionSettings, RefusesValuesThatAKeyCannotTake) {
   SessionSettings settings({});
-  EXPECT_EQ(settings.set("spark.sql.ansi.enabled", "perhaps").condition(), "INVALID_CONF_VALUE.TYPE_MISMATCH");
+  EXPECT_EQ(settings.set("spark.sql.ansi.enabled", "perhaps").condition(),
+            "INVALID_CONF_VALUE.TYPE_MISMATCH");
   EXPECT_EQ(settings.set("spark.task.cpus", "many").condition(), "INVALID_CONF_VALUE.TYPE_MISMATCH");
-  EXPECT_EQ(settings.set("spark.sql.session.timeZone", "../../etc/passwd").condition(), "INVALID_CONF_VALUE.TIME_ZONE");
+  EXPECT_EQ(settings.set("spark.sql.session.timeZone", "../../etc/passwd").condition(),
+            "INVALID_CONF_VALUE.TIME_ZONE");
   EXPECT_TRUE(settings.set("spark.sql.session.timeZone", "+02:00").ok());
   EXPECT_EQ(settings.set("spark.master", "yarn").condition(), "CANNOT_MODIFY_STATIC_CONFIG");
 }

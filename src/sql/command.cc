@@ -1,4 +1,5 @@
-// Statements that are no queries. What Deuteron does not do becomes an UnsupportedCommand with the statement's name.
+// Statements that are no queries. What Deuteron does not do becomes an UnsupportedCommand with the
+// statement's name.
 #include <algorithm>
 
 #include "sql/lexer.h"
@@ -14,9 +15,9 @@ namespace {
 
 // First words of statements that are known by name only.
 constexpr std::string_view kUnsupported[] = {
-    "ADD",    "ALTER",   "ANALYZE", "BEGIN",   "CACHE",   "CALL",   "CLEAR",  "COMMENT", "DECLARE", "DELETE", "EXECUTE",
-    "EXPORT", "GRANT",   "IMPORT",  "INSERT",  "LIST",    "LOAD",   "LOCK",   "MERGE",   "MSCK",    "REFRESH", "REPAIR",
-    "RESET",  "REVOKE",  "SYNC",    "TRUNCATE", "UNCACHE", "UNLOCK", "UPDATE", "USE",
+    "ADD",     "ALTER",  "ANALYZE", "BEGIN",  "CACHE",  "CALL",     "CLEAR",   "COMMENT", "DECLARE", "DELETE",
+    "EXECUTE", "EXPORT", "GRANT",   "IMPORT", "INSERT", "LIST",     "LOAD",    "LOCK",    "MERGE",   "MSCK",
+    "REFRESH", "REPAIR", "RESET",   "REVOKE", "SYNC",   "TRUNCATE", "UNCACHE", "UNLOCK",  "UPDATE",  "USE",
 };
 
 std::string lower(std::string text) {
@@ -67,11 +68,13 @@ bool Parser::command(CommandNode& node) {
 CommandNode Parser::unsupported_command() {
   std::string feature = peek().upper;
   for (size_t ahead = 1; ahead <= 2 && peek(ahead).kind == TokenKind::kWord; ++ahead) {
-    if (!at_any({"TABLE", "TABLES", "VIEW", "VIEWS", "INTO", "OVERWRITE", "DATABASE", "DATABASES", "SCHEMA", "SCHEMAS",
-                 "NAMESPACE", "FUNCTION", "FUNCTIONS", "CATALOG", "CATALOGS", "CACHE", "TEMPORARY", "EXTERNAL", "COLUMNS",
-                 "PARTITIONS", "TBLPROPERTIES", "CREATE", "MATERIALIZED", "INDEX", "JAR", "FILE", "FROM", "QUERY", "EXTENDED",
-                 "VARIABLE", "IMMEDIATE"},
-                ahead)) {
+    if (!at_any(
+            {"TABLE",     "TABLES",       "VIEW",      "VIEWS",     "INTO",     "OVERWRITE",  "DATABASE",
+             "DATABASES", "SCHEMA",       "SCHEMAS",   "NAMESPACE", "FUNCTION", "FUNCTIONS",  "CATALOG",
+             "CATALOGS",  "CACHE",        "TEMPORARY", "EXTERNAL",  "COLUMNS",  "PARTITIONS", "TBLPROPERTIES",
+             "CREATE",    "MATERIALIZED", "INDEX",     "JAR",       "FILE",     "FROM",       "QUERY",
+             "EXTENDED",  "VARIABLE",     "IMMEDIATE"},
+            ahead)) {
       break;
     }
     feature += " " + peek(ahead).upper;
@@ -90,7 +93,8 @@ CommandNode Parser::set_command() {
     if (peek().kind != TokenKind::kString) return UnsupportedCommand{"SET TIME ZONE other than '…'"};
     return unresolved::SetSetting{"spark.sql.session.timeZone", string_token(), true};
   }
-  if (at_any({"CATALOG", "ROLE", "VAR", "VARIABLE", "PATH"}) && peek(1).kind != TokenKind::kEnd && !at_any({"=", "."}, 1)) {
+  if (at_any({"CATALOG", "ROLE", "VAR", "VARIABLE", "PATH"}) && peek(1).kind != TokenKind::kEnd &&
+      !at_any({"=", "."}, 1)) {
     return UnsupportedCommand{"SET " + peek().upper};
   }
   size_t end = text_.size();
@@ -180,7 +184,8 @@ plan::Options Parser::option_list() {
     const bool is_negative = accept("-");
     if (peek().kind == TokenKind::kString) {
       options[lower(std::move(key))] = string_token();
-    } else if (at_any({"TRUE", "FALSE"}) || peek().kind == TokenKind::kInteger || peek().kind == TokenKind::kDecimal) {
+    } else if (at_any({"TRUE", "FALSE"}) || peek().kind == TokenKind::kInteger ||
+               peek().kind == TokenKind::kDecimal) {
       options[lower(std::move(key))] = (is_negative ? "-" : "") + lower(std::string(peek().text));
       advance();
     } else {
@@ -230,7 +235,8 @@ CommandNode Parser::show_command() {
 // DESCRIBE [TABLE] name, DESCRIBE [QUERY] query
 CommandNode Parser::describe_command() {
   const size_t start = position_;
-  if (at_any({"FUNCTION", "DATABASE", "SCHEMA", "CATALOG", "NAMESPACE", "EXTENDED", "FORMATTED"}, 1) && at_name(2)) {
+  if (at_any({"FUNCTION", "DATABASE", "SCHEMA", "CATALOG", "NAMESPACE", "EXTENDED", "FORMATTED"}, 1) &&
+      at_name(2)) {
     return unsupported_command();
   }
   advance();

@@ -91,8 +91,8 @@ DataType Parser::data_type(bool in_cast) {
 }
 
 DataType Parser::primitive_type(const std::string& name, size_t start, bool in_cast) {
-  const auto* found =
-      std::find_if(std::begin(kTypeNames), std::end(kTypeNames), [&](const TypeName& t) { return t.name == name; });
+  const auto* found = std::find_if(std::begin(kTypeNames), std::end(kTypeNames),
+                                   [&](const TypeName& t) { return t.name == name; });
   if (found != std::end(kTypeNames) && !at("(")) {
     if (name == "STRING" && at("COLLATE")) fail_unsupported("COLLATE");
     return DataType(found->type);
@@ -140,7 +140,8 @@ DataType Parser::decimal_type(size_t start) {
     return DataType();
   }
   if (scale > precision) {
-    fail(error("_LEGACY_ERROR_TEMP_1228", {{"scale", std::to_string(scale)}, {"precision", std::to_string(precision)}}));
+    fail(error("_LEGACY_ERROR_TEMP_1228",
+               {{"scale", std::to_string(scale)}, {"precision", std::to_string(precision)}}));
     return DataType();
   }
   if (precision < 1 || scale < 0) {
@@ -161,7 +162,8 @@ DataType Parser::interval_type() {
   const int first = std::max(month_field, time_field);
   int last = first;
   if (at("TO")) {
-    last = month_field >= 0 ? index_of(kYearMonthFields, peek(1).upper) : index_of(kDayTimeFields, peek(1).upper);
+    last = month_field >= 0 ? index_of(kYearMonthFields, peek(1).upper)
+                            : index_of(kDayTimeFields, peek(1).upper);
     if (last <= first) {
       fail_here();
       return DataType();
@@ -169,7 +171,8 @@ DataType Parser::interval_type() {
     advance();
     advance();
   }
-  return month_field >= 0 ? DataType::year_month_interval(first, last) : DataType::day_time_interval(first, last);
+  return month_field >= 0 ? DataType::year_month_interval(first, last)
+                          : DataType::day_time_interval(first, last);
 }
 
 types::Schema Parser::struct_fields() {

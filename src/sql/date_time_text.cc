@@ -22,7 +22,8 @@ std::string_view trimmed(std::string_view text) {
 std::optional<int64_t> take_digits(std::string_view& text, size_t least, size_t most) {
   size_t count = 0;
   int64_t value = 0;
-  while (count < text.size() && count < most && is_digit(text[count])) value = value * 10 + (text[count++] - '0');
+  while (count < text.size() && count < most && is_digit(text[count]))
+    value = value * 10 + (text[count++] - '0');
   if (count < least || (count < text.size() && is_digit(text[count]))) return std::nullopt;
   text.remove_prefix(count);
   return value;

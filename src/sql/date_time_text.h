@@ -13,7 +13,7 @@ std::optional<int64_t> parse_date(std::string_view text);
 
 struct TimestampText {
   int64_t local_microseconds = 0;  // since 1970-01-01 of the local clock
-  bool has_zone = false;           // the text ends in a zone: `offset_seconds`, or a `region` such as Europe/Paris
+  bool has_zone = false;  // the text ends in a zone: `offset_seconds`, or a `region` such as Europe/Paris
   int64_t offset_seconds = 0;
   std::string region;
 };

@@ -17,7 +17,8 @@ Expressions Parser::expression_list() {
   return list;
 }
 
-// ---- OR, AND, NOT ----------------------------------------------------------------------------------------------
+// ---- OR, AND, NOT
+// ----------------------------------------------------------------------------------------------
 
 ExpressionPtr Parser::expression() {
   const Level level(*this, 0);
@@ -29,7 +30,9 @@ ExpressionPtr Parser::expression() {
 }
 
 // A last word of the text is not taken for a connective: the error is then at that word, as in Spark.
-bool Parser::accept_connective(std::string_view word) { return peek(1).kind != TokenKind::kEnd && accept(word); }
+bool Parser::accept_connective(std::string_view word) {
+  return peek(1).kind != TokenKind::kEnd && accept(word);
+}
 
 ExpressionPtr Parser::conjunction() {
   const Level level(*this, 0, false);
@@ -40,7 +43,8 @@ ExpressionPtr Parser::conjunction() {
   return balanced("and", std::move(terms), start);
 }
 
-// Long chains of AND and OR become balanced trees, as in Spark, so that their height is only the logarithm of their length.
+// Long chains of AND and OR become balanced trees, as in Spark, so that their height is only the logarithm of
+// their length.
 ExpressionPtr Parser::balanced(std::string_view word, Expressions terms, size_t start) {
   if (terms.size() == 1) return std::move(terms[0]);
   grow(std::bit_width(terms.size()));
@@ -64,14 +68,16 @@ ExpressionPtr Parser::negation() {
   return call("not", {negation()}, start);
 }
 
-// ---- BETWEEN, IN, LIKE, IS -------------------------------------------------------------------------------------
+// ---- BETWEEN, IN, LIKE, IS
+// -------------------------------------------------------------------------------------
 
 ExpressionPtr Parser::predicated() {
   const Level level(*this, 0, false);
   const size_t start = position_;
   ExpressionPtr value = value_expression(0);
   const size_t ahead = at("NOT") ? 1 : 0;
-  if (at("IS") && at_any({"NOT", "NULL", "TRUE", "FALSE", "UNKNOWN", "DISTINCT"}, 1)) return is_predicate(value, start);
+  if (at("IS") && at_any({"NOT", "NULL", "TRUE", "FALSE", "UNKNOWN", "DISTINCT"}, 1))
+    return is_predicate(value, start);
   const bool is_predicate_word = at_any({"BETWEEN", "LIKE", "ILIKE", "RLIKE", "REGEXP"}, ahead) &&
                                  peek(ahead + 1).kind != TokenKind::kEnd && !at_any({",", ")"}, ahead + 1);
   if (!is_predicate_word && !(at("IN", ahead) && at("(", ahead + 1))) return value;
@@ -139,7 +145,8 @@ ExpressionPtr Parser::like_predicate(ExpressionPtr value, bool negated, size_t s
   if (accept("ESCAPE")) {
     const size_t escape_start = position_;
     std::string escape = string_token();
-    const auto characters = std::count_if(escape.begin(), escape.end(), [](char c) { return (c & 0xC0) != 0x80; });
+    const auto characters =
+        std::count_if(escape.begin(), escape.end(), [](char c) { return (c & 0xC0) != 0x80; });
     if (characters != 1) fail_at(start, "INVALID_ESC", {{"invalidEscape", "'" + escape + "'"}});
     arguments.push_back(text_literal(std::move(escape), escape_start));
   }
@@ -160,12 +167,13 @@ ExpressionPtr Parser::is_predicate(const ExpressionPtr& value, size_t start) {
   if (!truth && !at("FALSE")) fail_here();
   const size_t literal_start = position_;
   advance();
-  ExpressionPtr literal =
-      make(unresolved::Literal{{types::DataType(types::TypeId::kBoolean), types::Value(truth)}}, literal_start);
+  ExpressionPtr literal = make(
+      unresolved::Literal{{types::DataType(types::TypeId::kBoolean), types::Value(truth)}}, literal_start);
   return negate(call("<=>", {value, std::move(literal)}, start), negated, start);
 }
 
-// ---- binary operators ------------------------------------------------------------------------------------------
+// ---- binary operators
+// ------------------------------------------------------------------------------------------
 
 namespace {
 
@@ -176,12 +184,11 @@ struct OperatorEntry {
   bool negated = false;
 };
 constexpr OperatorEntry kOperators[] = {
-    {"*", "*", 7},   {"/", "/", 7},   {"%", "%", 7},   {"DIV", "div", 7},
-    {"+", "+", 6},   {"-", "-", 6},   {"||", "concat", 6},
-    {"<<", "<<", 5},
-    {"&", "&", 4},   {"^", "^", 3},   {"|", "|", 2},
-    {"=", "==", 1},  {"==", "==", 1}, {"<=>", "<=>", 1}, {"<>", "==", 1, true}, {"!=", "==", 1, true},
-    {"<", "<", 1},   {"<=", "<=", 1}, {">", ">", 1},   {">=", ">=", 1},  {"!>", "<=", 1},  {"!<", ">=", 1},
+    {"*", "*", 7},         {"/", "/", 7},       {"%", "%", 7},   {"DIV", "div", 7}, {"+", "+", 6},
+    {"-", "-", 6},         {"||", "concat", 6}, {"<<", "<<", 5}, {"&", "&", 4},     {"^", "^", 3},
+    {"|", "|", 2},         {"=", "==", 1},      {"==", "==", 1}, {"<=>", "<=>", 1}, {"<>", "==", 1, true},
+    {"!=", "==", 1, true}, {"<", "<", 1},       {"<=", "<=", 1}, {">", ">", 1},     {">=", ">=", 1},
+    {"!>", "<=", 1},       {"!<", ">=", 1},
 };
 constexpr int kShiftPrecedence = 5;
 
@@ -236,7 +243,8 @@ ExpressionPtr Parser::unary() {
   return call(function, {unary()}, start);
 }
 
-// ---- primary expressions ---------------------------------------------------------------------------------------
+// ---- primary expressions
+// ---------------------------------------------------------------------------------------
 
 ExpressionPtr Parser::primary() {
   const Level level(*this, 1, false);
@@ -403,7 +411,8 @@ ExpressionPtr Parser::parameter() {
   return make(std::move(node), start);
 }
 
-// ---- lambda functions ------------------------------------------------------------------------------------------
+// ---- lambda functions
+// ------------------------------------------------------------------------------------------
 
 // (x, y) ->
 bool Parser::at_lambda() const {

@@ -9,8 +9,9 @@ using plan::FrameBoundKind;
 
 namespace {
 
-constexpr std::string_view kDateUnits[] = {"YEAR", "QUARTER", "MONTH",  "WEEK",        "DAY",        "DAYOFYEAR",
-                                           "HOUR", "MINUTE",  "SECOND", "MILLISECOND", "MICROSECOND"};
+constexpr std::string_view kDateUnits[] = {"YEAR",   "QUARTER",     "MONTH",      "WEEK",
+                                           "DAY",    "DAYOFYEAR",   "HOUR",       "MINUTE",
+                                           "SECOND", "MILLISECOND", "MICROSECOND"};
 
 bool is_date_unit(const std::string& word) {
   for (const std::string_view unit : kDateUnits) {
@@ -67,7 +68,8 @@ ExpressionPtr Parser::call_argument() {
   return expression();
 }
 
-// ---- calls with a syntax of their own --------------------------------------------------------------------------
+// ---- calls with a syntax of their own
+// --------------------------------------------------------------------------
 
 ExpressionPtr Parser::special_call() {
   if (at("EXTRACT") && at_name(2) && at("FROM", 3)) return extract_call();
@@ -180,7 +182,8 @@ ExpressionPtr Parser::overlay_call() {
 // DATEADD(unit, n, t), DATEDIFF(unit, a, b): the unit is a bare word.
 ExpressionPtr Parser::date_unit_call() {
   const size_t start = position_;
-  const std::string_view name = at_any({"TIMESTAMPADD", "DATEADD", "DATE_ADD"}) ? "timestampadd" : "timestampdiff";
+  const std::string_view name =
+      at_any({"TIMESTAMPADD", "DATEADD", "DATE_ADD"}) ? "timestampadd" : "timestampdiff";
   advance();
   advance();
   const size_t unit_start = position_;
@@ -204,7 +207,8 @@ ExpressionPtr Parser::struct_call() {
   return call("struct", std::move(arguments), start);
 }
 
-// ---- windows ---------------------------------------------------------------------------------------------------
+// ---- windows
+// ---------------------------------------------------------------------------------------------------
 
 ExpressionPtr Parser::over(ExpressionPtr function, size_t start) {
   if (!at("OVER") || !(at("(", 1) || at_name(1))) return function;
@@ -224,7 +228,8 @@ unresolved::Window Parser::window_specification() {
     if (in_parentheses) expect(")");
     const auto found = windows_.find(to_upper(name));
     if (found != windows_.end()) return found->second;
-    fail(error("MISSING_WINDOW_SPECIFICATION", {{"windowName", name}, {"docroot", "https://spark.apache.org/docs/latest"}}));
+    fail(error("MISSING_WINDOW_SPECIFICATION",
+               {{"windowName", name}, {"docroot", "https://spark.apache.org/docs/latest"}}));
     return {};
   }
   unresolved::Window node;
@@ -266,8 +271,10 @@ unresolved::FrameBound Parser::frame_bound() {
   if (accept("FOLLOWING")) return {FrameBoundKind::kValue, std::move(offset)};
   expect("PRECEDING");
   if (const auto* literal = unresolved::as<unresolved::Literal>(offset)) {
-    if (const auto* value = std::get_if<int64_t>(&literal->value.value.data); value != nullptr && *value > 0) {
-      return {FrameBoundKind::kValue, make(unresolved::Literal{{literal->value.type, types::Value(-*value)}}, start)};
+    if (const auto* value = std::get_if<int64_t>(&literal->value.value.data);
+        value != nullptr && *value > 0) {
+      return {FrameBoundKind::kValue,
+              make(unresolved::Literal{{literal->value.type, types::Value(-*value)}}, start)};
     }
   }
   return {FrameBoundKind::kValue, call("negative", {std::move(offset)}, start)};

@@ -1,6 +1,8 @@
-// tests/golden/sql/*.test: text -> the tree that it parses to, or its error. DEUTERON_UPDATE_GOLDEN=1 writes the files anew.
+// tests/golden/sql/*.test: text -> the tree that it parses to, or its error. DEUTERON_UPDATE_GOLDEN=1 writes
+// the files anew.
 //
-// A case is its input, a line `----`, and the output; cases are parted by a line `====`. A first line `[expression]`,
+// A case is its input, a line `----`, and the output; cases are parted by a line `====`. A first line
+// `[expression]`,
 // `[type]`, `[schema]` or `[name]` says what to parse; without one it is a statement.
 #include <gtest/gtest.h>
 
@@ -78,7 +80,8 @@ std::vector<Case> read_cases(const std::filesystem::path& path) {
       in_output = true;
     } else if (in_output) {
       cases.back().expected += line + "\n";
-    } else if (cases.back().input.empty() && cases.back().kind.empty() && line.starts_with("[") && line.ends_with("]")) {
+    } else if (cases.back().input.empty() && cases.back().kind.empty() && line.starts_with("[") &&
+               line.ends_with("]")) {
       cases.back().kind = line;
     } else {
       cases.back().input += (cases.back().input.empty() ? "" : "\n") + line;

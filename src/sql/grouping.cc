@@ -1,5 +1,5 @@
-// GROUP BY and HAVING. ROLLUP, CUBE and GROUPING SETS that stand alone keep their kind; where they are mixed with others,
-// or nested, every combination is written out as grouping sets.
+// GROUP BY and HAVING. ROLLUP, CUBE and GROUPING SETS that stand alone keep their kind; where they are mixed
+// with others, or nested, every combination is written out as grouping sets.
 #include <algorithm>
 #include <bit>
 
@@ -65,7 +65,8 @@ std::vector<Expressions> Parser::grouping_sets() {
   if (!at(")")) {
     do {
       const bool is_nested = (at_any({"ROLLUP", "CUBE"}) && at("(", 1)) || (at("GROUPING") && at("SETS", 1));
-      const std::vector<Expressions> read = is_nested ? grouping_element().sets() : std::vector<Expressions>{grouping_set()};
+      const std::vector<Expressions> read =
+          is_nested ? grouping_element().sets() : std::vector<Expressions>{grouping_set()};
       sets.insert(sets.end(), read.begin(), read.end());
     } while (accept(","));
   }
@@ -117,7 +118,8 @@ void Parser::set_grouping(unresolved::Aggregate& node, const std::vector<Groupin
   node.grouping_sets = {{}};
   for (const GroupingElement& element : elements) {
     const std::vector<Expressions> sets = element.sets();
-    if (sets.size() * node.grouping_sets.size() > kMaximumGroupingSets) return fail(error("FAILED_TO_PARSE_TOO_COMPLEX"));
+    if (sets.size() * node.grouping_sets.size() > kMaximumGroupingSets)
+      return fail(error("FAILED_TO_PARSE_TOO_COMPLEX"));
     std::vector<Expressions> combined;
     for (const Expressions& left : node.grouping_sets) {
       for (const Expressions& right : sets) {
@@ -128,7 +130,8 @@ void Parser::set_grouping(unresolved::Aggregate& node, const std::vector<Groupin
     node.grouping_sets = std::move(combined);
   }
   for (const GroupingElement& element : elements) {
-    for (const Expressions& part : element.parts) node.grouping.insert(node.grouping.end(), part.begin(), part.end());
+    for (const Expressions& part : element.parts)
+      node.grouping.insert(node.grouping.end(), part.begin(), part.end());
   }
 }
 

@@ -1,5 +1,5 @@
-// Interval literals: INTERVAL 1 DAY 2 HOURS, INTERVAL '1-2' YEAR TO MONTH, INTERVAL '1 day'. The result is a year-month or a
-// day-time interval whose fields are those that were named.
+// Interval literals: INTERVAL 1 DAY 2 HOURS, INTERVAL '1-2' YEAR TO MONTH, INTERVAL '1 day'. The result is a
+// year-month or a day-time interval whose fields are those that were named.
 #include <algorithm>
 #include <cstring>
 #include <limits>
@@ -59,13 +59,16 @@ struct IntervalSum {
   bool is_mixed() const { return last_field[0] >= 0 && last_field[1] >= 0; }
   bool fits() const {
     return months <= std::numeric_limits<int32_t>::max() && months >= std::numeric_limits<int32_t>::min() &&
-           microseconds <= std::numeric_limits<int64_t>::max() && microseconds >= std::numeric_limits<int64_t>::min();
+           microseconds <= std::numeric_limits<int64_t>::max() &&
+           microseconds >= std::numeric_limits<int64_t>::min();
   }
   types::TypedValue value() const {
     if (last_field[1] >= 0) {
-      return {DataType::year_month_interval(first_field[1], last_field[1]), types::Value(static_cast<int64_t>(months))};
+      return {DataType::year_month_interval(first_field[1], last_field[1]),
+              types::Value(static_cast<int64_t>(months))};
     }
-    return {DataType::day_time_interval(first_field[0], last_field[0]), types::Value(static_cast<int64_t>(microseconds))};
+    return {DataType::day_time_interval(first_field[0], last_field[0]),
+            types::Value(static_cast<int64_t>(microseconds))};
   }
 };
 
@@ -163,7 +166,8 @@ std::optional<IntervalSum> parse_range(std::string_view text, const RangeForm& f
   const Unit* unit = find_unit(form.from);
   for (size_t i = 0; i <= form.separators.size(); ++i, ++unit) {
     const size_t end = i == form.separators.size() ? text.size() : text.find(form.separators[i]);
-    if (end == std::string_view::npos || end == 0 || text.front() == '-' || text.front() == '+') return std::nullopt;
+    if (end == std::string_view::npos || end == 0 || text.front() == '-' || text.front() == '+')
+      return std::nullopt;
     std::optional<Amount> amount = parse_amount(text.substr(0, end));
     if (!amount.has_value() || (i > 0 && amount->whole > largest_of(*unit))) return std::nullopt;
     if (is_negative) {
@@ -183,7 +187,8 @@ std::string lower(std::string_view text) {
 }
 
 bool is_value(const Token& token) {
-  return token.kind == TokenKind::kString || token.kind == TokenKind::kInteger || token.kind == TokenKind::kDecimal;
+  return token.kind == TokenKind::kString || token.kind == TokenKind::kInteger ||
+         token.kind == TokenKind::kDecimal;
 }
 
 }  // namespace
@@ -229,23 +234,26 @@ ExpressionPtr Parser::interval_literal() {
         amount->micros = -amount->micros;
       }
       if (!add_amount(sum, *amount, *unit)) {
-        fail_at(start, "INVALID_INTERVAL_FORMAT.INVALID_FRACTION", {{"input", " " + text + " " + lower(from)}, {"unit", lower(from)}});
+        fail_at(start, "INVALID_INTERVAL_FORMAT.INVALID_FRACTION",
+                {{"input", " " + text + " " + lower(from)}, {"unit", lower(from)}});
         return nullptr;
       }
-    } while (is_value(peek()) || (at_any({"+", "-"}) && is_value(peek(1)) && find_unit(peek(2).upper) != nullptr));
+    } while (is_value(peek()) ||
+             (at_any({"+", "-"}) && is_value(peek(1)) && find_unit(peek(2).upper) != nullptr));
   }
   const std::string whole(text_.substr(tokens_[start].begin, tokens_[last_read_].end - tokens_[start].begin));
   if (sum.is_mixed()) fail_at(start, "_LEGACY_ERROR_TEMP_0029", {{"literal", whole}});
   if (!sum.fits()) {
-    fail_at(start, "INVALID_INTERVAL_FORMAT.ARITHMETIC_EXCEPTION", {{"input", whole.substr(std::strlen("interval"))}});
+    fail_at(start, "INVALID_INTERVAL_FORMAT.ARITHMETIC_EXCEPTION",
+            {{"input", whole.substr(std::strlen("interval"))}});
   }
   if (!failure_.ok()) return nullptr;
   return make(unresolved::Literal{sum.value()}, start);
 }
 
 // '…' from TO to
-ExpressionPtr Parser::interval_range(const std::string& text, bool is_text, bool is_negative, const std::string& from,
-                                     size_t body, size_t start) {
+ExpressionPtr Parser::interval_range(const std::string& text, bool is_text, bool is_negative,
+                                     const std::string& from, size_t body, size_t start) {
   expect("TO");
   const Unit* last = find_unit(peek().upper);
   if (last == nullptr) {
@@ -258,8 +266,9 @@ ExpressionPtr Parser::interval_range(const std::string& text, bool is_text, bool
     return nullptr;
   }
   const Unit* first = find_unit(from);
-  const auto* form = std::find_if(std::begin(kRangeForms), std::end(kRangeForms),
-                                  [&](const RangeForm& f) { return f.from == first->name && f.to == last->name; });
+  const auto* form = std::find_if(std::begin(kRangeForms), std::end(kRangeForms), [&](const RangeForm& f) {
+    return f.from == first->name && f.to == last->name;
+  });
   if (form == std::end(kRangeForms)) {
     fail_at(body, "INVALID_INTERVAL_FORMAT.UNSUPPORTED_FROM_TO_EXPRESSION",
             {{"input", text}, {"from", lower(first->name)}, {"to", lower(last->name)}});

@@ -13,7 +13,8 @@ using types::DataType;
 constexpr int kMaximumDepth = 500;
 
 Status invalid_type(const Json& json) {
-  return error("INVALID_JSON_DATA_TYPE", {{"invalidType", json.dump(-1, ' ', false, Json::error_handler_t::replace)}});
+  return error("INVALID_JSON_DATA_TYPE",
+               {{"invalidType", json.dump(-1, ' ', false, Json::error_handler_t::replace)}});
 }
 
 bool is_too_deep(std::string_view text) {

@@ -6,13 +6,15 @@ namespace deuteron::sql {
 namespace {
 
 // Longest first. `>` stands alone, so that array<array<int>> closes; the parser joins `>>` and `>>>`.
-constexpr std::array<std::string_view, 20> kLongSymbols = {"<=>", "<<", "<>", "<=", ">=", "==", "!=", "!<", "!>", "||",
-                                                           "|>",  "->", "=>", "::", "-", "+", "<", ">", "=", "!"};
+constexpr std::array<std::string_view, 20> kLongSymbols = {
+    "<=>", "<<", "<>", "<=", ">=", "==", "!=", "!<", "!>", "||",
+    "|>",  "->", "=>", "::", "-",  "+",  "<",  ">",  "=",  "!"};
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 // Bytes of letters beyond ASCII count as letters.
 bool is_word_character(char c) {
-  return is_digit(c) || c == '_' || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || static_cast<unsigned char>(c) >= 0x80;
+  return is_digit(c) || c == '_' || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+         static_cast<unsigned char>(c) >= 0x80;
 }
 bool is_space(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\f' || c == '\v'; }
 
@@ -100,7 +102,8 @@ class Lexer {
     if (text_.compare(position_, 3, "/*+") == 0) return add(TokenKind::kHintStart, 3);
     if (text_.compare(position_, 2, "*/") == 0) return add(TokenKind::kHintEnd, 2);
     if (c == '\'' || c == '"') return quoted(TokenKind::kString, position_, true);
-    if ((c == 'r' || c == 'R') && (at(position_ + 1) == '\'' || at(position_ + 1) == '"')) return raw_string();
+    if ((c == 'r' || c == 'R') && (at(position_ + 1) == '\'' || at(position_ + 1) == '"'))
+      return raw_string();
     if (c == '`') return quoted(TokenKind::kQuotedName, position_, false);
     if (is_digit(c) || (c == '.' && is_digit(at(position_ + 1)))) {
       if (number()) return;
@@ -178,7 +181,8 @@ class Lexer {
 
   void symbol() {
     for (const std::string_view candidate : kLongSymbols) {
-      if (text_.compare(position_, candidate.size(), candidate) == 0) return add(TokenKind::kSymbol, candidate.size());
+      if (text_.compare(position_, candidate.size(), candidate) == 0)
+        return add(TokenKind::kSymbol, candidate.size());
     }
     add(TokenKind::kSymbol, 1);
   }
@@ -216,10 +220,10 @@ size_t append_unicode_escape(std::string& out, std::string_view body, size_t pos
   uint32_t code = 0;
   for (size_t i = position + 1; i <= position + digits; ++i) {
     const char c = body[i];
-    const int value = is_digit(c)              ? c - '0'
+    const int value = is_digit(c)            ? c - '0'
                       : c >= 'a' && c <= 'f' ? c - 'a' + 10
                       : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                               : -1;
+                                             : -1;
     if (value < 0) return 0;
     code = (code << 4) | static_cast<uint32_t>(value);
   }
@@ -232,7 +236,8 @@ size_t append_octal_escape(std::string& out, std::string_view body, size_t posit
   const auto is_octal = [&](size_t i, char last) { return body[i] >= '0' && body[i] <= last; };
   if (position + 2 >= body.size()) return 0;
   if (!is_octal(position, '1') || !is_octal(position + 1, '7') || !is_octal(position + 2, '7')) return 0;
-  out += static_cast<char>((body[position] - '0') * 64 + (body[position + 1] - '0') * 8 + (body[position + 2] - '0'));
+  out += static_cast<char>((body[position] - '0') * 64 + (body[position + 1] - '0') * 8 +
+                           (body[position + 2] - '0'));
   return 3;
 }
 

@@ -1,4 +1,5 @@
-// SQL text -> tokens, Spark's rules: comments nest, words may begin with a digit, strings take backslash escapes.
+// SQL text -> tokens, Spark's rules: comments nest, words may begin with a digit, strings take backslash
+// escapes.
 #pragma once
 
 #include <string>
@@ -9,8 +10,8 @@
 
 namespace deuteron::sql {
 
-// The last token is kEnd. The text must outlive the tokens. Fails with UNCLOSED_BRACKETED_COMMENT only: what is not SQL becomes
-// a symbol, which no rule of the grammar accepts.
+// The last token is kEnd. The text must outlive the tokens. Fails with UNCLOSED_BRACKETED_COMMENT only: what
+// is not SQL becomes a symbol, which no rule of the grammar accepts.
 Result<Tokens> tokenize(std::string_view text);
 
 // The value of a string token: quotes and escapes taken away.

@@ -18,7 +18,8 @@ using types::Value;
 namespace {
 
 constexpr int kMaximumPrecision = 38;
-constexpr std::string_view kTypedLiterals[] = {"DATE", "TIMESTAMP", "TIMESTAMP_LTZ", "TIMESTAMP_NTZ", "TIME", "X"};
+constexpr std::string_view kTypedLiterals[] = {"DATE",          "TIMESTAMP", "TIMESTAMP_LTZ",
+                                               "TIMESTAMP_NTZ", "TIME",      "X"};
 
 bool is_number(TokenKind kind) {
   return kind == TokenKind::kInteger || kind == TokenKind::kDecimal || kind == TokenKind::kExponent ||
@@ -63,7 +64,8 @@ ExpressionPtr Parser::literal() {
   return number(is_negative, start);
 }
 
-// ---- numbers ---------------------------------------------------------------------------------------------------
+// ---- numbers
+// ---------------------------------------------------------------------------------------------------
 
 ExpressionPtr Parser::number(bool is_negative, size_t start) {
   const TokenKind kind = peek().kind;
@@ -79,8 +81,10 @@ ExpressionPtr Parser::number(bool is_negative, size_t start) {
 ExpressionPtr Parser::integer_number(const std::string& digits, size_t start) {
   int64_t value = 0;
   if (!parse_integer(digits, value)) return decimal_number(digits, start);
-  const bool is_int = value >= std::numeric_limits<int32_t>::min() && value <= std::numeric_limits<int32_t>::max();
-  return make(unresolved::Literal{{DataType(is_int ? TypeId::kInteger : TypeId::kLong), Value(value)}}, start);
+  const bool is_int =
+      value >= std::numeric_limits<int32_t>::min() && value <= std::numeric_limits<int32_t>::max();
+  return make(unresolved::Literal{{DataType(is_int ? TypeId::kInteger : TypeId::kLong), Value(value)}},
+              start);
 }
 
 // As many digits as written: 1.50 is a decimal(3,2). An exponent moves the point (1.5e-3BD).
@@ -115,7 +119,8 @@ ExpressionPtr Parser::decimal_number(const std::string& digits, size_t start) {
     return nullptr;
   }
   if (digits[0] == '-') unscaled = -unscaled;
-  return make(unresolved::Literal{{DataType::decimal(static_cast<int>(total), static_cast<int>(scale)), Value(unscaled)}},
+  return make(unresolved::Literal{{DataType::decimal(static_cast<int>(total), static_cast<int>(scale)),
+                                   Value(unscaled)}},
               start);
 }
 
@@ -157,9 +162,12 @@ ExpressionPtr Parser::suffixed_number(const std::string& text, size_t start) {
   if (suffix == 'F') return real_number(digits, TypeId::kFloat, start);
   if (suffix == 'D') return real_number(digits, TypeId::kDouble, start);
   const TypeId type = suffix == 'L' ? TypeId::kLong : suffix == 'S' ? TypeId::kShort : TypeId::kByte;
-  const int64_t limit = type == TypeId::kLong ? std::numeric_limits<int64_t>::max() : type == TypeId::kShort ? 32767 : 127;
+  const int64_t limit = type == TypeId::kLong    ? std::numeric_limits<int64_t>::max()
+                        : type == TypeId::kShort ? 32767
+                                                 : 127;
   int64_t value = 0;
-  if (!parse_integer(digits, value) || value > limit || value < -limit - 1) return out_of_range(digits, type, start);
+  if (!parse_integer(digits, value) || value > limit || value < -limit - 1)
+    return out_of_range(digits, type, start);
   return make(unresolved::Literal{{DataType(type), Value(value)}}, start);
 }
 
@@ -170,10 +178,12 @@ ExpressionPtr Parser::real_number(const std::string& digits, TypeId type, size_t
   return make(unresolved::Literal{{DataType(type), Value(value)}}, start);
 }
 
-// ---- typed literals --------------------------------------------------------------------------------------------
+// ---- typed literals
+// --------------------------------------------------------------------------------------------
 
 ExpressionPtr Parser::invalid_typed_literal(std::string_view type, const std::string& text, size_t start) {
-  fail_at(start, "INVALID_TYPED_LITERAL", {{"valueType", "\"" + std::string(type) + "\""}, {"value", "'" + text + "'"}});
+  fail_at(start, "INVALID_TYPED_LITERAL",
+          {{"valueType", "\"" + std::string(type) + "\""}, {"value", "'" + text + "'"}});
   return nullptr;
 }
 
@@ -195,16 +205,20 @@ ExpressionPtr Parser::typed_literal() {
   return timestamp_literal(type, text, start);
 }
 
-// Without a zone in the text the session's zone decides: that is a cast of the local time, left to the analyzer.
+// Without a zone in the text the session's zone decides: that is a cast of the local time, left to the
+// analyzer.
 ExpressionPtr Parser::timestamp_literal(const std::string& type, const std::string& text, size_t start) {
   const std::optional<TimestampText> parsed = parse_timestamp(text);
   if (!parsed.has_value()) return invalid_typed_literal(type, text, start);
   if (type == "TIMESTAMP_NTZ") {
     if (parsed->has_zone) return invalid_typed_literal(type, text, start);
-    return make(unresolved::Literal{{DataType(TypeId::kTimestampNtz), Value(parsed->local_microseconds)}}, start);
+    return make(unresolved::Literal{{DataType(TypeId::kTimestampNtz), Value(parsed->local_microseconds)}},
+                start);
   }
   if (!parsed->region.empty()) {
-    return make(unresolved::Cast{text_literal(text, start), DataType(TypeId::kTimestamp), plan::CastMode::kDefault}, start);
+    return make(
+        unresolved::Cast{text_literal(text, start), DataType(TypeId::kTimestamp), plan::CastMode::kDefault},
+        start);
   }
   if (parsed->has_zone) {
     const int64_t utc = parsed->local_microseconds - parsed->offset_seconds * 1'000'000;
@@ -212,7 +226,8 @@ ExpressionPtr Parser::timestamp_literal(const std::string& type, const std::stri
   }
   ExpressionPtr local =
       make(unresolved::Literal{{DataType(TypeId::kTimestampNtz), Value(parsed->local_microseconds)}}, start);
-  return make(unresolved::Cast{std::move(local), DataType(TypeId::kTimestamp), plan::CastMode::kDefault}, start);
+  return make(unresolved::Cast{std::move(local), DataType(TypeId::kTimestamp), plan::CastMode::kDefault},
+              start);
 }
 
 // X'1F'; an odd number of digits begins with half a byte.

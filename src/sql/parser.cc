@@ -43,12 +43,16 @@ Parser::Parser(std::string_view text) : text_(text) {
       if ((static_cast<unsigned char>(text[i]) & 0xC0) != 0x80) character_starts_.push_back(i);
     }
   }
-  has_window_clause_ = std::any_of(tokens_.begin(), tokens_.end(), [](const Token& t) { return t.upper == "WINDOW"; });
+  has_window_clause_ =
+      std::any_of(tokens_.begin(), tokens_.end(), [](const Token& t) { return t.upper == "WINDOW"; });
 }
 
-// ---- tokens ----------------------------------------------------------------------------------------------------
+// ---- tokens
+// ----------------------------------------------------------------------------------------------------
 
-const Token& Parser::peek(size_t ahead) const { return tokens_[std::min(position_ + ahead, tokens_.size() - 1)]; }
+const Token& Parser::peek(size_t ahead) const {
+  return tokens_[std::min(position_ + ahead, tokens_.size() - 1)];
+}
 
 bool Parser::at(std::string_view word, size_t ahead) const { return peek(ahead).upper == word; }
 
@@ -78,7 +82,8 @@ bool Parser::accept(std::string_view first, std::string_view second) {
   return true;
 }
 
-// Like Spark's parser the error says when one token is too many, or when just the closing parenthesis is missing.
+// Like Spark's parser the error says when one token is too many, or when just the closing parenthesis is
+// missing.
 void Parser::expect(std::string_view word) {
   if (accept(word) || !failure_.ok()) return;
   if (at(word, 1)) return fail_here(": extra input " + quoted_text(peek()));
@@ -99,7 +104,8 @@ void Parser::expect_end() {
   fail_here(is_extra ? ": extra input " + quoted_text(peek()) : "");
 }
 
-// ---- failure and bounds ----------------------------------------------------------------------------------------
+// ---- failure and bounds
+// ----------------------------------------------------------------------------------------
 
 void Parser::fail(Status status) {
   if (failure_.ok()) failure_ = std::move(status);
@@ -113,17 +119,19 @@ std::string Parser::quoted_text(const Token& token) {
 void Parser::fail_here(const std::string& hint) {
   if (!failure_.ok()) return;
   const Token& token = peek();
-  const auto lines_before = std::count(text_.begin(), text_.begin() + static_cast<std::ptrdiff_t>(token.begin), '\n');
+  const auto lines_before =
+      std::count(text_.begin(), text_.begin() + static_cast<std::ptrdiff_t>(token.begin), '\n');
   const int32_t column = character_index(token.begin) - character_index(line_begin_of(text_, token.begin));
   QueryContext context = context_of_bytes(token.begin, token.end);
-  context.summary = "(line " + std::to_string(lines_before + 1) + ", pos " + std::to_string(column) + ")\n\n== SQL ==\n" +
-                    marked_line(text_, token.begin);
+  context.summary = "(line " + std::to_string(lines_before + 1) + ", pos " + std::to_string(column) +
+                    ")\n\n== SQL ==\n" + marked_line(text_, token.begin);
   fail(error("PARSE_SYNTAX_ERROR", {{"error", quoted_text(token)}, {"hint", hint}}, {std::move(context)}));
 }
 
 void Parser::fail_at(size_t start, std::string condition, std::map<std::string, std::string> parameters) {
   if (!failure_.ok()) return;
-  QueryContext context = context_of_bytes(tokens_[start].begin, std::max(tokens_[start].end, tokens_[last_read_].end));
+  QueryContext context =
+      context_of_bytes(tokens_[start].begin, std::max(tokens_[start].end, tokens_[last_read_].end));
   fail(error(std::move(condition), std::move(parameters), {std::move(context)}));
 }
 
@@ -144,7 +152,8 @@ void Parser::grow(int by) {
   if (height_ > kMaximumHeight) fail(error("FAILED_TO_PARSE_TOO_COMPLEX"));
 }
 
-// ---- origins ---------------------------------------------------------------------------------------------------
+// ---- origins
+// ---------------------------------------------------------------------------------------------------
 
 int32_t Parser::character_index(size_t byte) const {
   if (character_starts_.empty()) return static_cast<int32_t>(byte);
@@ -186,14 +195,16 @@ ExpressionPtr Parser::negate(ExpressionPtr expression, bool negated, size_t star
 }
 
 ExpressionPtr Parser::text_literal(std::string value, size_t start) const {
-  return make(unresolved::Literal{{types::DataType(types::TypeId::kString), types::Value(std::move(value))}}, start);
+  return make(unresolved::Literal{{types::DataType(types::TypeId::kString), types::Value(std::move(value))}},
+              start);
 }
 
 ExpressionPtr Parser::integer_literal(int64_t value, size_t start) const {
   return make(unresolved::Literal{{types::DataType(types::TypeId::kInteger), types::Value(value)}}, start);
 }
 
-// ---- names -----------------------------------------------------------------------------------------------------
+// ---- names
+// -----------------------------------------------------------------------------------------------------
 
 std::string Parser::identifier() {
   if (!at_name()) {
@@ -240,18 +251,20 @@ bool Parser::at_clause() const {
   }
   if (at("LATERAL")) return at_any({"VIEW", "("}, 1) || at_name(1);
   const bool has_operand = peek(1).kind != TokenKind::kEnd && !at_any({")", ",", ";", ".", "="}, 1);
-  return has_operand && at_any({"FROM", "WHERE", "HAVING", "LIMIT", "OFFSET", "WINDOW", "QUALIFY", "TABLESAMPLE", "PIVOT",
-                                "UNPIVOT", "UNION", "EXCEPT", "MINUS", "INTERSECT", "SETMINUS"});
+  return has_operand &&
+         at_any({"FROM", "WHERE", "HAVING", "LIMIT", "OFFSET", "WINDOW", "QUALIFY", "TABLESAMPLE", "PIVOT",
+                 "UNPIVOT", "UNION", "EXCEPT", "MINUS", "INTERSECT", "SETMINUS"});
 }
 
 bool Parser::at_implicit_alias(bool of_relation) const {
   if (!at_name() || at_clause()) return false;
   if (peek().kind == TokenKind::kQuotedName || !of_relation) return true;
-  return !at_any({"ANTI", "CROSS", "EXCEPT", "FULL", "INNER", "INTERSECT", "JOIN", "LATERAL", "LEFT", "MINUS", "NATURAL",
-                  "ON", "RIGHT", "SEMI", "SETMINUS", "UNION", "USING", "SELECT"});
+  return !at_any({"ANTI", "CROSS", "EXCEPT", "FULL", "INNER", "INTERSECT", "JOIN", "LATERAL", "LEFT", "MINUS",
+                  "NATURAL", "ON", "RIGHT", "SEMI", "SETMINUS", "UNION", "USING", "SELECT"});
 }
 
-// ---- whole texts -----------------------------------------------------------------------------------------------
+// ---- whole texts
+// -----------------------------------------------------------------------------------------------
 
 void Parser::fail_empty() { fail(error("PARSE_EMPTY_STATEMENT", {}, {context_of_bytes(0, text_.size())})); }
 
@@ -284,7 +297,8 @@ types::DataType Parser::whole_data_type() {
 // Columns, or one data type: a name followed by a type is a column; "interval day" alone is a type.
 types::Schema Parser::whole_schema() {
   if (at_end()) return {};
-  const bool is_interval = at("INTERVAL") && at_any({"YEAR", "MONTH", "DAY", "HOUR", "MINUTE", "SECOND"}, 1) &&
+  const bool is_interval = at("INTERVAL") &&
+                           at_any({"YEAR", "MONTH", "DAY", "HOUR", "MINUTE", "SECOND"}, 1) &&
                            (peek(2).kind == TokenKind::kEnd || at("TO", 2));
   if (!is_interval && at_name() && (at_name(1) || at(":", 1))) {
     types::Schema fields = struct_fields();
@@ -302,7 +316,8 @@ Names Parser::whole_name() {
   return parsed;
 }
 
-// ---- the interface ---------------------------------------------------------------------------------------------
+// ---- the interface
+// ---------------------------------------------------------------------------------------------
 
 namespace {
 
@@ -317,8 +332,12 @@ Result<Parsed> parse_with(Parsed (Parser::*parse)(), std::string_view text) {
 
 }  // namespace
 
-Result<Statement> parse_statement(std::string_view text) { return parse_with(&Parser::whole_statement, text); }
-Result<ExpressionPtr> parse_expression(std::string_view text) { return parse_with(&Parser::whole_expression, text); }
+Result<Statement> parse_statement(std::string_view text) {
+  return parse_with(&Parser::whole_statement, text);
+}
+Result<ExpressionPtr> parse_expression(std::string_view text) {
+  return parse_with(&Parser::whole_expression, text);
+}
 Result<Names> parse_name(std::string_view text) { return parse_with(&Parser::whole_name, text); }
 
 Result<types::DataType> parse_data_type(std::string_view text) {

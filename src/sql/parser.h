@@ -1,5 +1,6 @@
-// Spark SQL text -> unresolved plan. Hand-written lexer and recursive-descent parser of Spark's dialect; pure functions, thread-safe.
-// Errors: PARSE_SYNTAX_ERROR and its like, with the position as query context. Every node's origin points into the text.
+// Spark SQL text -> unresolved plan. Hand-written lexer and recursive-descent parser of Spark's dialect; pure
+// functions, thread-safe. Errors: PARSE_SYNTAX_ERROR and its like, with the position as query context. Every
+// node's origin points into the text.
 #pragma once
 
 #include <string_view>

@@ -20,7 +20,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     default: {
       const auto statement = deuteron::sql::parse_statement(text);
       if (!statement.ok()) break;
-      if (const auto* relation = std::get_if<deuteron::plan::unresolved::RelationPtr>(&*statement)) to_string(*relation);
+      if (const auto* relation = std::get_if<deuteron::plan::unresolved::RelationPtr>(&*statement))
+        to_string(*relation);
     }
   }
   return 0;

@@ -1,10 +1,12 @@
-// The parser of one text; internal to this folder. A recursive descent whose functions are spread over the files named below.
+// The parser of one text; internal to this folder. A recursive descent whose functions are spread over the
+// files named below.
 //
-// Failure is a state: the first fail() is kept and moves the parser behind the last token, where nothing matches any more, so
-// that every loop ends and every function returns something harmless. The public functions look at failure() at the end.
+// Failure is a state: the first fail() is kept and moves the parser behind the last token, where nothing
+// matches any more, so that every loop ends and every function returns something harmless. The public
+// functions look at failure() at the end.
 //
-// Nesting (recursion) and the height of the tree (long chains) are bounded, so that no text can exhaust the stack, here or in
-// those who walk the tree later.
+// Nesting (recursion) and the height of the tree (long chains) are bounded, so that no text can exhaust the
+// stack, here or in those who walk the tree later.
 #pragma once
 
 #include <initializer_list>
@@ -74,8 +76,9 @@ class Parser {
     fail(result.status());
     return T();
   }
-  // While it lives: one level of recursion (if it `nests`), and a height of its own, so that what stands side by side does not
-  // add up. At its end the tree below it, with `own_height` more, counts for the level around.
+  // While it lives: one level of recursion (if it `nests`), and a height of its own, so that what stands side
+  // by side does not add up. At its end the tree below it, with `own_height` more, counts for the level
+  // around.
   class Level {
    public:
     explicit Level(Parser& parser, int own_height = 1, bool nests = true);
@@ -114,7 +117,7 @@ class Parser {
   // ---- names ----
   std::string identifier();
   Names multipart_name();
-  Names identifier_list();  // ( a, b )
+  Names identifier_list();     // ( a, b )
   std::string string_token();  // adjacent ones are joined
   // A name without AS that is no beginning of the next clause.
   bool at_implicit_alias(bool of_relation) const;
@@ -227,8 +230,8 @@ class Parser {
   ExpressionPtr invalid_typed_literal(std::string_view type, const std::string& text, size_t start);
   bool at_interval() const;
   ExpressionPtr interval_literal();
-  ExpressionPtr interval_range(const std::string& text, bool is_text, bool is_negative, const std::string& from, size_t body,
-                               size_t start);
+  ExpressionPtr interval_range(const std::string& text, bool is_text, bool is_negative,
+                               const std::string& from, size_t body, size_t start);
 
   // ---- data_type.cc ----
   // in_cast: CHAR and VARCHAR are plain strings there.
@@ -263,11 +266,12 @@ class Parser {
   int nesting_ = 0;
   int height_ = 0;
   mutable size_t fragment_bytes_ = 0;
-  int32_t parameters_ = 0;                  // number of ? so far
-  std::vector<size_t> character_starts_;    // byte offset of each character; empty when all are single bytes
-  std::vector<std::string> lambda_names_;   // parameters in scope, upper case
+  int32_t parameters_ = 0;                 // number of ? so far
+  std::vector<size_t> character_starts_;   // byte offset of each character; empty when all are single bytes
+  std::vector<std::string> lambda_names_;  // parameters in scope, upper case
   bool has_window_clause_ = false;
-  std::map<std::string, plan::unresolved::Window> windows_;  // WINDOW clause of the SELECT that is being read, upper case
+  std::map<std::string, plan::unresolved::Window>
+      windows_;  // WINDOW clause of the SELECT that is being read, upper case
 };
 
 }  // namespace deuteron::sql

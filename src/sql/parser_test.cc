@@ -99,7 +99,8 @@ TEST(SyntaxError, ShowsTheLine) {
 TEST(TpcH, EveryQueryParses) {
   int count = 0;
   for (int number = 1; number <= 22; ++number) {
-    const std::string path = "bench/tpch/q" + std::string(number < 10 ? "0" : "") + std::to_string(number) + ".sql";
+    const std::string path =
+        "bench/tpch/q" + std::string(number < 10 ? "0" : "") + std::to_string(number) + ".sql";
     std::ifstream file(path);
     if (!file) continue;
     std::stringstream text;

@@ -16,8 +16,9 @@ namespace {
 constexpr std::string_view kQueryWords[] = {"SELECT", "WITH", "VALUES", "FROM", "TABLE"};
 constexpr std::string_view kNotAfterQueryWord[] = {"", ")", ",", ".", "=", "[", "->", ";"};
 // What may stand behind a query in parentheses that is itself part of a query.
-constexpr std::string_view kQueryContinuations[] = {"",        ")",         ";",     "UNION", "EXCEPT",  "MINUS",      "SETMINUS",
-                                                    "INTERSECT", "ORDER",   "SORT",  "CLUSTER", "DISTRIBUTE", "LIMIT", "OFFSET"};
+constexpr std::string_view kQueryContinuations[] = {"",        ")",          ";",         "UNION", "EXCEPT",
+                                                    "MINUS",   "SETMINUS",   "INTERSECT", "ORDER", "SORT",
+                                                    "CLUSTER", "DISTRIBUTE", "LIMIT",     "OFFSET"};
 
 template <size_t size>
 bool contains(const std::string_view (&words)[size], const std::string& word) {
@@ -28,17 +29,22 @@ bool contains(const std::string_view (&words)[size], const std::string& word) {
 
 // Words that begin a query are also names of columns; so the query must go on like one.
 bool Parser::at_query(size_t position) const {
-  const auto token = [&](size_t index) -> const Token& { return tokens_[std::min(index, tokens_.size() - 1)]; };
+  const auto token = [&](size_t index) -> const Token& {
+    return tokens_[std::min(index, tokens_.size() - 1)];
+  };
   size_t inner = position;
   while (token(inner).upper == "(") ++inner;
   if (!contains(kQueryWords, token(inner).upper)) return false;
   const Token& next = token(inner + 1);
-  if (next.kind == TokenKind::kSymbol ? contains(kNotAfterQueryWord, next.upper) : next.kind == TokenKind::kEnd) return false;
+  if (next.kind == TokenKind::kSymbol ? contains(kNotAfterQueryWord, next.upper)
+                                      : next.kind == TokenKind::kEnd)
+    return false;
   // ((select 1) + 1) is an expression, ((select 1) union …) is not.
   for (size_t open = position; open < inner; ++open) {
     if (token(open).match < 0) continue;
     const Token& after = token(static_cast<size_t>(token(open).match) + 1);
-    if (after.kind != TokenKind::kEnd && (after.upper.empty() || !contains(kQueryContinuations, after.upper))) return false;
+    if (after.kind != TokenKind::kEnd && (after.upper.empty() || !contains(kQueryContinuations, after.upper)))
+      return false;
   }
   return true;
 }
@@ -87,14 +93,17 @@ RelationPtr Parser::set_operations() {
   const size_t start = position_;
   RelationPtr left = intersections();
   while (true) {
-    const auto* found = std::find_if(std::begin(kUnions), std::end(kUnions), [&](const SetWord& w) { return at(w.word); });
+    const auto* found =
+        std::find_if(std::begin(kUnions), std::end(kUnions), [&](const SetWord& w) { return at(w.word); });
     if (found == std::end(kUnions)) return left;
     advance();
     const bool is_all = accept("ALL");
     if (!is_all) accept("DISTINCT");
     RelationPtr right = intersections();
     grow();
-    left = relation(unresolved::SetOperation{std::move(left), std::move(right), found->type, is_all, false, false}, start);
+    left = relation(
+        unresolved::SetOperation{std::move(left), std::move(right), found->type, is_all, false, false},
+        start);
   }
 }
 
@@ -107,9 +116,9 @@ RelationPtr Parser::intersections() {
     if (!is_all) accept("DISTINCT");
     RelationPtr right = query_primary();
     grow();
-    left = relation(
-        unresolved::SetOperation{std::move(left), std::move(right), SetOperationType::kIntersect, is_all, false, false},
-        start);
+    left = relation(unresolved::SetOperation{std::move(left), std::move(right), SetOperationType::kIntersect,
+                                             is_all, false, false},
+                    start);
   }
   return left;
 }
@@ -136,7 +145,8 @@ RelationPtr Parser::query_primary() {
   return nullptr;
 }
 
-// Behind SELECT. The clauses nest from the inside out: FROM, LATERAL VIEW, WHERE, grouping, HAVING, DISTINCT, hints.
+// Behind SELECT. The clauses nest from the inside out: FROM, LATERAL VIEW, WHERE, grouping, HAVING, DISTINCT,
+// hints.
 RelationPtr Parser::select(RelationPtr from, size_t start) {
   // Names of windows are used before they are defined; those of an outer query are out of sight.
   std::map<std::string, unresolved::Window> outer_windows = std::move(windows_);
@@ -144,7 +154,8 @@ RelationPtr Parser::select(RelationPtr from, size_t start) {
   if (has_window_clause_) read_named_windows();
 
   const std::vector<Hint> hints = select_hints();
-  const bool has_quantifier = at_any({"DISTINCT", "ALL"}) && !at_any({",", ".", ")", ";"}, 1) && peek(1).kind != TokenKind::kEnd;
+  const bool has_quantifier =
+      at_any({"DISTINCT", "ALL"}) && !at_any({",", ".", ")", ";"}, 1) && peek(1).kind != TokenKind::kEnd;
   const bool is_distinct = has_quantifier && at("DISTINCT");
   if (has_quantifier) advance();
   if (at("TRANSFORM") && at("(", 1) && peek(1).match >= 0 &&
@@ -174,7 +185,8 @@ RelationPtr Parser::select(RelationPtr from, size_t start) {
   return with_hints(std::move(result), hints, start);
 }
 
-// Looks for the WINDOW clause of this SELECT, at its own depth of parentheses, reads it and returns to where it was.
+// Looks for the WINDOW clause of this SELECT, at its own depth of parentheses, reads it and returns to where
+// it was.
 void Parser::read_named_windows() {
   const size_t start = position_;
   const size_t last_read = last_read_;
@@ -182,7 +194,8 @@ void Parser::read_named_windows() {
   for (; !at_end() && !at(")"); ++position_) {
     if (at("(") && peek().match >= 0) {
       position_ = static_cast<size_t>(peek().match);
-    } else if (at_any({"UNION", "EXCEPT", "MINUS", "INTERSECT", "SETMINUS"}) && at_any({"SELECT", "ALL", "DISTINCT", "("}, 1)) {
+    } else if (at_any({"UNION", "EXCEPT", "MINUS", "INTERSECT", "SETMINUS"}) &&
+               at_any({"SELECT", "ALL", "DISTINCT", "("}, 1)) {
       break;
     } else if (at("WINDOW") && at_name(1) && at("AS", 2)) {
       advance();
@@ -265,7 +278,8 @@ ExpressionPtr Parser::named_expression() {
   return make(std::move(alias), start);
 }
 
-// ---- ORDER BY and its like, LIMIT, OFFSET ----------------------------------------------------------------------
+// ---- ORDER BY and its like, LIMIT, OFFSET
+// ----------------------------------------------------------------------
 
 ExpressionPtr Parser::sort_item() {
   const size_t start = position_;
@@ -294,7 +308,8 @@ RelationPtr Parser::query_organization(RelationPtr input, size_t start) {
     Expressions keys = expression_list();
     Expressions order;
     for (const ExpressionPtr& key : keys) {
-      order.push_back(unresolved::make_expression(unresolved::SortOrder{key, true, plan::NullOrdering::kDefault}));
+      order.push_back(
+          unresolved::make_expression(unresolved::SortOrder{key, true, plan::NullOrdering::kDefault}));
     }
     input = relation(unresolved::RepartitionByExpression{std::move(input), std::move(keys), -1}, start);
     input = relation(unresolved::Sort{std::move(input), std::move(order), false}, start);
@@ -338,7 +353,8 @@ RelationPtr Parser::limit_and_offset(RelationPtr input, size_t start) {
   const int64_t* limit_count = literal_count(limit);
   const int64_t* offset_count = literal_count(offset);
   if ((limit != nullptr && limit_count == nullptr) || (offset != nullptr && offset_count == nullptr)) {
-    return relation(unresolved::LimitExpression{std::move(input), std::move(limit), std::move(offset)}, start);
+    return relation(unresolved::LimitExpression{std::move(input), std::move(limit), std::move(offset)},
+                    start);
   }
   if (offset != nullptr) input = relation(unresolved::Offset{std::move(input), *offset_count}, start);
   if (limit != nullptr) input = relation(unresolved::Limit{std::move(input), *limit_count}, start);

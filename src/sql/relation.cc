@@ -35,9 +35,11 @@ RelationPtr Parser::join_chain() {
   const size_t start = position_;
   RelationPtr left = relation_primary();
   while (true) {
-    if (at_any({"PIVOT", "UNPIVOT"}) && at_any({"(", "INCLUDE", "EXCLUDE"}, 1)) fail_unsupported(peek().upper);
+    if (at_any({"PIVOT", "UNPIVOT"}) && at_any({"(", "INCLUDE", "EXCLUDE"}, 1))
+      fail_unsupported(peek().upper);
     unresolved::Join join;
-    join.is_natural = at("NATURAL") && at_any({"JOIN", "INNER", "LEFT", "RIGHT", "FULL", "SEMI", "ANTI", "CROSS"}, 1);
+    join.is_natural =
+        at("NATURAL") && at_any({"JOIN", "INNER", "LEFT", "RIGHT", "FULL", "SEMI", "ANTI", "CROSS"}, 1);
     if (join.is_natural) advance();
     if (!join_type(join.type)) return left;
     join.is_lateral = accept_lateral();
@@ -101,7 +103,8 @@ RelationPtr Parser::relation_primary() {
   if (at("VALUES") && at_query(position_)) return inline_table();
   if (at("TABLE") && at("(", 1)) fail_unsupported("TABLE(…) in FROM");
   if (at("IDENTIFIER") && at("(", 1)) fail_unsupported("IDENTIFIER clause");
-  if (at("STREAM") && at_name(1) && !at_clause() && !at_any({"AS", "JOIN", "WHERE"}, 1)) fail_unsupported("streaming query");
+  if (at("STREAM") && at_name(1) && !at_clause() && !at_any({"AS", "JOIN", "WHERE"}, 1))
+    fail_unsupported("streaming query");
   if (at_clause() && !at_any({"WINDOW", "LATERAL"})) {
     fail_here();
     return nullptr;
@@ -109,7 +112,8 @@ RelationPtr Parser::relation_primary() {
   Names name = multipart_name();
   if (at("(")) return table_function(std::move(name), start);
   if (at_any({"VERSION", "TIMESTAMP"}) && at("AS", 1) && at("OF", 2)) fail_unsupported("time travel");
-  if (at("FOR") && at_any({"SYSTEM_VERSION", "VERSION", "SYSTEM_TIME", "TIMESTAMP"}, 1)) fail_unsupported("time travel");
+  if (at("FOR") && at_any({"SYSTEM_VERSION", "VERSION", "SYSTEM_TIME", "TIMESTAMP"}, 1))
+    fail_unsupported("time travel");
   if (at("WITH") && at("(", 1)) fail_unsupported("options of a table in SQL");
   RelationPtr table = relation(unresolved::NamedTable{std::move(name), {}}, start);
   return relation_with_alias(table_sample(std::move(table), start), start);

@@ -1,5 +1,6 @@
-// The contract of a task: what it is told, what it may ask for while it runs, and what it leaves. The scheduler carries the two
-// abstract ends (TaskWork, TaskOutput) without looking inside; who launches tasks knows what they are.
+// The contract of a task: what it is told, what it may ask for while it runs, and what it leaves. The
+// scheduler carries the two abstract ends (TaskWork, TaskOutput) without looking inside; who launches tasks
+// knows what they are.
 #pragma once
 
 #include <cstdint>

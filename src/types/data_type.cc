@@ -65,7 +65,8 @@ std::string decimal_name(const DataType& type) {
 bool is_plain_identifier(const std::string& name) {
   if (name.empty() || (name[0] >= '0' && name[0] <= '9')) return false;
   for (const char c : name) {
-    if (!(c == '_' || (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'))) return false;
+    if (!(c == '_' || (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z')))
+      return false;
   }
   return true;
 }
@@ -139,7 +140,8 @@ DataType DataType::array(DataType element, bool contains_null) {
 
 DataType DataType::map(DataType key, DataType value, bool value_contains_null) {
   DataType type(TypeId::kMap);
-  type.nested_ = std::make_shared<const Nested>(Nested{{std::move(key), std::move(value)}, {}, value_contains_null});
+  type.nested_ =
+      std::make_shared<const Nested>(Nested{{std::move(key), std::move(value)}, {}, value_contains_null});
   return type;
 }
 
@@ -243,12 +245,13 @@ namespace {
 
 void append_tree(const DataType& type, const std::string& prefix, int depth, std::string& text);
 
-void append_tree_node(const std::string& name, const DataType& type, std::string_view null_word, bool nullable,
-                      const std::string& prefix, int depth, std::string& text) {
+void append_tree_node(const std::string& name, const DataType& type, std::string_view null_word,
+                      bool nullable, const std::string& prefix, int depth, std::string& text) {
   if (depth <= 0) return;
   std::string_view shown = type.is(TypeId::kArray) ? "array" : type.is(TypeId::kMap) ? "map" : "struct";
   const DataType copy = type;
-  std::string type_name = type.is_nested() ? std::string(shown) : copy.json().substr(1, copy.json().size() - 2);
+  std::string type_name =
+      type.is_nested() ? std::string(shown) : copy.json().substr(1, copy.json().size() - 2);
   text += prefix + "-- " + name + ": " + type_name;
   if (!null_word.empty()) text += " (" + std::string(null_word) + " = " + json_boolean(nullable) + ")";
   text += "\n";

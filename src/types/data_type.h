@@ -20,9 +20,9 @@ enum class TypeId : uint8_t {
   kDecimal,
   kString,
   kBinary,
-  kDate,          // days since 1970-01-01
-  kTimestamp,     // microseconds since 1970-01-01 UTC, shown in the session's time zone
-  kTimestampNtz,  // microseconds since 1970-01-01 of a local clock
+  kDate,               // days since 1970-01-01
+  kTimestamp,          // microseconds since 1970-01-01 UTC, shown in the session's time zone
+  kTimestampNtz,       // microseconds since 1970-01-01 of a local clock
   kDayTimeInterval,    // microseconds
   kYearMonthInterval,  // months
   kCalendarInterval,   // months, days, microseconds
@@ -55,8 +55,8 @@ class DataType {
   bool is_numeric() const { return id_ >= TypeId::kByte && id_ <= TypeId::kDecimal; }
   bool is_nested() const { return id_ >= TypeId::kArray; }
 
-  int precision() const { return first_; }  // decimal only
-  int scale() const { return second_; }     // decimal only
+  int precision() const { return first_; }    // decimal only
+  int scale() const { return second_; }       // decimal only
   int start_field() const { return first_; }  // intervals only
   int end_field() const { return second_; }   // intervals only
 
@@ -72,9 +72,9 @@ class DataType {
   // Equal but for nullability of elements, values and fields.
   bool same_type(const DataType& other) const;
 
-  std::string simple_string() const;   // "array<struct<a:int>>", as DataFrame.dtypes shows it
-  std::string sql() const;             // "ARRAY<STRUCT<a: INT>>", as errors show it
-  std::string json() const;            // as DataType.json() prints it
+  std::string simple_string() const;  // "array<struct<a:int>>", as DataFrame.dtypes shows it
+  std::string sql() const;            // "ARRAY<STRUCT<a: INT>>", as errors show it
+  std::string json() const;           // as DataType.json() prints it
   std::string catalog_string() const { return simple_string(); }
 
  private:

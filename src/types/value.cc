@@ -13,7 +13,8 @@ std::string two_digits(int64_t value) { return (value < 10 ? "0" : "") + std::to
 std::string date_text(int64_t days) {
   const CivilDate date = civil_from_days(days);
   char buffer[32];
-  std::snprintf(buffer, sizeof buffer, "%04lld-%02d-%02d", static_cast<long long>(date.year), date.month, date.day);
+  std::snprintf(buffer, sizeof buffer, "%04lld-%02d-%02d", static_cast<long long>(date.year), date.month,
+                date.day);
   return buffer;
 }
 
@@ -26,8 +27,8 @@ std::string timestamp_text(int64_t microseconds) {
     --days;
   }
   const int64_t seconds = rest / 1'000'000;
-  std::string text = date_text(days) + " " + two_digits(seconds / 3600) + ":" + two_digits(seconds / 60 % 60) + ":" +
-                     two_digits(seconds % 60);
+  std::string text = date_text(days) + " " + two_digits(seconds / 3600) + ":" +
+                     two_digits(seconds / 60 % 60) + ":" + two_digits(seconds % 60);
   if (int64_t fraction = rest % 1'000'000; fraction != 0) {
     std::string digits = std::to_string(1'000'000 + fraction).substr(1);
     digits.erase(digits.find_last_not_of('0') + 1);
@@ -55,7 +56,8 @@ std::string floating_text(T value) {
   return digits + "E" + std::to_string(std::stoi(text.substr(exponent_at + 1)));
 }
 
-// INTERVAL '1 02:03:04' DAY TO SECOND, INTERVAL '1-2' YEAR TO MONTH; a leading field is not padded when it is the day or the year.
+// INTERVAL '1 02:03:04' DAY TO SECOND, INTERVAL '1-2' YEAR TO MONTH; a leading field is not padded when it is
+// the day or the year.
 std::string interval_text(int64_t value, const DataType& type) {
   const bool negative = value < 0;
   uint64_t rest = negative ? ~static_cast<uint64_t>(value) + 1 : static_cast<uint64_t>(value);
@@ -128,7 +130,8 @@ std::string to_sql_text(const TypedValue& literal) {
     }
     case TypeId::kDate: return "DATE '" + date_text(std::get<int64_t>(value.data)) + "'";
     case TypeId::kTimestamp: return "TIMESTAMP '" + timestamp_text(std::get<int64_t>(value.data)) + "'";
-    case TypeId::kTimestampNtz: return "TIMESTAMP_NTZ '" + timestamp_text(std::get<int64_t>(value.data)) + "'";
+    case TypeId::kTimestampNtz:
+      return "TIMESTAMP_NTZ '" + timestamp_text(std::get<int64_t>(value.data)) + "'";
     case TypeId::kDayTimeInterval:
     case TypeId::kYearMonthInterval: return interval_text(std::get<int64_t>(value.data), literal.type);
     case TypeId::kArray: return joined(std::get<std::vector<Value>>(value.data), literal.type, "array(");
@@ -152,7 +155,8 @@ CivilDate civil_from_days(int64_t days) {
   days += 719468;
   const int64_t era = (days >= 0 ? days : days - 146096) / 146097;
   const int64_t day_of_era = days - era * 146097;
-  const int64_t year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
+  const int64_t year_of_era =
+      (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
   const int64_t day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
   const int64_t shifted_month = (5 * day_of_year + 2) / 153;
   const int day = static_cast<int>(day_of_year - (153 * shifted_month + 2) / 5 + 1);

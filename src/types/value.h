@@ -1,4 +1,5 @@
-// A single value of a Spark type, as literals and parameters carry it. The type stands beside it, never inside.
+// A single value of a Spark type, as literals and parameters carry it. The type stands beside it, never
+// inside.
 #pragma once
 
 #include <cstdint>

@@ -7,7 +7,8 @@ Status invalid_name(std::string_view name) {
   return error("INVALID_ATTRIBUTE_NAME_SYNTAX", {{"name", std::string(name)}});
 }
 
-// Reads a part in backquotes that starts at `position`; leaves `position` behind the closing one. False: it is never closed.
+// Reads a part in backquotes that starts at `position`; leaves `position` behind the closing one. False: it
+// is never closed.
 bool read_quoted_part(std::string_view name, size_t& position, std::string& part) {
   for (++position; position < name.size(); ++position) {
     if (name[position] != '`') {

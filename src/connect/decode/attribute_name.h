@@ -1,4 +1,5 @@
-// Names of columns as DataFrame programs write them: "a.b", "`a.b`.c". Unlike SQL identifiers any character may stand in a part.
+// Names of columns as DataFrame programs write them: "a.b", "`a.b`.c". Unlike SQL identifiers any character
+// may stand in a part.
 #pragma once
 
 #include <string>

@@ -99,7 +99,8 @@ CommandNode Decoder::write_operation_v2(const protocol::WriteOperationV2& messag
   if (!message.partitioning_columns().empty()) return UnsupportedCommand{"DataFrameWriterV2.partitionedBy"};
   if (!message.clustering_columns().empty()) return UnsupportedCommand{"DataFrameWriterV2.clusterBy"};
   if (!message.table_properties().empty()) return UnsupportedCommand{"DataFrameWriterV2.tableProperty"};
-  if (message.mode() != Message::MODE_CREATE) return UnsupportedCommand{"DataFrameWriterV2 other than create()"};
+  if (message.mode() != Message::MODE_CREATE)
+    return UnsupportedCommand{"DataFrameWriterV2 other than create()"};
   return unresolved::WriteTable{relation(message.input()),
                                 message.provider(),
                                 take(sql::parse_name(message.table_name())),

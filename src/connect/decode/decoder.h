@@ -1,5 +1,6 @@
-// The walk over one message; internal to this folder. The first failure wins and stays: after it every function still
-// returns something harmless (null pointers, default values), and the public functions answer with the failure.
+// The walk over one message; internal to this folder. The first failure wins and stays: after it every
+// function still returns something harmless (null pointers, default values), and the public functions answer
+// with the failure.
 #pragma once
 
 #include <string>
@@ -131,8 +132,8 @@ unresolved::Expressions Decoder::sort_orders(const Repeated& messages) {
   unresolved::Expressions decoded;
   decoded.reserve(static_cast<size_t>(messages.size()));
   for (const auto& message : messages) {
-    decoded.push_back(std::make_shared<const unresolved::Expression>(
-        unresolved::Expression{sort_order(message), nullptr}));
+    decoded.push_back(
+        std::make_shared<const unresolved::Expression>(unresolved::Expression{sort_order(message), nullptr}));
   }
   return decoded;
 }

@@ -43,12 +43,15 @@ ExpressionNode Decoder::expression_node(const Message& message) {
                                       expression(message.unresolved_extract_value().extraction())};
     case Message::kUpdateFields: {
       const auto& update = message.update_fields();
-      return unresolved::UpdateField{expression(update.struct_expression()), update.field_name(),
-                                     update.has_value_expression() ? expression(update.value_expression()) : nullptr};
+      return unresolved::UpdateField{
+          expression(update.struct_expression()), update.field_name(),
+          update.has_value_expression() ? expression(update.value_expression()) : nullptr};
     }
     case Message::kUnresolvedNamedLambdaVariable:
-      return unresolved::LambdaVariable{decode_names(message.unresolved_named_lambda_variable().name_parts())};
-    case Message::kCommonInlineUserDefinedFunction: return user_function(message.common_inline_user_defined_function());
+      return unresolved::LambdaVariable{
+          decode_names(message.unresolved_named_lambda_variable().name_parts())};
+    case Message::kCommonInlineUserDefinedFunction:
+      return user_function(message.common_inline_user_defined_function());
     case Message::kCallFunction: {
       unresolved::FunctionCall call;
       call.name = take(sql::parse_name(message.call_function().function_name()));

@@ -24,7 +24,8 @@ struct DecimalText {
 
 bool parse_exponent(const std::string& text, size_t position, int64_t& exponent) {
   bool negative = false;
-  if (position < text.size() && (text[position] == '+' || text[position] == '-')) negative = text[position++] == '-';
+  if (position < text.size() && (text[position] == '+' || text[position] == '-'))
+    negative = text[position++] == '-';
   if (position >= text.size() || text.size() - position > 6) return false;
   for (; position < text.size(); ++position) {
     if (text[position] < '0' || text[position] > '9') return false;
@@ -39,7 +40,8 @@ bool parse_decimal(const std::string& text, DecimalText& decimal) {
   bool negative = false;
   bool after_point = false;
   bool any_digit = false;
-  if (position < text.size() && (text[position] == '+' || text[position] == '-')) negative = text[position++] == '-';
+  if (position < text.size() && (text[position] == '+' || text[position] == '-'))
+    negative = text[position++] == '-';
   for (; position < text.size(); ++position) {
     const char c = text[position];
     if (c == '.' && !after_point) {
@@ -58,7 +60,8 @@ bool parse_decimal(const std::string& text, DecimalText& decimal) {
   if (!any_digit) return false;
   if (position == text.size()) return true;
   int64_t exponent = 0;
-  if ((text[position] != 'e' && text[position] != 'E') || !parse_exponent(text, position + 1, exponent)) return false;
+  if ((text[position] != 'e' && text[position] != 'E') || !parse_exponent(text, position + 1, exponent))
+    return false;
   decimal.scale -= exponent;
   return true;
 }
@@ -96,7 +99,8 @@ TypedValue Decoder::decimal_literal(const Literal::Decimal& message) {
   return {DataType::decimal(static_cast<int>(precision), static_cast<int>(scale)), Value(decimal.unscaled)};
 }
 
-// The type stands in the literal's data_type (4.2), in the older field of the array itself, or follows from the elements.
+// The type stands in the literal's data_type (4.2), in the older field of the array itself, or follows from
+// the elements.
 TypedValue Decoder::array_literal(const Literal& message) {
   std::vector<Value> values;
   DataType element;
@@ -105,7 +109,8 @@ TypedValue Decoder::array_literal(const Literal& message) {
     if (element.is(TypeId::kNull)) element = decoded.type;
     values.push_back(std::move(decoded.value));
   }
-  if (message.has_data_type() && message.data_type().has_array()) return {type(message.data_type()), Value(values)};
+  if (message.has_data_type() && message.data_type().has_array())
+    return {type(message.data_type()), Value(values)};
   if (message.array().has_element_type()) element = type(message.array().element_type());
   return {DataType::array(std::move(element)), Value(std::move(values))};
 }
@@ -131,7 +136,9 @@ TypedValue Decoder::specialized_array_literal(const Literal& message) {
     case Literal::SpecializedArray::kStrings:
       add(TypeId::kString, array.strings().values(), [](const std::string& item) { return item; });
       break;
-    case Literal::SpecializedArray::VALUE_TYPE_NOT_SET: invalid("A specialized array literal without values."); break;
+    case Literal::SpecializedArray::VALUE_TYPE_NOT_SET:
+      invalid("A specialized array literal without values.");
+      break;
   }
   DataType declared = DataType::array(DataType(element), false);
   if (message.has_data_type() && message.data_type().has_array()) declared = type(message.data_type());
@@ -142,7 +149,8 @@ TypedValue Decoder::map_literal(const Literal& message) {
   types::MapEntries entries;
   DataType key;
   DataType value;
-  if (message.map().keys_size() != message.map().values_size()) invalid("A map literal with more keys than values.");
+  if (message.map().keys_size() != message.map().values_size())
+    invalid("A map literal with more keys than values.");
   for (const Literal& item : message.map().keys()) {
     TypedValue decoded = literal(item);
     if (key.is(TypeId::kNull)) key = decoded.type;
@@ -153,7 +161,8 @@ TypedValue Decoder::map_literal(const Literal& message) {
     if (value.is(TypeId::kNull)) value = decoded.type;
     entries.values.push_back(std::move(decoded.value));
   }
-  if (message.has_data_type() && message.data_type().has_map()) return {type(message.data_type()), Value(entries)};
+  if (message.has_data_type() && message.data_type().has_map())
+    return {type(message.data_type()), Value(entries)};
   if (message.map().has_key_type()) key = type(message.map().key_type());
   if (message.map().has_value_type()) value = type(message.map().value_type());
   return {DataType::map(std::move(key), std::move(value)), Value(std::move(entries))};
@@ -180,9 +189,9 @@ TypedValue Decoder::literal(const Literal& message) {
   };
   switch (message.literal_type_case()) {
     case Literal::kNull:
-      return {message.has_data_type() ? type(message.data_type())
+      return {message.has_data_type()                                          ? type(message.data_type())
               : message.null().kind_case() == protocol::DataType::KIND_NOT_SET ? DataType()
-                                                                              : type(message.null()),
+                                                                               : type(message.null()),
               Value()};
     case Literal::kBinary: return {DataType(TypeId::kBinary), Value(std::string(message.binary()))};
     case Literal::kBoolean: return {DataType(TypeId::kBoolean), Value(message.boolean())};

@@ -20,8 +20,7 @@ void Decoder::invalid(std::string message) {
 
 unresolved::Statement Decoder::plan(const protocol::Plan& message) {
   switch (message.op_type_case()) {
-    case protocol::Plan::kRoot:
-      return relation(message.root());
+    case protocol::Plan::kRoot: return relation(message.root());
     case protocol::Plan::kCommand:
       // A query in SQL text arrives as a command, since only the text tells whether it is one.
       if (message.command().has_sql_command()) return sql_command(message.command().sql_command());
@@ -29,9 +28,7 @@ unresolved::Statement Decoder::plan(const protocol::Plan& message) {
     case protocol::Plan::kCompressedOperation:
       invalid("A compressed plan must be expanded before it is decoded.");
       return unresolved::RelationPtr();
-    case protocol::Plan::OP_TYPE_NOT_SET:
-      invalid("The plan is empty.");
-      return unresolved::RelationPtr();
+    case protocol::Plan::OP_TYPE_NOT_SET: invalid("The plan is empty."); return unresolved::RelationPtr();
   }
   invalid("Unknown kind of plan.");
   return unresolved::RelationPtr();
@@ -84,7 +81,9 @@ Result<unresolved::Command> decode_command(const protocol::Command& message) {
 Result<unresolved::ExpressionPtr> decode_expression(const protocol::Expression& message) {
   return decode_with(&Decoder::expression, message);
 }
-Result<types::DataType> decode_type(const protocol::DataType& message) { return decode_with(&Decoder::type, message); }
+Result<types::DataType> decode_type(const protocol::DataType& message) {
+  return decode_with(&Decoder::type, message);
+}
 Result<types::TypedValue> decode_literal(const protocol::Expression::Literal& message) {
   return decode_with(&Decoder::literal, message);
 }

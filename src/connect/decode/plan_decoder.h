@@ -1,7 +1,8 @@
-// Spark Connect protocol -> unresolved plan. Pure functions of the message; thread-safe. Nothing is looked up: names stay
-// text, SQL stays text. Errors: CONNECT_INVALID_PLAN for a message that lacks what it needs or is nested deeper than
-// kMaximumDepth, UNSUPPORTED_FEATURE for what neither plan tree can say. Relations that are known by name only become
-// UnsupportedRelation or UnsupportedCommand, so that the analyzer answers with the feature's name.
+// Spark Connect protocol -> unresolved plan. Pure functions of the message; thread-safe. Nothing is looked
+// up: names stay text, SQL stays text. Errors: CONNECT_INVALID_PLAN for a message that lacks what it needs or
+// is nested deeper than kMaximumDepth, UNSUPPORTED_FEATURE for what neither plan tree can say. Relations that
+// are known by name only become UnsupportedRelation or UnsupportedCommand, so that the analyzer answers with
+// the feature's name.
 #pragma once
 
 #include "plan/unresolved.h"

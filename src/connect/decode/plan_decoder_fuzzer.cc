@@ -14,6 +14,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (!plan.ParseFromCodedStream(&stream)) return 0;
   const auto decoded = deuteron::connect::decode::decode_plan(plan);
   if (!decoded.ok()) return 0;
-  if (const auto* relation = std::get_if<unresolved::RelationPtr>(&*decoded)) unresolved::to_string(*relation);
+  if (const auto* relation = std::get_if<unresolved::RelationPtr>(&*decoded))
+    unresolved::to_string(*relation);
   return 0;
 }

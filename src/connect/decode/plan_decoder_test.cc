@@ -85,7 +85,8 @@ TEST(DecodeRelation, UnknownOnesKeepTheirName) {
 }
 
 TEST(DecodeRelation, MissingPartsAreInvalid) {
-  EXPECT_EQ(decode_relation(protocol::Relation()).status().condition(), "CONNECT_INVALID_PLAN.ASSERTION_FAILURE");
+  EXPECT_EQ(decode_relation(protocol::Relation()).status().condition(),
+            "CONNECT_INVALID_PLAN.ASSERTION_FAILURE");
   protocol::Relation filter;
   *filter.mutable_filter()->mutable_input() = range(1);
   EXPECT_EQ(decode_relation(filter).status().condition(), "CONNECT_INVALID_PLAN.ASSERTION_FAILURE");
@@ -183,8 +184,11 @@ struct DecimalCase {
 };
 
 TEST(DecodeLiteral, DecimalsTakeTheWiderOfTextAndType) {
-  const DecimalCase cases[] = {
-      {"1.50", 10, 2, "1.50"}, {"-0.001", 10, 3, "-0.001"}, {"1E+3", 10, 0, "1000"}, {"12345678901.5", 12, 1, "12345678901.5"}, {"0", 10, 0, "0"}};
+  const DecimalCase cases[] = {{"1.50", 10, 2, "1.50"},
+                               {"-0.001", 10, 3, "-0.001"},
+                               {"1E+3", 10, 0, "1000"},
+                               {"12345678901.5", 12, 1, "12345678901.5"},
+                               {"0", 10, 0, "0"}};
   for (const DecimalCase& one : cases) {
     protocol::Expression::Literal literal;
     literal.mutable_decimal()->set_value(one.text);
@@ -195,7 +199,8 @@ TEST(DecodeLiteral, DecimalsTakeTheWiderOfTextAndType) {
     EXPECT_EQ(decoded->type, DataType::decimal(one.precision, one.scale)) << one.text;
     EXPECT_EQ(types::decimal_to_string(std::get<types::Int128>(decoded->value.data), one.scale), one.digits);
   }
-  for (const char* text : {"", "x", "1.2.3", "1e", "1e99999999", "-", ".", "999999999999999999999999999999999999999"}) {
+  for (const char* text :
+       {"", "x", "1.2.3", "1e", "1e99999999", "-", ".", "999999999999999999999999999999999999999"}) {
     protocol::Expression::Literal literal;
     literal.mutable_decimal()->set_value(text);
     EXPECT_FALSE(decode_literal(literal).ok()) << text;

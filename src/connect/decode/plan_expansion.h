@@ -6,7 +6,8 @@
 
 namespace deuteron::connect {
 
-// The plan itself when it is not compressed. CONNECT_INVALID_PLAN when it cannot be read or would be larger than 1 GiB.
+// The plan itself when it is not compressed. CONNECT_INVALID_PLAN when it cannot be read or would be larger
+// than 1 GiB.
 Result<spark::connect::Plan> expand_plan(const spark::connect::Plan& plan);
 
 }  // namespace deuteron::connect

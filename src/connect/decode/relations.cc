@@ -24,7 +24,8 @@ RelationNode Decoder::relation_node(const protocol::Relation& message) {
     case Message::kProject: {
       const auto& project = message.project();
       // A projection without input has one row: the client sends it for spark.sql-less literals.
-      RelationPtr child = project.has_input() ? relation(project.input()) : unresolved::make_relation(unresolved::OneRow{});
+      RelationPtr child =
+          project.has_input() ? relation(project.input()) : unresolved::make_relation(unresolved::OneRow{});
       return unresolved::Project{std::move(child), expressions(project.expressions())};
     }
     case Message::kFilter:
@@ -34,16 +35,18 @@ RelationNode Decoder::relation_node(const protocol::Relation& message) {
     case Message::kSort:
       return unresolved::Sort{relation(message.sort().input()), sort_orders(message.sort().order()),
                               message.sort().is_global()};
-    case Message::kLimit: return unresolved::Limit{relation(message.limit().input()), message.limit().limit()};
+    case Message::kLimit:
+      return unresolved::Limit{relation(message.limit().input()), message.limit().limit()};
     case Message::kAggregate: return aggregate(message.aggregate());
     case Message::kSql: return sql(message.sql());
     case Message::kLocalRelation: {
       const auto& local = message.local_relation();
-      return unresolved::LocalRelation{local.has_data() ? std::make_shared<const std::string>(local.data()) : nullptr,
-                                       local.schema()};
+      return unresolved::LocalRelation{
+          local.has_data() ? std::make_shared<const std::string>(local.data()) : nullptr, local.schema()};
     }
     case Message::kSample: return sample(message.sample());
-    case Message::kOffset: return unresolved::Offset{relation(message.offset().input()), message.offset().offset()};
+    case Message::kOffset:
+      return unresolved::Offset{relation(message.offset().input()), message.offset().offset()};
     case Message::kDeduplicate: return deduplicate(message.deduplicate());
     case Message::kRange: {
       const auto& range = message.range();
@@ -62,11 +65,13 @@ RelationNode Decoder::relation_node(const protocol::Relation& message) {
                                      repartition.shuffle()};
     }
     case Message::kToDf:
-      return unresolved::ToDataFrame{relation(message.to_df().input()), decode_names(message.to_df().column_names())};
+      return unresolved::ToDataFrame{relation(message.to_df().input()),
+                                     decode_names(message.to_df().column_names())};
     case Message::kWithColumnsRenamed: return with_columns_renamed(message.with_columns_renamed());
     case Message::kShowString: {
       const auto& show = message.show_string();
-      return unresolved::ShowString{relation(show.input()), show.num_rows(), show.truncate(), show.vertical()};
+      return unresolved::ShowString{relation(show.input()), show.num_rows(), show.truncate(),
+                                    show.vertical()};
     }
     case Message::kDrop:
       return unresolved::Drop{relation(message.drop().input()), expressions(message.drop().columns()),
@@ -81,13 +86,14 @@ RelationNode Decoder::relation_node(const protocol::Relation& message) {
       return unresolved::ToSchema{relation(message.to_schema().input()), type(message.to_schema().schema())};
     case Message::kRepartitionByExpression: {
       const auto& repartition = message.repartition_by_expression();
-      return unresolved::RepartitionByExpression{relation(repartition.input()),
-                                                 expressions(repartition.partition_exprs()),
-                                                 repartition.has_num_partitions() ? repartition.num_partitions() : -1};
+      return unresolved::RepartitionByExpression{
+          relation(repartition.input()), expressions(repartition.partition_exprs()),
+          repartition.has_num_partitions() ? repartition.num_partitions() : -1};
     }
     case Message::kMapPartitions: return map_partitions(message.map_partitions());
     case Message::kCollectMetrics:
-      return unresolved::CollectMetrics{relation(message.collect_metrics().input()), message.collect_metrics().name(),
+      return unresolved::CollectMetrics{relation(message.collect_metrics().input()),
+                                        message.collect_metrics().name(),
                                         expressions(message.collect_metrics().metrics())};
     case Message::kGroupMap: return group_map(message.group_map());
     case Message::kCoGroupMap: return co_group_map(message.co_group_map());
@@ -95,7 +101,8 @@ RelationNode Decoder::relation_node(const protocol::Relation& message) {
       const auto& html = message.html_string();
       return unresolved::HtmlString{relation(html.input()), html.num_rows(), html.truncate()};
     }
-    case Message::kCachedLocalRelation: return unresolved::CachedLocalRelation{{message.cached_local_relation().hash()}, ""};
+    case Message::kCachedLocalRelation:
+      return unresolved::CachedLocalRelation{{message.cached_local_relation().hash()}, ""};
     case Message::kChunkedCachedLocalRelation: {
       const auto& cached = message.chunked_cached_local_relation();
       return unresolved::CachedLocalRelation{decode_names(cached.datahashes()), cached.schemahash()};
@@ -123,17 +130,18 @@ RelationNode Decoder::relation_node(const protocol::Relation& message) {
     }
     case Message::kReplace: return replace(message.replace());
     case Message::kSummary:
-      return unresolved::Describe{relation(message.summary().input()), {}, decode_names(message.summary().statistics()),
-                                  true};
+      return unresolved::Describe{
+          relation(message.summary().input()), {}, decode_names(message.summary().statistics()), true};
     case Message::kDescribe:
-      return unresolved::Describe{relation(message.describe().input()), decode_names(message.describe().cols()), {},
-                                  false};
+      return unresolved::Describe{
+          relation(message.describe().input()), decode_names(message.describe().cols()), {}, false};
     case Message::kCatalog: return catalog(message.catalog());
     case Message::kParse: return UnsupportedRelation{"reading CSV or JSON from a column of text"};
     case Message::kWithWatermark: return UnsupportedRelation{"withWatermark"};
     case Message::kApplyInPandasWithState: return UnsupportedRelation{"applyInPandasWithState"};
     case Message::kCachedRemoteRelation: return UnsupportedRelation{"cached remote relation"};
-    case Message::kCommonInlineUserDefinedTableFunction: return UnsupportedRelation{"Python table function (UDTF)"};
+    case Message::kCommonInlineUserDefinedTableFunction:
+      return UnsupportedRelation{"Python table function (UDTF)"};
     case Message::kAsOfJoin: return UnsupportedRelation{"as-of join"};
     case Message::kCommonInlineUserDefinedDataSource: return UnsupportedRelation{"Python data source"};
     case Message::kTranspose: return UnsupportedRelation{"transpose"};
@@ -240,12 +248,15 @@ RelationNode Decoder::aggregate(const protocol::Aggregate& message) {
     case protocol::Aggregate::GROUP_TYPE_ROLLUP: node.group_type = plan::GroupType::kRollup; break;
     case protocol::Aggregate::GROUP_TYPE_CUBE: node.group_type = plan::GroupType::kCube; break;
     case protocol::Aggregate::GROUP_TYPE_PIVOT: node.group_type = plan::GroupType::kPivot; break;
-    case protocol::Aggregate::GROUP_TYPE_GROUPING_SETS: node.group_type = plan::GroupType::kGroupingSets; break;
+    case protocol::Aggregate::GROUP_TYPE_GROUPING_SETS:
+      node.group_type = plan::GroupType::kGroupingSets;
+      break;
     default: invalid("Unknown type of grouping.");
   }
   node.grouping = expressions(message.grouping_expressions());
   node.aggregates = expressions(message.aggregate_expressions());
-  for (const auto& set : message.grouping_sets()) node.grouping_sets.push_back(expressions(set.grouping_set()));
+  for (const auto& set : message.grouping_sets())
+    node.grouping_sets.push_back(expressions(set.grouping_set()));
   if (node.group_type == plan::GroupType::kPivot) {
     if (!message.has_pivot()) invalid("A pivot without a column.");
     node.pivot_column = expression(message.pivot().col());
@@ -269,8 +280,12 @@ RelationNode Decoder::deduplicate(const protocol::Deduplicate& message) {
 
 RelationNode Decoder::sample(const protocol::Sample& message) {
   const int64_t seed = message.has_seed() ? message.seed() : static_cast<int64_t>(std::random_device{}());
-  return unresolved::Sample{relation(message.input()),  message.lower_bound(), message.upper_bound(),
-                            message.with_replacement(), seed,                  message.deterministic_order()};
+  return unresolved::Sample{relation(message.input()),
+                            message.lower_bound(),
+                            message.upper_bound(),
+                            message.with_replacement(),
+                            seed,
+                            message.deterministic_order()};
 }
 
 RelationNode Decoder::with_columns(const protocol::WithColumns& message) {
@@ -287,7 +302,8 @@ RelationNode Decoder::with_columns(const protocol::WithColumns& message) {
 RelationNode Decoder::with_columns_renamed(const protocol::WithColumnsRenamed& message) {
   unresolved::WithColumnsRenamed node;
   node.input = relation(message.input());
-  for (const auto& rename : message.renames()) node.renames.push_back({rename.col_name(), rename.new_col_name()});
+  for (const auto& rename : message.renames())
+    node.renames.push_back({rename.col_name(), rename.new_col_name()});
   if (message.renames().empty()) {
     for (const auto& [from, to] : message.rename_columns_map()) node.renames.push_back({from, to});
   }
@@ -295,9 +311,9 @@ RelationNode Decoder::with_columns_renamed(const protocol::WithColumnsRenamed& m
 }
 
 RelationNode Decoder::unpivot(const protocol::Unpivot& message) {
-  return unresolved::Unpivot{relation(message.input()),       expressions(message.ids()),
-                             expressions(message.values().values()), message.has_values(),
-                             message.variable_column_name(),  message.value_column_name()};
+  return unresolved::Unpivot{
+      relation(message.input()), expressions(message.ids()),     expressions(message.values().values()),
+      message.has_values(),      message.variable_column_name(), message.value_column_name()};
 }
 
 RelationNode Decoder::fill_null(const protocol::NAFill& message) {
@@ -326,30 +342,31 @@ RelationNode Decoder::replace(const protocol::NAReplace& message) {
 RelationNode Decoder::map_partitions(const protocol::MapPartitions& message) {
   // Profile 0 is the default one.
   if (message.profile_id() != 0) return UnsupportedRelation{"resource profile"};
-  return unresolved::MapPartitions{
-      relation(message.input()),
-      std::make_shared<const unresolved::Expression>(unresolved::Expression{user_function(message.func()), nullptr}),
-      message.is_barrier()};
+  return unresolved::MapPartitions{relation(message.input()),
+                                   std::make_shared<const unresolved::Expression>(
+                                       unresolved::Expression{user_function(message.func()), nullptr}),
+                                   message.is_barrier()};
 }
 
 RelationNode Decoder::group_map(const protocol::GroupMap& message) {
   if (message.has_transform_with_state_info()) return UnsupportedRelation{"transformWithState"};
-  if (message.has_initial_input() || message.is_map_groups_with_state() || !message.sorting_expressions().empty()) {
+  if (message.has_initial_input() || message.is_map_groups_with_state() ||
+      !message.sorting_expressions().empty()) {
     return UnsupportedRelation{"typed groups of Scala"};
   }
-  return unresolved::GroupMap{
-      relation(message.input()), expressions(message.grouping_expressions()),
-      std::make_shared<const unresolved::Expression>(unresolved::Expression{user_function(message.func()), nullptr})};
+  return unresolved::GroupMap{relation(message.input()), expressions(message.grouping_expressions()),
+                              std::make_shared<const unresolved::Expression>(
+                                  unresolved::Expression{user_function(message.func()), nullptr})};
 }
 
 RelationNode Decoder::co_group_map(const protocol::CoGroupMap& message) {
   if (!message.input_sorting_expressions().empty() || !message.other_sorting_expressions().empty()) {
     return UnsupportedRelation{"typed groups of Scala"};
   }
-  return unresolved::CoGroupMap{
-      relation(message.input()), expressions(message.input_grouping_expressions()), relation(message.other()),
-      expressions(message.other_grouping_expressions()),
-      std::make_shared<const unresolved::Expression>(unresolved::Expression{user_function(message.func()), nullptr})};
+  return unresolved::CoGroupMap{relation(message.input()), expressions(message.input_grouping_expressions()),
+                                relation(message.other()), expressions(message.other_grouping_expressions()),
+                                std::make_shared<const unresolved::Expression>(
+                                    unresolved::Expression{user_function(message.func()), nullptr})};
 }
 
 RelationNode Decoder::with_relations(const protocol::WithRelations& message) {
@@ -361,7 +378,8 @@ RelationNode Decoder::with_relations(const protocol::WithRelations& message) {
 
 RelationNode Decoder::catalog(const protocol::Catalog& message) {
   using Message = protocol::Catalog;
-  const auto call = [](const char* function, std::string name = "", std::string database = "", std::string pattern = "") {
+  const auto call = [](const char* function, std::string name = "", std::string database = "",
+                       std::string pattern = "") {
     return unresolved::CatalogCall{function, std::move(name), std::move(database), std::move(pattern)};
   };
   const auto unsupported_call = [](const char* function) {
@@ -369,7 +387,8 @@ RelationNode Decoder::catalog(const protocol::Catalog& message) {
   };
   switch (message.cat_type_case()) {
     case Message::kCurrentDatabase: return call("currentDatabase");
-    case Message::kSetCurrentDatabase: return call("setCurrentDatabase", message.set_current_database().db_name());
+    case Message::kSetCurrentDatabase:
+      return call("setCurrentDatabase", message.set_current_database().db_name());
     case Message::kListDatabases: return call("listDatabases", "", "", message.list_databases().pattern());
     case Message::kListTables:
       return call("listTables", "", message.list_tables().db_name(), message.list_tables().pattern());
@@ -378,17 +397,20 @@ RelationNode Decoder::catalog(const protocol::Catalog& message) {
     case Message::kListColumns:
       return call("listColumns", message.list_columns().table_name(), message.list_columns().db_name());
     case Message::kGetDatabase: return call("getDatabase", message.get_database().db_name());
-    case Message::kGetTable: return call("getTable", message.get_table().table_name(), message.get_table().db_name());
+    case Message::kGetTable:
+      return call("getTable", message.get_table().table_name(), message.get_table().db_name());
     case Message::kGetFunction: return unsupported_call("getFunction");
     case Message::kDatabaseExists: return call("databaseExists", message.database_exists().db_name());
     case Message::kTableExists:
       return call("tableExists", message.table_exists().table_name(), message.table_exists().db_name());
     case Message::kFunctionExists:
-      return call("functionExists", message.function_exists().function_name(), message.function_exists().db_name());
+      return call("functionExists", message.function_exists().function_name(),
+                  message.function_exists().db_name());
     case Message::kCreateExternalTable: return unsupported_call("createExternalTable");
     case Message::kCreateTable: return unsupported_call("createTable");
     case Message::kDropTempView: return call("dropTempView", message.drop_temp_view().view_name());
-    case Message::kDropGlobalTempView: return call("dropGlobalTempView", message.drop_global_temp_view().view_name());
+    case Message::kDropGlobalTempView:
+      return call("dropGlobalTempView", message.drop_global_temp_view().view_name());
     case Message::kRecoverPartitions: return unsupported_call("recoverPartitions");
     case Message::kIsCached: return call("isCached", message.is_cached().table_name());
     case Message::kCacheTable: return call("cacheTable", message.cache_table().table_name());
@@ -397,7 +419,8 @@ RelationNode Decoder::catalog(const protocol::Catalog& message) {
     case Message::kRefreshTable: return call("refreshTable", message.refresh_table().table_name());
     case Message::kRefreshByPath: return unsupported_call("refreshByPath");
     case Message::kCurrentCatalog: return call("currentCatalog");
-    case Message::kSetCurrentCatalog: return call("setCurrentCatalog", message.set_current_catalog().catalog_name());
+    case Message::kSetCurrentCatalog:
+      return call("setCurrentCatalog", message.set_current_catalog().catalog_name());
     case Message::kListCatalogs: return call("listCatalogs", "", "", message.list_catalogs().pattern());
     case Message::kDropTable: return unsupported_call("dropTable");
     case Message::kDropView: return unsupported_call("dropView");

@@ -15,7 +15,8 @@ DataType Decoder::decimal_type(const protocol::DataType::Decimal& message) {
   const int precision = message.has_precision() ? message.precision() : 10;
   const int scale = message.has_scale() ? message.scale() : 0;
   if (precision < 1 || precision > 38 || scale < 0 || scale > precision) {
-    invalid("A decimal type of precision " + std::to_string(precision) + " and scale " + std::to_string(scale) + ".");
+    invalid("A decimal type of precision " + std::to_string(precision) + " and scale " +
+            std::to_string(scale) + ".");
     return DataType();
   }
   return DataType::decimal(precision, scale);
@@ -47,7 +48,8 @@ DataType Decoder::type(const protocol::DataType& message) {
     case protocol::DataType::kDecimal: return decimal_type(message.decimal());
     case protocol::DataType::kString: {
       const std::string& collation = message.string().collation();
-      if (!collation.empty() && collation != "UTF8_BINARY") return unsupported_type("string with a collation");
+      if (!collation.empty() && collation != "UTF8_BINARY")
+        return unsupported_type("string with a collation");
       return DataType(TypeId::kString);
     }
     case protocol::DataType::kDate: return DataType(TypeId::kDate);
@@ -58,7 +60,8 @@ DataType Decoder::type(const protocol::DataType& message) {
       const auto& interval = message.year_month_interval();
       const int start = interval.has_start_field() ? interval.start_field() : 0;
       const int end = interval.has_end_field() ? interval.end_field() : 1;
-      if (start < 0 || start > end || end > 1) invalid("A year-month interval type with fields out of range.");
+      if (start < 0 || start > end || end > 1)
+        invalid("A year-month interval type with fields out of range.");
       return DataType::year_month_interval(start, end);
     }
     case protocol::DataType::kDayTimeInterval: {
@@ -74,7 +77,8 @@ DataType Decoder::type(const protocol::DataType& message) {
       return DataType::map(type(message.map().key_type()), type(message.map().value_type()),
                            message.map().value_contains_null());
     case protocol::DataType::kStruct: return struct_type(message.struct_());
-    case protocol::DataType::kUnparsed: return take(sql::parse_data_type(message.unparsed().data_type_string()));
+    case protocol::DataType::kUnparsed:
+      return take(sql::parse_data_type(message.unparsed().data_type_string()));
     case protocol::DataType::kChar: return unsupported_type("char");
     case protocol::DataType::kVarChar: return unsupported_type("varchar");
     case protocol::DataType::kVariant: return unsupported_type("variant");

@@ -27,7 +27,8 @@ std::string full_message(const Status& status) {
 std::string shortened(const std::string& text) {
   if (text.size() <= kLongestStatusText) return text;
   size_t end = kLongestStatusText;
-  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;  // not within a UTF-8 character
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80)
+    --end;  // not within a UTF-8 character
   return text.substr(0, end) + "...";
 }
 
@@ -46,12 +47,14 @@ google::rpc::ErrorInfo error_info(const Status& status, const std::string& error
     metadata["errorClass"] = detail.condition;
     metadata["sqlState"] = std::string(condition.sql_state);
   }
-  const std::string parameters = nlohmann::json(detail.parameters).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  const std::string parameters =
+      nlohmann::json(detail.parameters).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
   metadata["messageParameters"] = parameters.size() <= kLongestStatusText ? parameters : "{}";
   return info;
 }
 
-void encode_context(const QueryContext& context, spark::connect::FetchErrorDetailsResponse_QueryContext& out) {
+void encode_context(const QueryContext& context,
+                    spark::connect::FetchErrorDetailsResponse_QueryContext& out) {
   using Encoded = spark::connect::FetchErrorDetailsResponse_QueryContext;
   out.set_context_type(context.kind == QueryContext::Kind::kSql ? Encoded::SQL : Encoded::DATAFRAME);
   out.set_object_type(context.object_type);
@@ -80,7 +83,8 @@ grpc::Status ErrorStore::report(const Status& status) {
   return {grpc::StatusCode::INTERNAL, text, details.SerializeAsString()};
 }
 
-bool ErrorStore::fetch(const std::string& error_id, spark::connect::FetchErrorDetailsResponse& response) const {
+bool ErrorStore::fetch(const std::string& error_id,
+                       spark::connect::FetchErrorDetailsResponse& response) const {
   Status status;
   {
     std::lock_guard lock(mutex_);
@@ -102,7 +106,8 @@ bool ErrorStore::fetch(const std::string& error_id, spark::connect::FetchErrorDe
     throwable->set_sql_state(std::string(condition.sql_state));
   }
   throwable->mutable_message_parameters()->insert(detail.parameters.begin(), detail.parameters.end());
-  for (const QueryContext& context : detail.contexts) encode_context(context, *throwable->add_query_contexts());
+  for (const QueryContext& context : detail.contexts)
+    encode_context(context, *throwable->add_query_contexts());
   return true;
 }
 

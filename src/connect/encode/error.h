@@ -1,5 +1,5 @@
-// Status -> what PySpark needs to raise the same exception as with Spark: a gRPC status with ErrorInfo, and on request
-// (FetchErrorDetails) the whole detail. The store keeps the latest errors only; thread-safe.
+// Status -> what PySpark needs to raise the same exception as with Spark: a gRPC status with ErrorInfo, and
+// on request (FetchErrorDetails) the whole detail. The store keeps the latest errors only; thread-safe.
 #pragma once
 
 #include <grpcpp/support/status.h>

@@ -2,9 +2,9 @@
 #include <functional>
 
 #include "connect/decode/plan_decoder.h"
+#include "connect/decode/plan_expansion.h"
 #include "connect/encode/data_type.h"
 #include "connect/native/session.h"
-#include "connect/decode/plan_expansion.h"
 #include "sql/parser.h"
 
 namespace deuteron::connect {
@@ -57,7 +57,8 @@ Result<unresolved::RelationPtr> NativeSession::decode_query(const spark::connect
   ASSIGN_OR_RETURN(const spark::connect::Plan plan, expand_plan(message));
   ASSIGN_OR_RETURN(const unresolved::Statement statement, decode::decode_plan(plan));
   if (const auto* relation = std::get_if<unresolved::RelationPtr>(&statement)) return *relation;
-  return error("CONNECT_INVALID_PLAN.ASSERTION_FAILURE", {{"message", "A query is expected here, not a command."}});
+  return error("CONNECT_INVALID_PLAN.ASSERTION_FAILURE",
+               {{"message", "A query is expected here, not a command."}});
 }
 
 Status NativeSession::analyze(const AnalyzePlanRequest& request, AnalyzePlanResponse& response) {
@@ -66,7 +67,8 @@ Status NativeSession::analyze(const AnalyzePlanRequest& request, AnalyzePlanResp
     case Request::kSchema: {
       ASSIGN_OR_RETURN(const auto query, decode_query(request.schema().plan()));
       ASSIGN_OR_RETURN(const auto resolved, session_->analyze(query));
-      *response.mutable_schema()->mutable_schema() = encode_schema(plan::resolved::to_schema(resolved->output));
+      *response.mutable_schema()->mutable_schema() =
+          encode_schema(plan::resolved::to_schema(resolved->output));
       return {};
     }
     case Request::kExplain: {
@@ -116,7 +118,8 @@ Status NativeSession::analyze(const AnalyzePlanRequest& request, AnalyzePlanResp
     case Request::kSameSemantics: {
       ASSIGN_OR_RETURN(const auto target, decode_query(request.same_semantics().target_plan()));
       ASSIGN_OR_RETURN(const auto other, decode_query(request.same_semantics().other_plan()));
-      response.mutable_same_semantics()->set_result(unresolved::to_string(target) == unresolved::to_string(other));
+      response.mutable_same_semantics()->set_result(unresolved::to_string(target) ==
+                                                    unresolved::to_string(other));
       return {};
     }
     case Request::kSemanticHash: {

@@ -4,7 +4,8 @@
 
 namespace deuteron::connect {
 
-Result<std::shared_ptr<BackendSession>> NativeBackend::open(const SessionKey& key, const std::string& observed) {
+Result<std::shared_ptr<BackendSession>> NativeBackend::open(const SessionKey& key,
+                                                            const std::string& observed) {
   ASSIGN_OR_RETURN(auto session, sessions_.get({key.user_id, key.session_id}, observed));
   return std::shared_ptr<BackendSession>(std::make_shared<NativeSession>(std::move(session), sessions_));
 }

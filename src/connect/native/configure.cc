@@ -41,12 +41,14 @@ Status NativeSession::configure(const ConfigRequest& request, ConfigResponse& re
       }
       return {};
     case ConfigRequest::Operation::kGetOption:
-      for (const std::string& key : operation.get_option().keys()) add_pair(response, key, settings.find(key));
+      for (const std::string& key : operation.get_option().keys())
+        add_pair(response, key, settings.find(key));
       return {};
     case ConfigRequest::Operation::kGetAll: {
       const std::string& prefix = operation.get_all().prefix();
       // With a prefix the keys come back without it, as Spark does.
-      for (const auto& [key, value] : settings.all(prefix)) add_pair(response, key.substr(prefix.size()), value);
+      for (const auto& [key, value] : settings.all(prefix))
+        add_pair(response, key.substr(prefix.size()), value);
       return {};
     }
     case ConfigRequest::Operation::kUnset:

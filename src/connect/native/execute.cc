@@ -3,9 +3,9 @@
 
 #include "base/clock.h"
 #include "connect/decode/plan_decoder.h"
+#include "connect/decode/plan_expansion.h"
 #include "connect/encode/data_type.h"
 #include "connect/native/session.h"
-#include "connect/decode/plan_expansion.h"
 
 namespace deuteron::connect {
 namespace {
@@ -56,7 +56,8 @@ class ResponseSink final : public execution::ResultSink {
 // Clients before 4.0 fill in the fields that `input` has replaced.
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wdeprecated-declarations"
-// The relation that a client goes on with after sql("SELECT …"): the text and its arguments, to be run when it is asked for.
+// The relation that a client goes on with after sql("SELECT …"): the text and its arguments, to be run when
+// it is asked for.
 spark::connect::Relation query_relation(const spark::connect::SqlCommand& command) {
   if (command.has_input()) return command.input();
   spark::connect::Relation relation;
@@ -72,13 +73,15 @@ spark::connect::Relation query_relation(const spark::connect::SqlCommand& comman
 
 }  // namespace
 
-Status NativeSession::execute(const spark::connect::ExecutePlanRequest& request, const std::string& operation_id,
-                              ResponseWriter& responses, CancelToken& cancel) {
+Status NativeSession::execute(const spark::connect::ExecutePlanRequest& request,
+                              const std::string& operation_id, ResponseWriter& responses,
+                              CancelToken& cancel) {
   ASSIGN_OR_RETURN(const spark::connect::Plan plan, expand_plan(request.plan()));
   if (plan.has_command() && plan.command().has_sql_command()) {
     return run_sql(plan.command().sql_command(), operation_id, responses, cancel);
   }
-  if (plan.has_command() && plan.command().has_ml_command() && plan.command().ml_command().has_clean_cache()) {
+  if (plan.has_command() && plan.command().has_ml_command() &&
+      plan.command().ml_command().has_clean_cache()) {
     // Sent by every client at its exit. There are no models yet, so the cache is clean.
     ExecutePlanResponse response;
     response.mutable_ml_command_result();

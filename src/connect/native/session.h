@@ -24,7 +24,8 @@ class NativeSession final : public BackendSession {
   Status analyze(const spark::connect::AnalyzePlanRequest& request,
                  spark::connect::AnalyzePlanResponse& response) override;
   // configure.cc
-  Status configure(const spark::connect::ConfigRequest& request, spark::connect::ConfigResponse& response) override;
+  Status configure(const spark::connect::ConfigRequest& request,
+                   spark::connect::ConfigResponse& response) override;
 
   Status add_artifact(const std::string& name, std::string content) override {
     return session_->artifacts().add(name, std::move(content));
@@ -35,8 +36,8 @@ class NativeSession final : public BackendSession {
  private:
   Status run_query(const plan::unresolved::RelationPtr& relation, const std::string& operation_id,
                    ResponseWriter& responses, CancelToken& cancel);
-  Status run_sql(const spark::connect::SqlCommand& command, const std::string& operation_id, ResponseWriter& responses,
-                 CancelToken& cancel);
+  Status run_sql(const spark::connect::SqlCommand& command, const std::string& operation_id,
+                 ResponseWriter& responses, CancelToken& cancel);
   Result<plan::unresolved::RelationPtr> decode_query(const spark::connect::Plan& plan);
 
   const std::shared_ptr<session::Session> session_;

@@ -1,5 +1,5 @@
-// One ExecutePlan on the server: its responses, its cancel token, who reads it. Owned by the OperationRegistry and by the thread and
-// stream that work on it. Thread-safe.
+// One ExecutePlan on the server: its responses, its cancel token, who reads it. Owned by the
+// OperationRegistry and by the thread and stream that work on it. Thread-safe.
 #pragma once
 
 #include <atomic>
@@ -32,7 +32,8 @@ class Operation {
   void finish(const Status& status);
   OperationState state() const { return state_.load(); }
 
-  // A stream takes over reading; `displaced` of the one before is called. Returns a number that detach() wants back.
+  // A stream takes over reading; `displaced` of the one before is called. Returns a number that detach()
+  // wants back.
   int64_t attach(std::function<void()> displaced);
   void detach(int64_t stream);
   // Since when no stream reads; the far future while one does.

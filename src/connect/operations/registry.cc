@@ -17,7 +17,8 @@ Result<std::shared_ptr<Operation>> OperationRegistry::add(SessionKey session, st
   if (operations_.size() >= kMostOperations) {
     return error("TOO_MANY_OPERATIONS", {{"limit", std::to_string(kMostOperations)}});
   }
-  auto operation = std::make_shared<Operation>(std::move(session), std::move(id), std::move(tags), reattachable);
+  auto operation =
+      std::make_shared<Operation>(std::move(session), std::move(id), std::move(tags), reattachable);
   operations_.emplace(key, operation);
   return operation;
 }
@@ -47,8 +48,8 @@ void OperationRegistry::remove(const std::shared_ptr<Operation>& operation) {
 std::vector<std::shared_ptr<Operation>> OperationRegistry::of_session(const SessionKey& session) {
   std::lock_guard lock(mutex_);
   std::vector<std::shared_ptr<Operation>> found;
-  for (auto entry = operations_.lower_bound({session, ""}); entry != operations_.end() && entry->first.first == session;
-       ++entry) {
+  for (auto entry = operations_.lower_bound({session, ""});
+       entry != operations_.end() && entry->first.first == session; ++entry) {
     found.push_back(entry->second);
   }
   return found;

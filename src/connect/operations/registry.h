@@ -1,4 +1,5 @@
-// All operations of the server, by session and id. Thread-safe. Remembers how lately removed ones ended (bounded).
+// All operations of the server, by session and id. Thread-safe. Remembers how lately removed ones ended
+// (bounded).
 #pragma once
 
 #include <deque>
@@ -14,16 +15,19 @@
 namespace deuteron::connect {
 
 struct DetachLimits {
-  Duration local = std::chrono::seconds(5);    // the client is on this machine: a lost stream means a lost process
-  Duration remote = std::chrono::minutes(5);   // Spark's default
+  Duration local =
+      std::chrono::seconds(5);  // the client is on this machine: a lost stream means a lost process
+  Duration remote = std::chrono::minutes(5);  // Spark's default
 };
 
 class OperationRegistry {
  public:
   explicit OperationRegistry(DetachLimits limits) : limits_(limits) {}
 
-  // INVALID_HANDLE.OPERATION_ALREADY_EXISTS when the id is in use or was used lately; refused when too many are running.
-  Result<std::shared_ptr<Operation>> add(SessionKey session, std::string id, std::set<std::string> tags, bool reattachable);
+  // INVALID_HANDLE.OPERATION_ALREADY_EXISTS when the id is in use or was used lately; refused when too many
+  // are running.
+  Result<std::shared_ptr<Operation>> add(SessionKey session, std::string id, std::set<std::string> tags,
+                                         bool reattachable);
   std::shared_ptr<Operation> find(const SessionKey& session, const std::string& id);
   // Cancels it when it still runs, and forgets it.
   void remove(const std::shared_ptr<Operation>& operation);

@@ -15,7 +15,8 @@ std::function<void()> ResponseBuffer::take_wake() {
 Status ResponseBuffer::append(ExecutePlanResponse response) {
   std::unique_lock lock(mutex_);
   const uint64_t size = response.ByteSizeLong();
-  space_.wait(lock, [&] { return closed_ || unsent_bytes_ == 0 || unsent_bytes_ + size <= limits_.unsent_bytes; });
+  space_.wait(lock,
+              [&] { return closed_ || unsent_bytes_ == 0 || unsent_bytes_ + size <= limits_.unsent_bytes; });
   if (closed_) return cancelled();
   index_of_.emplace(response.response_id(), first_index_ + responses_.size());
   responses_.push_back(std::make_shared<const ExecutePlanResponse>(std::move(response)));
@@ -74,10 +75,12 @@ Status ResponseBuffer::rewind(const std::string& response_id) {
     target = first_index_;
   } else if (!response_id.empty()) {
     const auto found = index_of_.find(response_id);
-    if (found == index_of_.end()) return error("INVALID_CURSOR.POSITION_NOT_FOUND", {{"responseId", response_id}});
+    if (found == index_of_.end())
+      return error("INVALID_CURSOR.POSITION_NOT_FOUND", {{"responseId", response_id}});
     target = found->second + 1;
   }
-  if (target < first_index_) return error("INVALID_CURSOR.POSITION_NOT_AVAILABLE", {{"index", std::to_string(target)}});
+  if (target < first_index_)
+    return error("INVALID_CURSOR.POSITION_NOT_AVAILABLE", {{"index", std::to_string(target)}});
   while (next_index_ > target) {
     --next_index_;
     const uint64_t size = responses_[next_index_ - first_index_]->ByteSizeLong();

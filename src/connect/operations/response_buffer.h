@@ -1,6 +1,7 @@
-// The responses of one execution between its producer and the client's stream: numbered, kept until released so that a client that
-// lost its stream can attach again, and bounded. The producer waits while too much is unsent; of what was sent, only the latest
-// bytes are kept. One producer, one consumer at a time; thread-safe.
+// The responses of one execution between its producer and the client's stream: numbered, kept until released
+// so that a client that lost its stream can attach again, and bounded. The producer waits while too much is
+// unsent; of what was sent, only the latest bytes are kept. One producer, one consumer at a time;
+// thread-safe.
 #pragma once
 
 #include <condition_variable>
@@ -35,11 +36,13 @@ class ResponseBuffer {
   // Nobody will read any more: a waiting producer is woken and fails.
   void close();
 
-  // Consumer. next() gives the response after the last one read, or nothing: then `wake` is called once (from any thread) as soon
-  // as calling next() again is worth it. At the end of the stream final_status() has a value and all responses were read.
+  // Consumer. next() gives the response after the last one read, or nothing: then `wake` is called once (from
+  // any thread) as soon as calling next() again is worth it. At the end of the stream final_status() has a
+  // value and all responses were read.
   SharedResponse next(std::function<void()> wake);
   std::optional<Status> final_status() const;  // a value only when all responses have been read
-  // Reads from the response after `response_id` ("" from the start): INVALID_CURSOR.POSITION_NOT_FOUND / POSITION_NOT_AVAILABLE.
+  // Reads from the response after `response_id` ("" from the start): INVALID_CURSOR.POSITION_NOT_FOUND /
+  // POSITION_NOT_AVAILABLE.
   Status rewind(const std::string& response_id);
 
   // The client has these and all before them. Unknown ids are ignored.
@@ -57,8 +60,8 @@ class ResponseBuffer {
   mutable std::mutex mutex_;
   std::condition_variable space_;
   std::deque<SharedResponse> responses_;
-  uint64_t first_index_ = 0;   // index of responses_.front()
-  uint64_t next_index_ = 0;    // the next to be read
+  uint64_t first_index_ = 0;  // index of responses_.front()
+  uint64_t next_index_ = 0;   // the next to be read
   uint64_t sent_bytes_ = 0;
   uint64_t unsent_bytes_ = 0;
   bool closed_ = false;

@@ -113,7 +113,8 @@ TEST(ResponseBuffer, LetsAResponseLargerThanTheLimitPassAlone) {
 TEST(ResponseBuffer, FreesAWaitingProducerWhenItIsClosed) {
   ResponseBuffer buffer(true, {.unsent_bytes = 10, .sent_bytes = 10});
   ASSERT_TRUE(buffer.append(response("a", 100)).ok());
-  std::thread producer([&] { EXPECT_EQ(buffer.append(response("b", 100)).condition(), "OPERATION_CANCELED"); });
+  std::thread producer(
+      [&] { EXPECT_EQ(buffer.append(response("b", 100)).condition(), "OPERATION_CANCELED"); });
   std::this_thread::sleep_for(std::chrono::milliseconds(20));
   buffer.close();
   producer.join();

@@ -21,7 +21,8 @@ class ArtifactReader final : public grpc::ServerReadReactor<AddArtifactsRequest>
  public:
   using OpenSession = std::function<Result<std::shared_ptr<BackendSession>>(const AddArtifactsRequest&)>;
 
-  ArtifactReader(OpenSession open_session, ErrorStore& errors, WorkThreads& threads, AddArtifactsResponse* response)
+  ArtifactReader(OpenSession open_session, ErrorStore& errors, WorkThreads& threads,
+                 AddArtifactsResponse* response)
       : open_session_(std::move(open_session)), errors_(errors), threads_(threads), response_(response) {
     StartRead(&request_);
   }
@@ -59,7 +60,8 @@ class ArtifactReader final : public grpc::ServerReadReactor<AddArtifactsRequest>
   }
 
   Status begin(const AddArtifactsRequest::BeginChunkedArtifact& artifact) {
-    if (expected_chunks_ > 0) return error("INVALID_ARTIFACT_STREAM", {{"reason", "an artifact within an artifact"}});
+    if (expected_chunks_ > 0)
+      return error("INVALID_ARTIFACT_STREAM", {{"reason", "an artifact within an artifact"}});
     if (artifact.num_chunks() < 1 || artifact.total_bytes() < 0 ||
         static_cast<uint64_t>(artifact.total_bytes()) > kLargestArtifact) {
       return error("INVALID_ARTIFACT_STREAM", {{"reason", "the announced size is not possible"}});
@@ -73,7 +75,8 @@ class ArtifactReader final : public grpc::ServerReadReactor<AddArtifactsRequest>
   }
 
   Status add_chunk(const AddArtifactsRequest::ArtifactChunk& chunk) {
-    if (expected_chunks_ == 0) return error("INVALID_ARTIFACT_STREAM", {{"reason", "a chunk of no artifact"}});
+    if (expected_chunks_ == 0)
+      return error("INVALID_ARTIFACT_STREAM", {{"reason", "a chunk of no artifact"}});
     if (content_.size() + chunk.data().size() > total_bytes_) {
       return error("INVALID_ARTIFACT_STREAM", {{"reason", "more bytes than announced"}});
     }
@@ -114,8 +117,8 @@ class RefusedReader final : public grpc::ServerReadReactor<AddArtifactsRequest> 
 grpc::ServerReadReactor<AddArtifactsRequest>* Service::AddArtifacts(grpc::CallbackServerContext* context,
                                                                     AddArtifactsResponse* response) {
   if (grpc::Status access = check_access(*context); !access.ok()) return new RefusedReader(access);
-  return new ArtifactReader([this](const AddArtifactsRequest& request) { return open_session(request); }, errors_,
-                            threads_, response);
+  return new ArtifactReader([this](const AddArtifactsRequest& request) { return open_session(request); },
+                            errors_, threads_, response);
 }
 
 }  // namespace deuteron::connect

@@ -21,7 +21,8 @@ RequestOptions read_options(const ExecutePlanRequest& request) {
   RequestOptions options;
   for (const auto& option : request.request_options()) {
     if (option.has_reattach_options()) options.reattachable = option.reattach_options().reattachable();
-    if (option.has_result_chunking_options() && option.result_chunking_options().allow_arrow_batch_chunking()) {
+    if (option.has_result_chunking_options() &&
+        option.result_chunking_options().allow_arrow_batch_chunking()) {
       const auto& chunking = option.result_chunking_options();
       options.chunk_bytes = kLargestChunk;
       if (chunking.has_preferred_arrow_chunk_size() && chunking.preferred_arrow_chunk_size() > 0) {
@@ -36,7 +37,9 @@ RequestOptions read_options(const ExecutePlanRequest& request) {
 class OperationWriter final : public ResponseWriter {
  public:
   OperationWriter(Operation& operation, std::string server_side_session_id, int64_t chunk_bytes)
-      : operation_(operation), server_side_session_id_(std::move(server_side_session_id)), chunk_bytes_(chunk_bytes) {}
+      : operation_(operation),
+        server_side_session_id_(std::move(server_side_session_id)),
+        chunk_bytes_(chunk_bytes) {}
 
   Status write(ExecutePlanResponse response) override {
     if (chunk_bytes_ > 0 && response.has_arrow_batch() &&
@@ -75,8 +78,8 @@ class OperationWriter final : public ResponseWriter {
 };
 
 bool is_local_peer(const std::string& peer) {
-  return peer.starts_with("ipv4:127.") || peer.starts_with("ipv6:%5B::1%5D") || peer.starts_with("ipv6:[::1]") ||
-         peer.starts_with("unix");
+  return peer.starts_with("ipv4:127.") || peer.starts_with("ipv6:%5B::1%5D") ||
+         peer.starts_with("ipv6:[::1]") || peer.starts_with("unix");
 }
 
 }  // namespace
@@ -97,8 +100,8 @@ Result<std::shared_ptr<Operation>> Service::start_operation(const grpc::Callback
   return operation;
 }
 
-void Service::run_operation(const std::shared_ptr<BackendSession>& session, const std::shared_ptr<Operation>& operation,
-                            const ExecutePlanRequest& request) {
+void Service::run_operation(const std::shared_ptr<BackendSession>& session,
+                            const std::shared_ptr<Operation>& operation, const ExecutePlanRequest& request) {
   OperationWriter writer(*operation, session->server_side_id(), read_options(request).chunk_bytes);
   Status status = session->execute(request, operation->id, writer, operation->cancel);
   if (status.ok()) {

@@ -11,7 +11,8 @@ grpc::ServerUnaryReactor* Service::FetchErrorDetails(grpc::CallbackServerContext
     if (const auto session = backend_.find(session_key(*request))) {
       response->set_server_side_session_id(session->server_side_id());
     }
-    errors_.fetch(request->error_id(), *response);  // an unknown id is answered without an error, as Spark does
+    errors_.fetch(request->error_id(),
+                  *response);  // an unknown id is answered without an error, as Spark does
     return {};
   });
 }

@@ -17,7 +17,8 @@ bool is_meant(const InterruptRequest& request, const Operation& operation) {
 
 }  // namespace
 
-grpc::ServerUnaryReactor* Service::Interrupt(grpc::CallbackServerContext* context, const InterruptRequest* request,
+grpc::ServerUnaryReactor* Service::Interrupt(grpc::CallbackServerContext* context,
+                                             const InterruptRequest* request,
                                              spark::connect::InterruptResponse* response) {
   return answer(context, [&]() -> Status {
     const SessionKey key = session_key(*request);

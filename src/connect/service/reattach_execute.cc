@@ -22,8 +22,8 @@ Result<std::shared_ptr<Operation>> Service::find_for_reattach(const ReattachExec
   return operation;
 }
 
-grpc::ServerWriteReactor<ExecutePlanResponse>* Service::ReattachExecute(grpc::CallbackServerContext* context,
-                                                                        const ReattachExecuteRequest* request) {
+grpc::ServerWriteReactor<ExecutePlanResponse>* Service::ReattachExecute(
+    grpc::CallbackServerContext* context, const ReattachExecuteRequest* request) {
   if (grpc::Status access = check_access(*context); !access.ok()) return ResponseStream::refuse(access);
   auto operation = find_for_reattach(*request);
   if (!operation.ok()) return ResponseStream::refuse(errors_.report(operation.status()));

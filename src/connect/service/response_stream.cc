@@ -2,7 +2,8 @@
 
 namespace deuteron::connect {
 
-ResponseStream::ResponseStream(std::shared_ptr<Operation> operation, ErrorStore* errors, std::function<void()> ended)
+ResponseStream::ResponseStream(std::shared_ptr<Operation> operation, ErrorStore* errors,
+                               std::function<void()> ended)
     : operation_(std::move(operation)), errors_(errors), ended_(std::move(ended)) {}
 
 ResponseStream* ResponseStream::start(std::shared_ptr<Operation> operation, ErrorStore& errors,

@@ -1,4 +1,5 @@
-// The server's end of an ExecutePlan or ReattachExecute stream: sends an operation's responses as they come. Deletes itself.
+// The server's end of an ExecutePlan or ReattachExecute stream: sends an operation's responses as they come.
+// Deletes itself.
 #pragma once
 
 #include <grpcpp/grpcpp.h>
@@ -16,7 +17,8 @@ class ResponseStream final : public grpc::ServerWriteReactor<spark::connect::Exe
                              public std::enable_shared_from_this<ResponseStream> {
  public:
   // `ended` is called when the client's stream is gone, whatever the reason.
-  static ResponseStream* start(std::shared_ptr<Operation> operation, ErrorStore& errors, std::function<void()> ended);
+  static ResponseStream* start(std::shared_ptr<Operation> operation, ErrorStore& errors,
+                               std::function<void()> ended);
   // A stream that only says why it is refused.
   static ResponseStream* refuse(grpc::Status status);
 

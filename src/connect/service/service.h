@@ -1,5 +1,6 @@
-// Spark Connect's gRPC service: the twelve RPCs, a file each (execute_plan.cc, analyze_plan.cc …). Checks access, finds the session,
-// and hands on to the backend; work that may block runs on WorkThreads, never on gRPC's own threads.
+// Spark Connect's gRPC service: the twelve RPCs, a file each (execute_plan.cc, analyze_plan.cc …). Checks
+// access, finds the session, and hands on to the backend; work that may block runs on WorkThreads, never on
+// gRPC's own threads.
 #pragma once
 
 #include <grpcpp/grpcpp.h>
@@ -39,7 +40,8 @@ class Service final : public spark::connect::SparkConnectService::CallbackServic
   grpc::ServerUnaryReactor* AnalyzePlan(grpc::CallbackServerContext* context,
                                         const spark::connect::AnalyzePlanRequest* request,
                                         spark::connect::AnalyzePlanResponse* response) override;
-  grpc::ServerUnaryReactor* Config(grpc::CallbackServerContext* context, const spark::connect::ConfigRequest* request,
+  grpc::ServerUnaryReactor* Config(grpc::CallbackServerContext* context,
+                                   const spark::connect::ConfigRequest* request,
                                    spark::connect::ConfigResponse* response) override;
   grpc::ServerUnaryReactor* ArtifactStatus(grpc::CallbackServerContext* context,
                                            const spark::connect::ArtifactStatusesRequest* request,
@@ -89,7 +91,8 @@ class Service final : public spark::connect::SparkConnectService::CallbackServic
 
   Result<std::shared_ptr<Operation>> start_operation(const grpc::CallbackServerContext& context,
                                                      const spark::connect::ExecutePlanRequest& request);
-  void run_operation(const std::shared_ptr<BackendSession>& session, const std::shared_ptr<Operation>& operation,
+  void run_operation(const std::shared_ptr<BackendSession>& session,
+                     const std::shared_ptr<Operation>& operation,
                      const spark::connect::ExecutePlanRequest& request);
   Result<std::shared_ptr<Operation>> find_for_reattach(const spark::connect::ReattachExecuteRequest& request);
 

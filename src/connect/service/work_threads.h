@@ -1,4 +1,5 @@
-// Threads for RPCs that may block (executions, analysis): made on demand, kept while idle for a while, bounded in number.
+// Threads for RPCs that may block (executions, analysis): made on demand, kept while idle for a while,
+// bounded in number.
 #pragma once
 
 #include <condition_variable>

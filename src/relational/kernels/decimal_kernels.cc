@@ -1,5 +1,6 @@
-// Decimal arithmetic where DuckDB's differs from Spark's: exact intermediate results, half-up rounding to the result's scale, null
-// where it does not fit. A kernel's name tells its types: decimal_divide_38_2_20_0_38_6 takes DECIMAL(38,2) and DECIMAL(20,0).
+// Decimal arithmetic where DuckDB's differs from Spark's: exact intermediate results, half-up rounding to the
+// result's scale, null where it does not fit. A kernel's name tells its types: decimal_divide_38_2_20_0_38_6
+// takes DECIMAL(38,2) and DECIMAL(20,0).
 #include <array>
 #include <charconv>
 #include <cmath>
@@ -21,7 +22,9 @@ struct DecimalType {
 struct UInt256 {
   std::array<uint64_t, 4> limbs{};
 
-  static UInt256 of(UInt128 value) { return {{static_cast<uint64_t>(value), static_cast<uint64_t>(value >> 64), 0, 0}}; }
+  static UInt256 of(UInt128 value) {
+    return {{static_cast<uint64_t>(value), static_cast<uint64_t>(value >> 64), 0, 0}};
+  }
   bool fits_128() const { return limbs[2] == 0 && limbs[3] == 0; }
   UInt128 low() const { return (UInt128(limbs[1]) << 64) | limbs[0]; }
 
@@ -80,7 +83,9 @@ UInt256 product(UInt128 a, UInt128 b) {
   return low;
 }
 
-UInt128 magnitude(Int128 value) { return value < 0 ? -static_cast<UInt128>(value) : static_cast<UInt128>(value); }
+UInt128 magnitude(Int128 value) {
+  return value < 0 ? -static_cast<UInt128>(value) : static_cast<UInt128>(value);
+}
 
 std::optional<Int128> signed_within(UInt128 value, bool negative, int precision) {
   if (value >= static_cast<UInt128>(power_of_ten(precision))) return std::nullopt;
@@ -214,9 +219,12 @@ std::optional<Int128> round_to(Int128 value, Int128 places, const Operands& type
     rest = magnitude(value) % unit;
   }
   bool up = false;
-  if (kRounding == Rounding::kCeiling) up = rest != 0 && !negative;
-  else if (kRounding == Rounding::kFloor) up = rest != 0 && negative;
-  else if (unit != 0) up = rest * 2 > unit || (rest * 2 == unit && (kRounding == Rounding::kUp || kept % 2 != 0));
+  if (kRounding == Rounding::kCeiling)
+    up = rest != 0 && !negative;
+  else if (kRounding == Rounding::kFloor)
+    up = rest != 0 && negative;
+  else if (unit != 0)
+    up = rest * 2 > unit || (rest * 2 == unit && (kRounding == Rounding::kUp || kept % 2 != 0));
   if (up) ++kept;
   UInt256 result = UInt256::of(kept);
   result.scale_up(types.result.scale - scale);
@@ -224,7 +232,8 @@ std::optional<Int128> round_to(Int128 value, Int128 places, const Operands& type
   return signed_within(result.low(), negative, types.result.precision);
 }
 
-// ---- vectors of decimals ----------------------------------------------------------------------------------------------
+// ---- vectors of decimals
+// ----------------------------------------------------------------------------------------------
 
 Int128 load(const void* data, idx_t row, int precision) {
   if (precision <= 4) return static_cast<const int16_t*>(data)[row];
@@ -234,10 +243,14 @@ Int128 load(const void* data, idx_t row, int precision) {
 }
 
 void save(void* data, idx_t row, int precision, Int128 value) {
-  if (precision <= 4) static_cast<int16_t*>(data)[row] = static_cast<int16_t>(value);
-  else if (precision <= 9) static_cast<int32_t*>(data)[row] = static_cast<int32_t>(value);
-  else if (precision <= 18) static_cast<int64_t*>(data)[row] = static_cast<int64_t>(value);
-  else static_cast<Int128*>(data)[row] = value;
+  if (precision <= 4)
+    static_cast<int16_t*>(data)[row] = static_cast<int16_t>(value);
+  else if (precision <= 9)
+    static_cast<int32_t*>(data)[row] = static_cast<int32_t>(value);
+  else if (precision <= 18)
+    static_cast<int64_t*>(data)[row] = static_cast<int64_t>(value);
+  else
+    static_cast<Int128*>(data)[row] = value;
 }
 
 enum class Source { kDecimals, kDecimalAndScale, kText, kDouble, kFloat };
@@ -252,9 +265,11 @@ std::optional<Int128> evaluate(const DecimalKernel& kernel, void* const data[], 
   const Operands& types = kernel.types;
   switch (kernel.source) {
     case Source::kDecimals:
-      return kernel.operation(load(data[0], row, types.a.precision), load(data[1], row, types.b.precision), types);
+      return kernel.operation(load(data[0], row, types.a.precision), load(data[1], row, types.b.precision),
+                              types);
     case Source::kDecimalAndScale:
-      return kernel.operation(load(data[0], row, types.a.precision), static_cast<const int32_t*>(data[1])[row], types);
+      return kernel.operation(load(data[0], row, types.a.precision),
+                              static_cast<const int32_t*>(data[1])[row], types);
     case Source::kText: {
       const auto number = parse_digits(trim_all(view_of(static_cast<duckdb_string_t*>(data[0]) + row)));
       return number ? to_unscaled(*number, types.result.precision, types.result.scale) : std::nullopt;
@@ -289,8 +304,10 @@ void run(duckdb_function_info info, duckdb_data_chunk input, duckdb_vector outpu
   for (idx_t row = 0; row < rows; ++row) {
     std::optional<Int128> value;
     if (!row_is_null(validity[0], row) && !row_is_null(validity[1], row)) value = evaluate(kernel, data, row);
-    if (value) save(results, row, kernel.types.result.precision, *value);
-    else duckdb_validity_set_row_invalid(output_validity, row);
+    if (value)
+      save(results, row, kernel.types.result.precision, *value);
+    else
+      duckdb_validity_set_row_invalid(output_validity, row);
   }
 }
 
@@ -344,7 +361,9 @@ bool is_decimal_kernel(std::string_view name) { return prefix_of(name) != nullpt
 duckdb_state register_decimal_kernel(duckdb_connection connection, const std::string& name) {
   const Prefix* prefix = prefix_of(name);
   const std::vector<int> numbers = numbers_of(std::string_view(name).substr(prefix->name.size()));
-  const size_t expected = prefix->source == Source::kDecimals ? 6 : prefix->source == Source::kDecimalAndScale ? 4 : 2;
+  const size_t expected = prefix->source == Source::kDecimals          ? 6
+                          : prefix->source == Source::kDecimalAndScale ? 4
+                                                                       : 2;
   if (numbers.size() != expected) return DuckDBError;
   auto* kernel = new DecimalKernel{{}, prefix->operation, prefix->source};
   if (expected >= 4) kernel->types.a = {numbers[0], numbers[1]};
@@ -376,7 +395,8 @@ duckdb_state register_decimal_kernel(duckdb_connection connection, const std::st
   duckdb_logical_type result = decimal(kernel->types.result);
   duckdb_scalar_function_set_return_type(function, result);
   duckdb_destroy_logical_type(&result);
-  duckdb_scalar_function_set_extra_info(function, kernel, [](void* data) { delete static_cast<DecimalKernel*>(data); });
+  duckdb_scalar_function_set_extra_info(function, kernel,
+                                        [](void* data) { delete static_cast<DecimalKernel*>(data); });
   duckdb_scalar_function_set_special_handling(function);
   duckdb_scalar_function_set_function(function, run);
   const duckdb_state state = duckdb_register_scalar_function(connection, function);

@@ -1,4 +1,5 @@
-// Numbers: parsing, text as Java prints it, rounding, and functions whose edge cases differ between Java and C.
+// Numbers: parsing, text as Java prints it, rounding, and functions whose edge cases differ between Java and
+// C.
 #include <algorithm>
 #include <charconv>
 #include <cmath>
@@ -76,7 +77,8 @@ std::string java_text(T value) {
   char buffer[64];
   const T magnitude = std::abs(value);
   const bool plain = magnitude >= T(1e-3) && magnitude < T(1e7);
-  const auto end = std::to_chars(buffer, buffer + sizeof buffer, value, plain ? std::chars_format::fixed : std::chars_format::scientific);
+  const auto end = std::to_chars(buffer, buffer + sizeof buffer, value,
+                                 plain ? std::chars_format::fixed : std::chars_format::scientific);
   std::string text(buffer, end.ptr);
   if (plain) return text.find('.') == std::string::npos ? text + ".0" : text;
   const size_t e = text.find('e');
@@ -92,7 +94,8 @@ std::string java_text(T value) {
 
 std::string plain_text(const Digits& number) {
   std::string digits;
-  for (Int128 rest = number.digits; rest != 0; rest /= 10) digits.insert(digits.begin(), static_cast<char>('0' + static_cast<int>(rest % 10)));
+  for (Int128 rest = number.digits; rest != 0; rest /= 10)
+    digits.insert(digits.begin(), static_cast<char>('0' + static_cast<int>(rest % 10)));
   if (digits.empty()) digits = "0";
   int exponent = number.exponent;
   while (exponent < 0 && digits.size() > 1 && digits.back() == '0') {
@@ -123,8 +126,10 @@ std::optional<T> round_number(T value, int32_t scale) {
   Int128 kept = number.digits / unit;
   const Int128 rest = (number.digits % unit) * 2;
   if (rest > unit || (rest == unit && (kRounding == Rounding::kUp || kept % 2 != 0))) ++kept;
-  const std::string text = (number.negative && kept != 0 ? "-" : "") + std::to_string(static_cast<int64_t>(kept)) + "e" + std::to_string(-scale);
-  return static_cast<T>(std::is_same_v<T, float> ? std::strtof(text.c_str(), nullptr) : std::strtod(text.c_str(), nullptr));
+  const std::string text = (number.negative && kept != 0 ? "-" : "") +
+                           std::to_string(static_cast<int64_t>(kept)) + "e" + std::to_string(-scale);
+  return static_cast<T>(std::is_same_v<T, float> ? std::strtof(text.c_str(), nullptr)
+                                                 : std::strtod(text.c_str(), nullptr));
 }
 
 template <Rounding kRounding>
@@ -139,7 +144,8 @@ std::optional<Int128> round_integer(Int128 value, int32_t scale) {
   return value < 0 ? -kept * unit : kept * unit;
 }
 
-// ---- parsing ----------------------------------------------------------------------------------------------------------
+// ---- parsing
+// ----------------------------------------------------------------------------------------------------------
 
 template <typename T, bool kLenient>
 std::optional<T> parse_integer(std::string_view text) {
@@ -176,11 +182,13 @@ std::string lower(std::string_view text) {
   return result;
 }
 
-// The texts that Java's parseDouble takes, hexadecimal ones included, and Spark's own words for the special values.
+// The texts that Java's parseDouble takes, hexadecimal ones included, and Spark's own words for the special
+// values.
 bool is_number_text(std::string_view text) {
   size_t i = 0;
   if (i < text.size() && (text[i] == '-' || text[i] == '+')) ++i;
-  const bool hexadecimal = text.size() > i + 1 && text[i] == '0' && (text[i + 1] == 'x' || text[i + 1] == 'X');
+  const bool hexadecimal =
+      text.size() > i + 1 && text[i] == '0' && (text[i + 1] == 'x' || text[i + 1] == 'X');
   if (hexadecimal) i += 2;
   const auto is_digit = [&](char c) {
     return (c >= '0' && c <= '9') || (hexadecimal && ((c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F')));
@@ -188,8 +196,10 @@ bool is_number_text(std::string_view text) {
   size_t digits = 0;
   bool point = false;
   for (; i < text.size() && (is_digit(text[i]) || (text[i] == '.' && !point)); ++i) {
-    if (text[i] == '.') point = true;
-    else ++digits;
+    if (text[i] == '.')
+      point = true;
+    else
+      ++digits;
   }
   if (digits == 0) return false;
   const auto is_exponent = [&](char c) { return hexadecimal ? c == 'p' || c == 'P' : c == 'e' || c == 'E'; };
@@ -212,14 +222,18 @@ std::optional<T> parse_floating(std::string_view text) {
   if (!is_number_text(text)) {
     const std::string word = lower(text);
     if (word == "nan") return std::numeric_limits<T>::quiet_NaN();
-    if (word == "inf" || word == "+inf" || word == "infinity" || word == "+infinity") return std::numeric_limits<T>::infinity();
+    if (word == "inf" || word == "+inf" || word == "infinity" || word == "+infinity")
+      return std::numeric_limits<T>::infinity();
     if (word == "-inf" || word == "-infinity") return -std::numeric_limits<T>::infinity();
     return std::nullopt;
   }
   std::string copy(text);
   const bool hexadecimal = copy.find('x') != std::string::npos || copy.find('X') != std::string::npos;
-  if (const char last = copy.back(); !hexadecimal && (last == 'd' || last == 'D' || last == 'f' || last == 'F')) copy.pop_back();
-  return static_cast<T>(std::is_same_v<T, float> ? std::strtof(copy.c_str(), nullptr) : std::strtod(copy.c_str(), nullptr));
+  if (const char last = copy.back();
+      !hexadecimal && (last == 'd' || last == 'D' || last == 'f' || last == 'F'))
+    copy.pop_back();
+  return static_cast<T>(std::is_same_v<T, float> ? std::strtof(copy.c_str(), nullptr)
+                                                 : std::strtod(copy.c_str(), nullptr));
 }
 
 std::optional<bool> parse_boolean(std::string_view text) {
@@ -233,7 +247,8 @@ std::optional<bool> parse_boolean(std::string_view text) {
   return std::nullopt;
 }
 
-// ---- conversions ------------------------------------------------------------------------------------------------------
+// ---- conversions
+// ------------------------------------------------------------------------------------------------------
 
 template <typename T>
 std::optional<T> saturating(double value) {
@@ -267,7 +282,8 @@ std::optional<double> cube_root(double value) { return std::cbrt(value); }
 // Java takes the low five or six bits of the count.
 template <typename T>
 std::optional<T> shift_left(T value, int32_t count) {
-  return static_cast<T>(static_cast<std::make_unsigned_t<T>>(value) << (static_cast<uint32_t>(count) & (sizeof(T) * 8 - 1)));
+  return static_cast<T>(static_cast<std::make_unsigned_t<T>>(value)
+                        << (static_cast<uint32_t>(count) & (sizeof(T) * 8 - 1)));
 }
 template <typename T>
 std::optional<T> shift_right(T value, int32_t count) {
@@ -275,7 +291,8 @@ std::optional<T> shift_right(T value, int32_t count) {
 }
 template <typename T>
 std::optional<T> shift_right_unsigned(T value, int32_t count) {
-  return static_cast<T>(static_cast<std::make_unsigned_t<T>>(value) >> (static_cast<uint32_t>(count) & (sizeof(T) * 8 - 1)));
+  return static_cast<T>(static_cast<std::make_unsigned_t<T>>(value) >>
+                        (static_cast<uint32_t>(count) & (sizeof(T) * 8 - 1)));
 }
 
 std::optional<double> exponential_minus_one(double value) { return std::expm1(value); }

@@ -9,7 +9,9 @@ namespace {
 
 bool starts_character(char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }
 
-int64_t count_characters(std::string_view text) { return std::count_if(text.begin(), text.end(), starts_character); }
+int64_t count_characters(std::string_view text) {
+  return std::count_if(text.begin(), text.end(), starts_character);
+}
 
 // From a start counted from 1 (0 is 1, negative from the end) and a length: [first, last) counted from 0.
 struct Range {
@@ -44,12 +46,15 @@ std::optional<Blob> binary_substring(Blob value, int32_t start, int32_t length) 
   if (length <= 0) return Blob{};
   const Range range = range_of(static_cast<int64_t>(value.bytes.size()), start, length);
   if (range.first >= range.last) return Blob{};
-  return Blob{value.bytes.substr(static_cast<size_t>(range.first), static_cast<size_t>(range.last - range.first))};
+  return Blob{
+      value.bytes.substr(static_cast<size_t>(range.first), static_cast<size_t>(range.last - range.first))};
 }
 
 std::optional<bool> binary_startswith(Blob value, Blob part) { return value.bytes.starts_with(part.bytes); }
 std::optional<bool> binary_endswith(Blob value, Blob part) { return value.bytes.ends_with(part.bytes); }
-std::optional<bool> binary_contains(Blob value, Blob part) { return value.bytes.find(part.bytes) != std::string_view::npos; }
+std::optional<bool> binary_contains(Blob value, Blob part) {
+  return value.bytes.find(part.bytes) != std::string_view::npos;
+}
 
 }  // namespace
 

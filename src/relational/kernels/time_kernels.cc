@@ -1,5 +1,5 @@
-// Dates, timestamps and intervals: Spark's texts of them, read and written, and Spark's patterns. Timestamps here are microseconds
-// of a clock whose zone the caller chose.
+// Dates, timestamps and intervals: Spark's texts of them, read and written, and Spark's patterns. Timestamps
+// here are microseconds of a clock whose zone the caller chose.
 #include <algorithm>
 #include <array>
 #include <cctype>
@@ -17,15 +17,18 @@ namespace {
 
 constexpr int64_t kMicrosPerSecond = 1'000'000;
 constexpr int64_t kMicrosPerDay = 86'400 * kMicrosPerSecond;
-constexpr std::array<std::string_view, 12> kMonths = {"January", "February", "March",     "April",   "May",      "June",
-                                                      "July",    "August",   "September", "October", "November", "December"};
-constexpr std::array<std::string_view, 7> kWeekdays = {"Thursday", "Friday", "Saturday", "Sunday", "Monday", "Tuesday", "Wednesday"};
+constexpr std::array<std::string_view, 12> kMonths = {"January",   "February", "March",    "April",
+                                                      "May",       "June",     "July",     "August",
+                                                      "September", "October",  "November", "December"};
+constexpr std::array<std::string_view, 7> kWeekdays = {"Thursday", "Friday",  "Saturday", "Sunday",
+                                                       "Monday",   "Tuesday", "Wednesday"};
 
 int64_t floor_divide(int64_t a, int64_t b) { return a / b - (a % b < 0 ? 1 : 0); }
 int64_t floor_modulo(int64_t a, int64_t b) { return a - floor_divide(a, b) * b; }
 
 int days_in_month(int64_t year, int month) {
-  const int64_t next = month == 12 ? types::days_from_civil(year + 1, 1, 1) : types::days_from_civil(year, month + 1, 1);
+  const int64_t next =
+      month == 12 ? types::days_from_civil(year + 1, 1, 1) : types::days_from_civil(year, month + 1, 1);
   return static_cast<int>(next - types::days_from_civil(year, month, 1));
 }
 
@@ -59,13 +62,15 @@ std::string fraction_text(int64_t micros) {
 std::optional<std::string> date_text(Date date) { return text_of_date(date.days); }
 
 std::optional<std::string> timestamp_text(Timestamp value) {
-  const int64_t days = floor_divide(value.microseconds, kMicrosPerDay), rest = floor_modulo(value.microseconds, kMicrosPerDay);
+  const int64_t days = floor_divide(value.microseconds, kMicrosPerDay),
+                rest = floor_modulo(value.microseconds, kMicrosPerDay);
   const int64_t seconds = rest / kMicrosPerSecond;
-  return text_of_date(days) + " " + padded(seconds / 3600, 2) + ":" + padded(seconds / 60 % 60, 2) + ":" + padded(seconds % 60, 2) +
-         fraction_text(rest % kMicrosPerSecond);
+  return text_of_date(days) + " " + padded(seconds / 3600, 2) + ":" + padded(seconds / 60 % 60, 2) + ":" +
+         padded(seconds % 60, 2) + fraction_text(rest % kMicrosPerSecond);
 }
 
-// ---- reading ----------------------------------------------------------------------------------------------------------
+// ---- reading
+// ----------------------------------------------------------------------------------------------------------
 
 // Reads numbers and marks from the front of a text.
 struct Reader {
@@ -125,9 +130,12 @@ std::optional<Date> parse_date(std::string_view text) {
   const auto parts = read_date(reader);
   if (!parts) return std::nullopt;
   // After a whole date anything may follow a space or T.
-  if (!reader.at_end() && !(parts->fields == 3 && (reader.rest.front() == ' ' || reader.rest.front() == 'T'))) return std::nullopt;
-  const int64_t days = types::days_from_civil(parts->year, static_cast<int>(parts->month), static_cast<int>(parts->day));
-  if (days < std::numeric_limits<int32_t>::min() || days > std::numeric_limits<int32_t>::max()) return std::nullopt;
+  if (!reader.at_end() && !(parts->fields == 3 && (reader.rest.front() == ' ' || reader.rest.front() == 'T')))
+    return std::nullopt;
+  const int64_t days =
+      types::days_from_civil(parts->year, static_cast<int>(parts->month), static_cast<int>(parts->day));
+  if (days < std::numeric_limits<int32_t>::min() || days > std::numeric_limits<int32_t>::max())
+    return std::nullopt;
   return Date{static_cast<int32_t>(days)};
 }
 
@@ -172,7 +180,8 @@ std::optional<ParsedTime> read_timestamp(std::string_view text) {
     const auto date = read_date(reader);
     if (!date) return std::nullopt;
     parsed.local_micros =
-        types::days_from_civil(date->year, static_cast<int>(date->month), static_cast<int>(date->day)) * kMicrosPerDay;
+        types::days_from_civil(date->year, static_cast<int>(date->month), static_cast<int>(date->day)) *
+        kMicrosPerDay;
     if (reader.at_end()) return parsed;
     if (date->fields != 3 || (!reader.take(' ') && !reader.take('T'))) return std::nullopt;
     if (reader.at_end()) return parsed;
@@ -212,7 +221,8 @@ std::optional<int64_t> zone_seconds(std::string_view zone) {
 
 int64_t today_micros() {
   const auto now = std::chrono::system_clock::now().time_since_epoch();
-  return floor_divide(std::chrono::duration_cast<std::chrono::microseconds>(now).count(), kMicrosPerDay) * kMicrosPerDay;
+  return floor_divide(std::chrono::duration_cast<std::chrono::microseconds>(now).count(), kMicrosPerDay) *
+         kMicrosPerDay;
 }
 
 // UTC, when the text names its zone.
@@ -221,7 +231,8 @@ std::optional<Timestamp> parse_with_zone(std::string_view text) {
   if (!parsed || parsed->zone.empty()) return std::nullopt;
   const auto offset = zone_seconds(parsed->zone);
   if (!offset) return std::nullopt;
-  return Timestamp{parsed->local_micros + (parsed->only_time ? today_micros() : 0) - *offset * kMicrosPerSecond};
+  return Timestamp{parsed->local_micros + (parsed->only_time ? today_micros() : 0) -
+                   *offset * kMicrosPerSecond};
 }
 
 std::optional<Timestamp> parse_without_zone(std::string_view text) {
@@ -233,11 +244,13 @@ std::optional<Timestamp> parse_without_zone(std::string_view text) {
 // A zone in the text is read and left aside; a time alone is no timestamp without zone.
 std::optional<Timestamp> parse_ntz(std::string_view text) {
   const auto parsed = read_timestamp(text);
-  if (!parsed || parsed->only_time || (!parsed->zone.empty() && !zone_seconds(parsed->zone))) return std::nullopt;
+  if (!parsed || parsed->only_time || (!parsed->zone.empty() && !zone_seconds(parsed->zone)))
+    return std::nullopt;
   return Timestamp{parsed->local_micros};
 }
 
-// ---- patterns ---------------------------------------------------------------------------------------------------------
+// ---- patterns
+// ---------------------------------------------------------------------------------------------------------
 
 // A run of one letter, or text to take as it stands (letter 0).
 struct Piece {
@@ -284,7 +297,10 @@ std::string format_piece(const Piece& piece, int64_t days, int64_t rest) {
   const int64_t seconds = rest / kMicrosPerSecond, hour = seconds / 3600;
   const int width = static_cast<int>(piece.count);
   switch (piece.letter) {
-    case 'y': return width == 2 ? padded(floor_modulo(date.year, 100), 2) : date.year > 9999 && width >= 4 ? "+" + padded(date.year, width) : padded(date.year, width);
+    case 'y':
+      return width == 2                       ? padded(floor_modulo(date.year, 100), 2)
+             : date.year > 9999 && width >= 4 ? "+" + padded(date.year, width)
+                                              : padded(date.year, width);
     case 'M':
       if (width >= 4) return std::string(kMonths[static_cast<size_t>(date.month - 1)]);
       if (width == 3) return std::string(kMonths[static_cast<size_t>(date.month - 1)].substr(0, 3));
@@ -317,7 +333,8 @@ std::optional<std::string> date_format(Timestamp value, std::string_view pattern
     known_pattern = pattern;
     pieces = pieces_of(pattern);
   }
-  const int64_t days = floor_divide(value.microseconds, kMicrosPerDay), rest = floor_modulo(value.microseconds, kMicrosPerDay);
+  const int64_t days = floor_divide(value.microseconds, kMicrosPerDay),
+                rest = floor_modulo(value.microseconds, kMicrosPerDay);
   std::string text;
   for (const Piece& piece : pieces) text += format_piece(piece, days, rest);
   return text;
@@ -328,7 +345,8 @@ bool same_word(std::string_view text, std::string_view word) {
 }
 
 struct Fields {
-  int64_t year = 1970, month = 1, day = 1, day_of_year = 0, hour = 0, half_day_hour = -1, minute = 0, second = 0, micros = 0;
+  int64_t year = 1970, month = 1, day = 1, day_of_year = 0, hour = 0, half_day_hour = -1, minute = 0,
+          second = 0, micros = 0;
   int afternoon = -1;
 };
 
@@ -402,8 +420,9 @@ std::optional<Timestamp> parse_with_pattern(std::string_view text, std::string_v
   Reader reader{text};
   Fields fields;
   for (size_t i = 0; i < pieces.size(); ++i) {
-    const bool next_is_number = i + 1 < pieces.size() && pieces[i + 1].letter != 0 && pieces[i + 1].letter != 'a' &&
-                                pieces[i + 1].letter != 'E' && !(pieces[i + 1].letter == 'M' && pieces[i + 1].count >= 3);
+    const bool next_is_number = i + 1 < pieces.size() && pieces[i + 1].letter != 0 &&
+                                pieces[i + 1].letter != 'a' && pieces[i + 1].letter != 'E' &&
+                                !(pieces[i + 1].letter == 'M' && pieces[i + 1].count >= 3);
     if (!read_piece(reader, pieces[i], next_is_number, fields)) return std::nullopt;
   }
   if (!reader.at_end()) return std::nullopt;
@@ -411,29 +430,38 @@ std::optional<Timestamp> parse_with_pattern(std::string_view text, std::string_v
     if (fields.half_day_hour < 1 || fields.half_day_hour > 12) return std::nullopt;
     fields.hour = fields.half_day_hour % 12 + (fields.afternoon == 1 ? 12 : 0);
   }
-  if (!is_date(fields.year, fields.month, fields.day) || fields.hour > 23 || fields.minute > 59 || fields.second > 59) return std::nullopt;
-  int64_t days = types::days_from_civil(fields.year, static_cast<int>(fields.month), static_cast<int>(fields.day));
+  if (!is_date(fields.year, fields.month, fields.day) || fields.hour > 23 || fields.minute > 59 ||
+      fields.second > 59)
+    return std::nullopt;
+  int64_t days =
+      types::days_from_civil(fields.year, static_cast<int>(fields.month), static_cast<int>(fields.day));
   if (fields.day_of_year > 0) days = types::days_from_civil(fields.year, 1, 1) + fields.day_of_year - 1;
-  return Timestamp{days * kMicrosPerDay + ((fields.hour * 60 + fields.minute) * 60 + fields.second) * kMicrosPerSecond + fields.micros};
+  return Timestamp{days * kMicrosPerDay +
+                   ((fields.hour * 60 + fields.minute) * 60 + fields.second) * kMicrosPerSecond +
+                   fields.micros};
 }
 
-// ---- other ------------------------------------------------------------------------------------------------------------
+// ---- other
+// ------------------------------------------------------------------------------------------------------------
 
 std::optional<double> months_between(Timestamp a, Timestamp b, bool rounds) {
-  const int64_t days_a = floor_divide(a.microseconds, kMicrosPerDay), days_b = floor_divide(b.microseconds, kMicrosPerDay);
+  const int64_t days_a = floor_divide(a.microseconds, kMicrosPerDay),
+                days_b = floor_divide(b.microseconds, kMicrosPerDay);
   const types::CivilDate x = types::civil_from_days(days_a), y = types::civil_from_days(days_b);
   const auto months = static_cast<double>((x.year - y.year) * 12 + x.month - y.month);
   const bool both_last = x.day == days_in_month(x.year, x.month) && y.day == days_in_month(y.year, y.month);
   if (x.day == y.day || both_last) return months;
   const int64_t seconds_a = floor_modulo(a.microseconds, kMicrosPerDay) / kMicrosPerSecond;
   const int64_t seconds_b = floor_modulo(b.microseconds, kMicrosPerDay) / kMicrosPerSecond;
-  const double difference = months + static_cast<double>((x.day - y.day) * 86400 + seconds_a - seconds_b) / (31 * 86400.0);
+  const double difference =
+      months + static_cast<double>((x.day - y.day) * 86400 + seconds_a - seconds_b) / (31 * 86400.0);
   return rounds ? std::floor(difference * 1e8 + 0.5) / 1e8 : difference;
 }
 
 // Towards zero, as whole months of the calendar.
 std::optional<int64_t> whole_months_between(Timestamp from, Timestamp to) {
-  const int64_t days_a = floor_divide(from.microseconds, kMicrosPerDay), days_b = floor_divide(to.microseconds, kMicrosPerDay);
+  const int64_t days_a = floor_divide(from.microseconds, kMicrosPerDay),
+                days_b = floor_divide(to.microseconds, kMicrosPerDay);
   const types::CivilDate a = types::civil_from_days(days_a), b = types::civil_from_days(days_b);
   const int64_t rest_a = a.day * kMicrosPerDay + floor_modulo(from.microseconds, kMicrosPerDay);
   const int64_t rest_b = b.day * kMicrosPerDay + floor_modulo(to.microseconds, kMicrosPerDay);
@@ -455,7 +483,8 @@ constexpr std::string_view kDayTimeFields[] = {"DAY", "HOUR", "MINUTE", "SECOND"
 // INTERVAL '1 02:03:04.5' DAY TO SECOND
 std::optional<std::string> day_time_text(int64_t micros, int32_t start, int32_t end) {
   const bool negative = micros < 0;
-  const auto size = negative ? -static_cast<unsigned __int128>(micros) : static_cast<unsigned __int128>(micros);
+  const auto size =
+      negative ? -static_cast<unsigned __int128>(micros) : static_cast<unsigned __int128>(micros);
   const auto value = static_cast<uint64_t>(size);
   constexpr uint64_t kUnits[] = {86'400'000'000, 3'600'000'000, 60'000'000, 1'000'000};
   std::string text;
@@ -473,7 +502,9 @@ std::optional<std::string> day_time_text(int64_t micros, int32_t start, int32_t 
 std::optional<std::string> year_month_text(int32_t months, int32_t start, int32_t end) {
   const int64_t size = std::abs(static_cast<int64_t>(months));
   const std::string sign = months < 0 ? "-" : "";
-  if (start == 0 && end == 1) return "INTERVAL '" + sign + std::to_string(size / 12) + "-" + std::to_string(size % 12) + "' YEAR TO MONTH";
+  if (start == 0 && end == 1)
+    return "INTERVAL '" + sign + std::to_string(size / 12) + "-" + std::to_string(size % 12) +
+           "' YEAR TO MONTH";
   if (start == 0) return "INTERVAL '" + sign + std::to_string(size / 12) + "' YEAR";
   return "INTERVAL '" + sign + std::to_string(size) + "' MONTH";
 }

@@ -1,4 +1,5 @@
-// Turns a C++ function of plain values into a DuckDB scalar function: types are told by the function's own signature.
+// Turns a C++ function of plain values into a DuckDB scalar function: types are told by the function's own
+// signature.
 //   std::optional<double> f(double, int32_t)   nullopt is null; a null argument gives null without a call.
 // Internal to kernels/.
 #pragma once
@@ -113,10 +114,13 @@ struct Adapter<Function> {
     for (idx_t row = 0; row < rows; ++row) {
       std::optional<Result> value;
       if (!(row_is_null(validity[Index], row) || ...)) {
-        value = Function(Carried<Arguments>::read(static_cast<typename Carried<Arguments>::Storage*>(data[Index]) + row)...);
+        value = Function(Carried<Arguments>::read(
+            static_cast<typename Carried<Arguments>::Storage*>(data[Index]) + row)...);
       }
-      if (value) store(output, row, *value);
-      else duckdb_validity_set_row_invalid(output_validity, row);
+      if (value)
+        store(output, row, *value);
+      else
+        duckdb_validity_set_row_invalid(output_validity, row);
     }
   }
 };

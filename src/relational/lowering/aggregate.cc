@@ -29,10 +29,13 @@ struct Aggregation {
   std::string order;   // " ORDER BY …" inside the parentheses, or ""
 
   // function(arguments) FILTER (…) OVER (…); `condition` is one more filter.
-  std::string aggregate(std::string_view function, const std::string& arguments, const std::string& condition = "",
-                        std::string_view nulls = "") const {
-    std::string text = std::string(function) + "(" + (node.is_distinct ? "DISTINCT " : "") + arguments + order + std::string(nulls) + ")";
-    const std::string both = filter.empty() ? condition : condition.empty() ? filter : "(" + filter + ") AND (" + condition + ")";
+  std::string aggregate(std::string_view function, const std::string& arguments,
+                        const std::string& condition = "", std::string_view nulls = "") const {
+    std::string text = std::string(function) + "(" + (node.is_distinct ? "DISTINCT " : "") + arguments +
+                       order + std::string(nulls) + ")";
+    const std::string both = filter.empty()      ? condition
+                             : condition.empty() ? filter
+                                                 : "(" + filter + ") AND (" + condition + ")";
     if (!both.empty()) text += " FILTER (WHERE " + both + ")";
     return over.empty() ? text : text + " " + over;
   }
@@ -46,7 +49,8 @@ Result<Written> count(Aggregation& aggregation) {
   CallWriter& call = aggregation.call;
   const DataType type(TypeId::kLong);
   if (call.size() == 1) {
-    if (const auto* literal = call.literal(0); literal != nullptr && !literal->is_null() && !aggregation.node.is_distinct) {
+    if (const auto* literal = call.literal(0);
+        literal != nullptr && !literal->is_null() && !aggregation.node.is_distinct) {
       return Written{aggregation.aggregate("count", "*"), type};
     }
     ASSIGN_OR_RETURN(const Written value, call.loose(0));
@@ -71,18 +75,20 @@ Result<Written> sum(Aggregation& aggregation) {
     return Written{aggregation.aggregate("sum", value.sql), DataType::decimal(38, type.scale())};
   }
   if (is_floating(type)) {
-    const std::string operand = is_floating(value.type) && !value.type.is(TypeId::kFloat) ? value.sql : cast_to(value.sql, "DOUBLE");
+    const std::string operand =
+        is_floating(value.type) && !value.type.is(TypeId::kFloat) ? value.sql : cast_to(value.sql, "DOUBLE");
     return Written{aggregation.aggregate("sum", operand), type};
   }
   const std::string total = aggregation.aggregate("sum", value.sql);
   if (tries) return Written{"TRY_CAST(" + total + " AS " + duckdb_type(type) + ")", type};
   const std::string native = type.is(TypeId::kYearMonthInterval) ? "INT32" : "INT64";
-  return Written{call.natively_checked(cast_to(total, type), "cast INT128 " + native, "ARITHMETIC_OVERFLOW",
-                                       {{"message", "overflow"},
-                                        {"alternative", " Use 'try_add' to tolerate overflow and return NULL instead."},
-                                        {"config", kAnsiSetting}},
-                                       {}, false),
-                 type};
+  return Written{
+      call.natively_checked(cast_to(total, type), "cast INT128 " + native, "ARITHMETIC_OVERFLOW",
+                            {{"message", "overflow"},
+                             {"alternative", " Use 'try_add' to tolerate overflow and return NULL instead."},
+                             {"config", kAnsiSetting}},
+                            {}, false),
+      type};
 }
 
 Result<Written> average(Aggregation& aggregation) {
@@ -91,16 +97,19 @@ Result<Written> average(Aggregation& aggregation) {
   ASSIGN_OR_RETURN(const Written value, call.loose(0));
   if (type.is(TypeId::kDecimal)) {
     const int scale = call.type(0).scale();
-    const std::string kernel = "decimal_divide_38_" + std::to_string(scale) + "_20_0_" + std::to_string(type.precision()) + "_" +
-                               std::to_string(type.scale());
+    const std::string kernel = "decimal_divide_38_" + std::to_string(scale) + "_20_0_" +
+                               std::to_string(type.precision()) + "_" + std::to_string(type.scale());
     const std::string total = cast_to(aggregation.aggregate("sum", value.sql), DataType::decimal(38, scale));
-    return Written{call.kernel(kernel, {total, cast_to(aggregation.aggregate("count", value.sql), DataType::decimal(20, 0))}), type};
+    return Written{call.kernel(kernel, {total, cast_to(aggregation.aggregate("count", value.sql),
+                                                       DataType::decimal(20, 0))}),
+                   type};
   }
   if (type.is(TypeId::kDayTimeInterval) || type.is(TypeId::kYearMonthInterval)) {
     return Written{cast_to("round(" + aggregation.aggregate("avg", value.sql) + ")", type), type};
   }
-  return Written{aggregation.aggregate("avg", is_floating(value.type) && !value.type.is(TypeId::kFloat) ? value.sql
-                                                                                                       : cast_to(value.sql, "DOUBLE")),
+  return Written{aggregation.aggregate("avg", is_floating(value.type) && !value.type.is(TypeId::kFloat)
+                                                  ? value.sql
+                                                  : cast_to(value.sql, "DOUBLE")),
                  type};
 }
 
@@ -122,47 +131,58 @@ Result<Written> first(Aggregation& aggregation) {
   const bool last = aggregation.node.function == "last";
   const bool ignore = ignores_nulls(aggregation);
   if (aggregation.over.empty()) {
-    return Written{aggregation.aggregate(last ? "last" : "first", value, ignore ? value + " IS NOT NULL" : ""), aggregation.call.result()};
+    return Written{
+        aggregation.aggregate(last ? "last" : "first", value, ignore ? value + " IS NOT NULL" : ""),
+        aggregation.call.result()};
   }
-  return Written{aggregation.aggregate(last ? "last_value" : "first_value", value, "", ignore ? " IGNORE NULLS" : ""),
-                 aggregation.call.result()};
+  return Written{
+      aggregation.aggregate(last ? "last_value" : "first_value", value, "", ignore ? " IGNORE NULLS" : ""),
+      aggregation.call.result()};
 }
 
 Result<Written> collect(Aggregation& aggregation) {
   ASSIGN_OR_RETURN(const std::string value, aggregation.call.argument(0));
   const bool set = aggregation.node.function == "collect_set";
-  const std::string list = aggregation.aggregate("list", (set && !aggregation.node.is_distinct ? "DISTINCT " : "") + value, value + " IS NOT NULL");
-  return Written{"coalesce(" + list + ", " + cast_to("[]", aggregation.call.result()) + ")", aggregation.call.result()};
+  const std::string list = aggregation.aggregate(
+      "list", (set && !aggregation.node.is_distinct ? "DISTINCT " : "") + value, value + " IS NOT NULL");
+  return Written{"coalesce(" + list + ", " + cast_to("[]", aggregation.call.result()) + ")",
+                 aggregation.call.result()};
 }
 
 // DuckDB refuses NaN and infinities in moments; Spark answers NaN. One value has no sample deviation.
 Result<Written> moment(Aggregation& aggregation) {
   ASSIGN_OR_RETURN(const std::string value, aggregation.call.argument(0));
-  const std::string finite = aggregation.aggregate(aggregation.node.function, "CASE WHEN isfinite(" + value + ") THEN " + value + " END");
+  const std::string finite = aggregation.aggregate(
+      aggregation.node.function, "CASE WHEN isfinite(" + value + ") THEN " + value + " END");
   const std::string odd = aggregation.aggregate("bool_or", "NOT isfinite(" + value + ")");
-  return Written{"CASE WHEN " + odd + " THEN CAST('NaN' AS DOUBLE) ELSE " + finite + " END", aggregation.call.result()};
+  return Written{"CASE WHEN " + odd + " THEN CAST('NaN' AS DOUBLE) ELSE " + finite + " END",
+                 aggregation.call.result()};
 }
 
 Result<Written> pair(Aggregation& aggregation) {
   ASSIGN_OR_RETURN(const Texts texts, aggregation.call.all_arguments());
-  return Written{aggregation.aggregate(aggregation.node.function, texts[0] + ", " + texts[1]), aggregation.call.result()};
+  return Written{aggregation.aggregate(aggregation.node.function, texts[0] + ", " + texts[1]),
+                 aggregation.call.result()};
 }
 
 Result<Written> count_if(Aggregation& aggregation) {
   ASSIGN_OR_RETURN(const std::string condition, aggregation.call.argument(0));
-  return Written{aggregation.aggregate("count", "CASE WHEN " + condition + " THEN 1 END"), aggregation.call.result()};
+  return Written{aggregation.aggregate("count", "CASE WHEN " + condition + " THEN 1 END"),
+                 aggregation.call.result()};
 }
 
 Result<Written> by_name(Aggregation& aggregation) {
   ASSIGN_OR_RETURN(const std::string value, aggregation.call.argument(0));
-  return Written{cast_to(aggregation.aggregate(aggregation.node.function, value), aggregation.call.result()), aggregation.call.result()};
+  return Written{cast_to(aggregation.aggregate(aggregation.node.function, value), aggregation.call.result()),
+                 aggregation.call.result()};
 }
 
 // max_by(x, y): x may be null where y is greatest; rows whose y is null do not count.
 Result<Written> extremum_by(Aggregation& aggregation) {
   ASSIGN_OR_RETURN(const Texts texts, aggregation.call.all_arguments());
   const std::string_view function = aggregation.node.function == "max_by" ? "arg_max_null" : "arg_min_null";
-  return Written{aggregation.aggregate(function, texts[0] + ", " + texts[1], texts[1] + " IS NOT NULL"), aggregation.call.result()};
+  return Written{aggregation.aggregate(function, texts[0] + ", " + texts[1], texts[1] + " IS NOT NULL"),
+                 aggregation.call.result()};
 }
 
 // The estimate is a number that Spark's own sketch gives; the exact count is within its error bound.
@@ -179,26 +199,52 @@ Result<Written> percentile(Aggregation& aggregation) {
   if (call.size() > 1) {
     ASSIGN_OR_RETURN(share, call.argument(1));
     if (call.type(1).is(TypeId::kArray)) {
-      return Written{aggregation.aggregate("quantile_cont", cast_to(value, "DOUBLE") + ", " + share), call.result()};
+      return Written{aggregation.aggregate("quantile_cont", cast_to(value, "DOUBLE") + ", " + share),
+                     call.result()};
     }
   }
-  return Written{aggregation.aggregate("quantile_cont", cast_to(value, "DOUBLE") + ", " + share), call.result()};
+  return Written{aggregation.aggregate("quantile_cont", cast_to(value, "DOUBLE") + ", " + share),
+                 call.result()};
 }
 
 const std::unordered_map<std::string_view, Lowering>& lowerings() {
   static const std::unordered_map<std::string_view, Lowering> kLowerings = {
-      {"count", count}, {"sum", sum}, {"try_sum", sum}, {"avg", average}, {"min", extremum}, {"max", extremum}, {"first", first},
-      {"last", first}, {"any_value", first}, {"collect_list", collect}, {"collect_set", collect}, {"stddev_samp", moment},
-      {"stddev_pop", moment}, {"var_samp", moment}, {"var_pop", moment}, {"corr", pair}, {"covar_pop", pair}, {"covar_samp", pair},
-      {"bool_and", by_name}, {"bool_or", by_name}, {"bit_and", by_name}, {"bit_or", by_name}, {"bit_xor", by_name},
-      {"count_if", count_if}, {"max_by", extremum_by}, {"min_by", extremum_by}, {"approx_count_distinct", approximate_count},
-      {"percentile", percentile}, {"median", percentile},
+      {"count", count},
+      {"sum", sum},
+      {"try_sum", sum},
+      {"avg", average},
+      {"min", extremum},
+      {"max", extremum},
+      {"first", first},
+      {"last", first},
+      {"any_value", first},
+      {"collect_list", collect},
+      {"collect_set", collect},
+      {"stddev_samp", moment},
+      {"stddev_pop", moment},
+      {"var_samp", moment},
+      {"var_pop", moment},
+      {"corr", pair},
+      {"covar_pop", pair},
+      {"covar_samp", pair},
+      {"bool_and", by_name},
+      {"bool_or", by_name},
+      {"bit_and", by_name},
+      {"bit_or", by_name},
+      {"bit_xor", by_name},
+      {"count_if", count_if},
+      {"max_by", extremum_by},
+      {"min_by", extremum_by},
+      {"approx_count_distinct", approximate_count},
+      {"percentile", percentile},
+      {"median", percentile},
   };
   return kLowerings;
 }
 
 // A frame's bound: rows are counted, ranges are values of the order key's type.
-Result<std::string> bound_text(ExpressionWriter& writer, const plan::resolved::FrameBound& bound, bool rows, const DataType* key) {
+Result<std::string> bound_text(ExpressionWriter& writer, const plan::resolved::FrameBound& bound, bool rows,
+                               const DataType* key) {
   switch (bound.kind) {
     case FrameBoundKind::kUnboundedPreceding: return std::string("UNBOUNDED PRECEDING");
     case FrameBoundKind::kUnboundedFollowing: return std::string("UNBOUNDED FOLLOWING");
@@ -206,9 +252,11 @@ Result<std::string> bound_text(ExpressionWriter& writer, const plan::resolved::F
     case FrameBoundKind::kValue: break;
   }
   const plan::resolved::Expression* expression = bound.value.get();
-  while (const auto* cast = std::get_if<plan::resolved::Cast>(&expression->node)) expression = cast->child.get();
+  while (const auto* cast = std::get_if<plan::resolved::Cast>(&expression->node))
+    expression = cast->child.get();
   const auto* literal = std::get_if<Literal>(&expression->node);
-  if (literal == nullptr || literal->value.is_null()) return unsupported("a window frame whose bound is not a constant");
+  if (literal == nullptr || literal->value.is_null())
+    return unsupported("a window frame whose bound is not a constant");
   const DataType& type = expression->type;
   types::Value magnitude = literal->value;
   bool negative = false;
@@ -230,11 +278,13 @@ Result<std::string> bound_text(ExpressionWriter& writer, const plan::resolved::F
   ASSIGN_OR_RETURN(std::string text, write_literal(magnitude, type));
   if (type.is(TypeId::kDayTimeInterval)) text = "to_microseconds(" + text + ")";
   if (type.is(TypeId::kYearMonthInterval)) text = "to_months(" + text + ")";
-  if (key != nullptr && key->is(TypeId::kDate) && type.is_integral()) text = "to_days(CAST(" + text + " AS INTEGER))";
+  if (key != nullptr && key->is(TypeId::kDate) && type.is_integral())
+    text = "to_days(CAST(" + text + " AS INTEGER))";
   return text + side;
 }
 
-// "1 PRECEDING" counts from the current row with its sign in the value; zero stands for the current row either way.
+// "1 PRECEDING" counts from the current row with its sign in the value; zero stands for the current row
+// either way.
 Result<std::string> over_text(ExpressionWriter& writer, const Window& window) {
   std::string text;
   for (const ExpressionPtr& key : window.partition_by) {
@@ -252,7 +302,8 @@ Result<std::string> over_text(ExpressionWriter& writer, const Window& window) {
     const DataType* key = window.order_by.empty() ? nullptr : &window.order_by.front().expression->type;
     ASSIGN_OR_RETURN(const std::string lower, bound_text(writer, window.frame->lower, rows, key));
     ASSIGN_OR_RETURN(const std::string upper, bound_text(writer, window.frame->upper, rows, key));
-    text += (text.empty() ? "" : " ") + std::string(rows ? "ROWS" : "RANGE") + " BETWEEN " + lower + " AND " + upper;
+    text += (text.empty() ? "" : " ") + std::string(rows ? "ROWS" : "RANGE") + " BETWEEN " + lower + " AND " +
+            upper;
   }
   return "OVER (" + text + ")";
 }

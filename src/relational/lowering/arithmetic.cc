@@ -1,4 +1,5 @@
-// + - * / % div pmod and their try_ forms, unary minus, abs, bit operators; arithmetic of dates and intervals.
+// + - * / % div pmod and their try_ forms, unary minus, abs, bit operators; arithmetic of dates and
+// intervals.
 #include <algorithm>
 #include <iterator>
 
@@ -30,10 +31,13 @@ Operation operation_of(std::string_view function) {
   return {'*', "multiplication", "try_multiply"};
 }
 
-std::map<std::string, std::string> overflow_parameters(const std::string& what, const std::string& alternative) {
-  return {{"message", what},
-          {"alternative", alternative.empty() ? "" : " Use '" + alternative + "' to tolerate overflow and return NULL instead."},
-          {"config", kAnsiSetting}};
+std::map<std::string, std::string> overflow_parameters(const std::string& what,
+                                                       const std::string& alternative) {
+  return {
+      {"message", what},
+      {"alternative",
+       alternative.empty() ? "" : " Use '" + alternative + "' to tolerate overflow and return NULL instead."},
+      {"config", kAnsiSetting}};
 }
 
 // Whole numbers without ANSI: the low bits of the exact result.
@@ -45,7 +49,9 @@ std::string wrapped(const std::string& a, char symbol, const std::string& b, con
                                                  : "9223372036854775808";
   const std::string exact = cast_to(a, wide) + " " + symbol + " " + cast_to(b, wide);
   const std::string modulus = "(" + cast_to(half, wide) + " * 2)";
-  return cast_to("((((" + exact + " + " + half + ") % " + modulus + ") + " + modulus + ") % " + modulus + ") - " + half, type);
+  return cast_to(
+      "((((" + exact + " + " + half + ") % " + modulus + ") + " + modulus + ") % " + modulus + ") - " + half,
+      type);
 }
 
 Result<Written> integral(CallWriter& call, const Operation& operation, bool tries) {
@@ -69,13 +75,16 @@ Result<Written> integral(CallWriter& call, const Operation& operation, bool trie
                                          {a, b}, false),
                    type};
   }
-  const std::string condition = is_interval(type) ? "INTERVAL_ARITHMETIC_OVERFLOW.WITHOUT_SUGGESTION" : "ARITHMETIC_OVERFLOW";
-  const auto parameters = is_interval(type) ? std::map<std::string, std::string>{}
-                                            : overflow_parameters("overflow", std::string(operation.alternative));
+  const std::string condition =
+      is_interval(type) ? "INTERVAL_ARITHMETIC_OVERFLOW.WITHOUT_SUGGESTION" : "ARITHMETIC_OVERFLOW";
+  const auto parameters = is_interval(type)
+                              ? std::map<std::string, std::string>{}
+                              : overflow_parameters("overflow", std::string(operation.alternative));
   return Written{call.natively_checked(sql, native, condition, parameters, {a, b}), type};
 }
 
-std::string decimal_kernel(std::string_view operation, const DataType& a, const DataType& b, const DataType& result) {
+std::string decimal_kernel(std::string_view operation, const DataType& a, const DataType& b,
+                           const DataType& result) {
   std::string name = "decimal_" + std::string(operation);
   for (const DataType* type : {&a, &b, &result}) {
     name += "_" + std::to_string(type->precision()) + "_" + std::to_string(type->scale());
@@ -90,7 +99,8 @@ std::map<std::string, std::string> range_parameters(const DataType& type, const 
           {"config", kAnsiSetting}};
 }
 
-// A kernel that answers null where the result does not fit (or the divisor is zero); `zero` is the condition for the latter.
+// A kernel that answers null where the result does not fit (or the divisor is zero); `zero` is the condition
+// for the latter.
 Result<Written> by_kernel(CallWriter& call, std::string_view operation, std::string_view zero, bool tries) {
   ASSIGN_OR_RETURN(const std::string a, call.argument(0));
   ASSIGN_OR_RETURN(const std::string b, call.argument(1));
@@ -99,23 +109,31 @@ Result<Written> by_kernel(CallWriter& call, std::string_view operation, std::str
   const std::string sql = call.kernel(decimal_kernel(operation, call.type(0), call.type(1), shown), {a, b});
   const std::string carried = type.is(TypeId::kDecimal) ? sql : cast_to(sql, type);
   if (tries || !call.ansi) return Written{carried, type};
-  const std::string symbol = operation == "multiply" ? " * " : operation == "add" ? " + " : operation == "subtract" ? " - " : " / ";
+  const std::string symbol = operation == "multiply"   ? " * "
+                             : operation == "add"      ? " + "
+                             : operation == "subtract" ? " - "
+                                                       : " / ";
   const std::string approximate = "(" + cast_to(a, "DOUBLE") + symbol + cast_to(b, "DOUBLE") + ")";
-  std::string failure = call.raise("NUMERIC_VALUE_OUT_OF_RANGE.WITH_SUGGESTION", range_parameters(shown, "{0}"), {approximate});
+  std::string failure =
+      call.raise("NUMERIC_VALUE_OUT_OF_RANGE.WITH_SUGGESTION", range_parameters(shown, "{0}"), {approximate});
   if (!zero.empty()) {
-    failure = "CASE WHEN " + b + " = 0 THEN " + call.raise(std::string(zero), {{"config", kAnsiSetting}}) + " ELSE " + failure + " END";
+    failure = "CASE WHEN " + b + " = 0 THEN " + call.raise(std::string(zero), {{"config", kAnsiSetting}}) +
+              " ELSE " + failure + " END";
   }
-  return Written{"coalesce(" + carried + ", CASE WHEN " + a + " IS NOT NULL AND " + b + " IS NOT NULL THEN " + failure + " END)",
+  return Written{"coalesce(" + carried + ", CASE WHEN " + a + " IS NOT NULL AND " + b + " IS NOT NULL THEN " +
+                     failure + " END)",
                  type};
 }
 
-// DuckDB's own decimal operators where they have Spark's result: the exact scale, and digits enough or a check.
+// DuckDB's own decimal operators where they have Spark's result: the exact scale, and digits enough or a
+// check.
 Result<Written> decimal(CallWriter& call, const Operation& operation, bool tries) {
   const DataType& type = call.result();
   const DataType& spark_a = call.type(0);
   const DataType& spark_b = call.type(1);
   const bool multiplies = operation.symbol == '*';
-  const int natural_scale = multiplies ? spark_a.scale() + spark_b.scale() : std::max(spark_a.scale(), spark_b.scale());
+  const int natural_scale =
+      multiplies ? spark_a.scale() + spark_b.scale() : std::max(spark_a.scale(), spark_b.scale());
   if (natural_scale != type.scale()) {
     return by_kernel(call, multiplies ? "multiply" : operation.symbol == '+' ? "add" : "subtract", "", tries);
   }
@@ -127,12 +145,14 @@ Result<Written> decimal(CallWriter& call, const Operation& operation, bool tries
   };
   int width = width_of();
   const int widest = std::max(a.type.precision(), b.type.precision());
-  const bool stays_narrow = width > kInt64Digits && widest <= kInt64Digits && (!multiplies || natural_scale < kInt64Digits);
+  const bool stays_narrow =
+      width > kInt64Digits && widest <= kInt64Digits && (!multiplies || natural_scale < kInt64Digits);
   if (stays_narrow && call.narrow() && !tries) {
     call.set_narrow();
     width = kInt64Digits;
   } else if (stays_narrow) {
-    a = {cast_to(a.sql, DataType::decimal(kInt64Digits + 1, a.type.scale())), DataType::decimal(kInt64Digits + 1, a.type.scale())};
+    a = {cast_to(a.sql, DataType::decimal(kInt64Digits + 1, a.type.scale())),
+         DataType::decimal(kInt64Digits + 1, a.type.scale())};
     width = width_of();
   }
   const bool checked = width > kInt128Digits;
@@ -141,7 +161,8 @@ Result<Written> decimal(CallWriter& call, const Operation& operation, bool tries
   if (tries || (!call.ansi && checked)) return Written{"TRY(" + sql + ")", held};
   if (checked) {
     sql = call.natively_checked(sql, std::string(operation.word) + " " + native_name(held),
-                                "NUMERIC_VALUE_OUT_OF_RANGE.WITH_SUGGESTION", range_parameters(type, "{0}"), {a.sql, b.sql});
+                                "NUMERIC_VALUE_OUT_OF_RANGE.WITH_SUGGESTION", range_parameters(type, "{0}"),
+                                {a.sql, b.sql});
   }
   return Written{std::move(sql), held};
 }
@@ -157,13 +178,13 @@ Result<Written> lower_sum(CallWriter& call) {
 }
 
 // `sql` where the divisor is not zero; otherwise null or the error.
-std::string guarded(CallWriter& call, const std::string& a, const std::string& b, const std::string& sql, bool tries,
-                    std::string_view condition) {
+std::string guarded(CallWriter& call, const std::string& a, const std::string& b, const std::string& sql,
+                    bool tries, std::string_view condition) {
   if (call.is_nonzero_constant(1)) return sql;
   if (tries || !call.ansi) return "CASE WHEN " + b + " = 0 THEN NULL ELSE " + sql + " END";
   const std::string present = call.nullable(0) ? " AND " + a + " IS NOT NULL" : "";
-  return "CASE WHEN " + b + " = 0" + present + " THEN " + call.raise(std::string(condition), {{"config", kAnsiSetting}}) + " ELSE " +
-         sql + " END";
+  return "CASE WHEN " + b + " = 0" + present + " THEN " +
+         call.raise(std::string(condition), {{"config", kAnsiSetting}}) + " ELSE " + sql + " END";
 }
 
 Result<Written> lower_divide(CallWriter& call) {
@@ -174,7 +195,9 @@ Result<Written> lower_divide(CallWriter& call) {
   return Written{guarded(call, a, b, "(" + a + " / " + b + ")", tries, "DIVIDE_BY_ZERO"), call.result()};
 }
 
-bool is_minus_one_possible(CallWriter& call) { return !call.literal_integer(1).has_value() || call.literal_integer(1) == -1; }
+bool is_minus_one_possible(CallWriter& call) {
+  return !call.literal_integer(1).has_value() || call.literal_integer(1) == -1;
+}
 
 Result<Written> lower_remainder(CallWriter& call) {
   const bool tries = call.function == "try_mod";
@@ -184,7 +207,8 @@ Result<Written> lower_remainder(CallWriter& call) {
   ASSIGN_OR_RETURN(const std::string b, call.argument(1));
   std::string sql = "(" + a + " % " + b + ")";
   // DuckDB refuses MIN % -1, which is 0.
-  if (type.is_integral() && is_minus_one_possible(call)) sql = "CASE WHEN " + b + " = -1 THEN CAST(0 AS " + duckdb_type(type) + ") ELSE " + sql + " END";
+  if (type.is_integral() && is_minus_one_possible(call))
+    sql = "CASE WHEN " + b + " = -1 THEN CAST(0 AS " + duckdb_type(type) + ") ELSE " + sql + " END";
   return Written{guarded(call, a, b, sql, tries, "REMAINDER_BY_ZERO"), type};
 }
 
@@ -194,8 +218,10 @@ Result<Written> lower_positive_modulo(CallWriter& call) {
   ASSIGN_OR_RETURN(const std::string a, call.argument(0));
   ASSIGN_OR_RETURN(const std::string b, call.argument(1));
   const std::string remainder = "(" + a + " % " + b + ")";
-  std::string sql = "CASE WHEN " + remainder + " < 0 THEN ((" + remainder + " + " + b + ") % " + b + ") ELSE " + remainder + " END";
-  if (type.is_integral() && is_minus_one_possible(call)) sql = "CASE WHEN " + b + " = -1 THEN CAST(0 AS " + duckdb_type(type) + ") ELSE " + sql + " END";
+  std::string sql = "CASE WHEN " + remainder + " < 0 THEN ((" + remainder + " + " + b + ") % " + b +
+                    ") ELSE " + remainder + " END";
+  if (type.is_integral() && is_minus_one_possible(call))
+    sql = "CASE WHEN " + b + " = -1 THEN CAST(0 AS " + duckdb_type(type) + ") ELSE " + sql + " END";
   return Written{guarded(call, a, b, sql, false, "REMAINDER_BY_ZERO"), type};
 }
 
@@ -206,10 +232,12 @@ Result<Written> lower_integral_divide(CallWriter& call) {
   std::string sql = "(" + a + " // " + b + ")";
   if (is_interval(call.type(0))) sql = cast_to(sql, call.result());
   if (call.type(0).is(TypeId::kLong) && is_minus_one_possible(call)) {
-    const std::string negated = call.ansi ? call.raise("ARITHMETIC_OVERFLOW", overflow_parameters("Overflow in integral divide", "try_divide"))
-                                          : "CAST('-9223372036854775808' AS BIGINT)";
-    sql = "CASE WHEN " + b + " = -1 THEN CASE WHEN " + a + " = CAST('-9223372036854775808' AS BIGINT) THEN " + negated + " ELSE -" + a +
-          " END ELSE " + sql + " END";
+    const std::string negated =
+        call.ansi ? call.raise("ARITHMETIC_OVERFLOW",
+                               overflow_parameters("Overflow in integral divide", "try_divide"))
+                  : "CAST('-9223372036854775808' AS BIGINT)";
+    sql = "CASE WHEN " + b + " = -1 THEN CASE WHEN " + a + " = CAST('-9223372036854775808' AS BIGINT) THEN " +
+          negated + " ELSE -" + a + " END ELSE " + sql + " END";
   }
   return Written{guarded(call, a, b, sql, false, "DIVIDE_BY_ZERO"), call.result()};
 }
@@ -232,7 +260,7 @@ Result<Written> lower_negative(CallWriter& call) {
   if (type.is(TypeId::kDecimal) || is_floating(type)) return Written{sql, a.type};
   const std::string least = "CAST('" + std::string(smallest(type)) + "' AS " + duckdb_type(type) + ")";
   const std::string overflow =
-      !call.ansi               ? least
+      !call.ansi ? least
       : type.is(TypeId::kByte) || type.is(TypeId::kShort)
           ? call.raise_without_context("ARITHMETIC_OVERFLOW", overflow_parameters("overflow", ""))
           : call.raise_without_context("ARITHMETIC_OVERFLOW", overflow_parameters("overflow", ""));
@@ -243,11 +271,14 @@ Result<Written> lower_positive(CallWriter& call) { return call.loose(0); }
 
 Result<std::string> lower_shift(CallWriter& call) {
   ASSIGN_OR_RETURN(const Texts texts, call.all_arguments());
-  const std::string_view name = call.function == "<<" ? "shift_left" : call.function == ">>" ? "shift_right" : "shift_right_unsigned";
+  const std::string_view name = call.function == "<<"   ? "shift_left"
+                                : call.function == ">>" ? "shift_right"
+                                                        : "shift_right_unsigned";
   return call.kernel(std::string(name) + (call.result().is(TypeId::kLong) ? "_long" : "_integer"), texts);
 }
 
-// ---- dates and intervals ----------------------------------------------------------------------------------------------
+// ---- dates and intervals
+// ----------------------------------------------------------------------------------------------
 
 Result<std::string> lower_add_days(CallWriter& call) {
   ASSIGN_OR_RETURN(const std::string date, call.argument(0));
@@ -267,7 +298,8 @@ Result<std::string> lower_add_interval(CallWriter& call) {
   ASSIGN_OR_RETURN(const std::string base, call.argument(0));
   ASSIGN_OR_RETURN(const std::string interval, call.argument(1));
   const std::string sign = call.function == "add_interval" ? " + " : " - ";
-  if (call.type(1).is(TypeId::kDayTimeInterval)) return "(" + base + sign + "to_microseconds(" + interval + "))";
+  if (call.type(1).is(TypeId::kDayTimeInterval))
+    return "(" + base + sign + "to_microseconds(" + interval + "))";
   const std::string months = sign + "to_months(" + interval + ")";
   if (call.type(0).is(TypeId::kDate)) return "CAST(" + base + months + " AS DATE)";
   if (call.type(0).is(TypeId::kTimestampNtz)) return "(" + base + months + ")";
@@ -297,15 +329,18 @@ Result<std::string> lower_scale_interval(CallWriter& call) {
   const bool multiplies = call.function == "multiply_interval";
   const DataType& factor = call.type(1);
   if (multiplies && factor.is_integral()) {
-    return call.natively_checked("(" + interval + " * " + cast_to(number, call.result()) + ")",
-                                 std::string("multiplication ") + (call.result().is(TypeId::kDayTimeInterval) ? "INT64" : "INT32"),
-                                 "INTERVAL_ARITHMETIC_OVERFLOW.WITHOUT_SUGGESTION", {}, {});
+    return call.natively_checked(
+        "(" + interval + " * " + cast_to(number, call.result()) + ")",
+        std::string("multiplication ") + (call.result().is(TypeId::kDayTimeInterval) ? "INT64" : "INT32"),
+        "INTERVAL_ARITHMETIC_OVERFLOW.WITHOUT_SUGGESTION", {}, {});
   }
-  const std::string exact = factor.is(TypeId::kDouble) || factor.is(TypeId::kFloat) ? "DOUBLE" : "DECIMAL(38,10)";
+  const std::string exact =
+      factor.is(TypeId::kDouble) || factor.is(TypeId::kFloat) ? "DOUBLE" : "DECIMAL(38,10)";
   const std::string a = cast_to(interval, exact == "DOUBLE" ? "DOUBLE" : "DECIMAL(19,0)");
   const std::string b = exact == "DOUBLE" ? cast_to(number, "DOUBLE") : number;
   if (multiplies) return cast_to("round(" + a + " * " + b + ")", call.result());
-  const std::string divided = cast_to("round(" + cast_to(interval, "DOUBLE") + " / " + cast_to(number, "DOUBLE") + ")", call.result());
+  const std::string divided = cast_to(
+      "round(" + cast_to(interval, "DOUBLE") + " / " + cast_to(number, "DOUBLE") + ")", call.result());
   return guarded(call, interval, number, divided, false, "INTERVAL_DIVIDED_BY_ZERO");
 }
 

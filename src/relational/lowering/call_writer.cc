@@ -35,7 +35,8 @@ const types::Value* CallWriter::literal(size_t index) const {
   const plan::resolved::Expression* expression = arguments_[index].get();
   while (const auto* cast = std::get_if<Cast>(&expression->node)) {
     const bool transparent = (expression->type.is_integral() && cast->child->type.is_integral()) ||
-                             cast->child->type.is(TypeId::kNull) || expression->type.same_type(cast->child->type);
+                             cast->child->type.is(TypeId::kNull) ||
+                             expression->type.same_type(cast->child->type);
     if (!transparent) return nullptr;
     expression = cast->child.get();
   }
@@ -62,13 +63,16 @@ bool CallWriter::is_null_literal(size_t index) const {
 
 bool CallWriter::is_nonzero_constant(size_t index) const {
   const plan::resolved::Expression* expression = arguments_[index].get();
-  // A cast to fewer digits could make zero of a small number; those to double, long or a wider decimal cannot.
+  // A cast to fewer digits could make zero of a small number; those to double, long or a wider decimal
+  // cannot.
   while (const auto* cast = std::get_if<Cast>(&expression->node)) {
     const DataType& to = expression->type;
-    const bool keeps = to.is(TypeId::kDouble) || to.is_integral() ||
-                       (to.is(TypeId::kDecimal) &&
-                        to.scale() >= (cast->child->type.is(TypeId::kDecimal) ? cast->child->type.scale() : 0));
-    if (!keeps || !cast->child->type.is_numeric() || (to.is_integral() && !cast->child->type.is_integral())) return false;
+    const bool keeps =
+        to.is(TypeId::kDouble) || to.is_integral() ||
+        (to.is(TypeId::kDecimal) &&
+         to.scale() >= (cast->child->type.is(TypeId::kDecimal) ? cast->child->type.scale() : 0));
+    if (!keeps || !cast->child->type.is_numeric() || (to.is_integral() && !cast->child->type.is_integral()))
+      return false;
     expression = cast->child.get();
   }
   const auto* literal = std::get_if<Literal>(&expression->node);
@@ -77,15 +81,18 @@ bool CallWriter::is_nonzero_constant(size_t index) const {
 
 std::string CallWriter::raise_failure(Fragment::Failure failure, const Texts& values) {
   std::string text = "'deuteron#" + std::to_string(writer_.fragment_.add_failure(std::move(failure))) + "'";
-  for (const std::string& value : values) text += " || chr(31) || coalesce(CAST(" + value + " AS VARCHAR), 'null')";
+  for (const std::string& value : values)
+    text += " || chr(31) || coalesce(CAST(" + value + " AS VARCHAR), 'null')";
   return "error(" + text + ")";
 }
 
-std::string CallWriter::raise(std::string condition, std::map<std::string, std::string> parameters, const Texts& values) {
+std::string CallWriter::raise(std::string condition, std::map<std::string, std::string> parameters,
+                              const Texts& values) {
   return raise_failure({std::move(condition), std::move(parameters), expression_.origin}, values);
 }
 
-std::string CallWriter::raise_without_context(std::string condition, std::map<std::string, std::string> parameters,
+std::string CallWriter::raise_without_context(std::string condition,
+                                              std::map<std::string, std::string> parameters,
                                               const Texts& values) {
   return raise_failure({std::move(condition), std::move(parameters), nullptr}, values);
 }
@@ -93,31 +100,35 @@ std::string CallWriter::raise_without_context(std::string condition, std::map<st
 std::string CallWriter::natively_checked(const std::string& sql, std::string operation, std::string condition,
                                          std::map<std::string, std::string> parameters, const Texts& operands,
                                          bool with_context) {
-  Fragment::Failure failure{std::move(condition), std::move(parameters), with_context ? expression_.origin : nullptr};
+  Fragment::Failure failure{std::move(condition), std::move(parameters),
+                            with_context ? expression_.origin : nullptr};
   if (!writer_.options_.diagnosing) {
     writer_.fragment_.add_native_check({std::move(operation), std::move(failure)});
     return sql;
   }
   // TRY gives null where the operation failed; the operands are then known not to be null.
   std::string present;
-  for (const std::string& operand : operands) present += (present.empty() ? "" : " AND ") + operand + " IS NOT NULL";
+  for (const std::string& operand : operands)
+    present += (present.empty() ? "" : " AND ") + operand + " IS NOT NULL";
   if (present.empty()) {
     writer_.fragment_.add_native_check({std::move(operation), std::move(failure)});
     return sql;
   }
-  return "coalesce(TRY(" + sql + "), CASE WHEN " + present + " THEN " + raise_failure(std::move(failure), operands) + " END)";
+  return "coalesce(TRY(" + sql + "), CASE WHEN " + present + " THEN " +
+         raise_failure(std::move(failure), operands) + " END)";
 }
 
 std::string CallWriter::kernel(const std::string& name, const Texts& arguments) {
   writer_.fragment_.add_kernel(name);
   std::string text = name + "(";
-  for (const std::string& argument : arguments) text += (&argument == &arguments.front() ? "" : ", ") + argument;
+  for (const std::string& argument : arguments)
+    text += (&argument == &arguments.front() ? "" : ", ") + argument;
   return text + ")";
 }
 
 bool is_utc(std::string_view zone) {
-  return zone == "UTC" || zone == "Z" || zone == "GMT" || zone == "Etc/UTC" || zone == "+00:00" || zone == "UTC+0" ||
-         zone == "Etc/GMT" || zone == "UT";
+  return zone == "UTC" || zone == "Z" || zone == "GMT" || zone == "Etc/UTC" || zone == "+00:00" ||
+         zone == "UTC+0" || zone == "Etc/GMT" || zone == "UT";
 }
 
 std::optional<int64_t> fixed_offset_seconds(std::string_view zone) {
@@ -175,9 +186,10 @@ std::string native_name(const DataType& type) {
 const CallRule* find_call_rule(std::string_view function) {
   static const auto* const kRules = [] {
     auto* rules = new std::unordered_map<std::string_view, const CallRule*>;
-    for (const RuleTable& table : {arithmetic_rules(), mathematics_rules(), comparison_rules(), string_rules(),
-                                   date_time_rules(), collection_rules()}) {
-      for (const CallRule* rule = table.begin; rule != table.end; ++rule) rules->emplace(rule->function, rule);
+    for (const RuleTable& table : {arithmetic_rules(), mathematics_rules(), comparison_rules(),
+                                   string_rules(), date_time_rules(), collection_rules()}) {
+      for (const CallRule* rule = table.begin; rule != table.end; ++rule)
+        rules->emplace(rule->function, rule);
     }
     return rules;
   }();
@@ -205,7 +217,8 @@ Result<Written> apply_rule(const CallRule& rule, CallWriter& call) {
     } else if (const auto index = static_cast<size_t>(place - '0'); index < arguments.size()) {
       sql += arguments[index];
     } else {
-      return unsupported(std::string(call.function) + " with " + std::to_string(arguments.size()) + " arguments");
+      return unsupported(std::string(call.function) + " with " + std::to_string(arguments.size()) +
+                         " arguments");
     }
     i += 2;
   }

@@ -1,5 +1,5 @@
-// What the lowering of one call sees: its arguments as SQL text, its types, and how to raise Spark's errors from SQL.
-// Internal to lowering/; lives while the call is being written.
+// What the lowering of one call sees: its arguments as SQL text, its types, and how to raise Spark's errors
+// from SQL. Internal to lowering/; lives while the call is being written.
 #pragma once
 
 #include <map>
@@ -37,7 +37,8 @@ class CallWriter {
   Result<std::string> argument(size_t index) { return writer_.write(arguments_[index]); }
   Result<Written> loose(size_t index) { return writer_.write_loose(arguments_[index]); }
   Result<Texts> all_arguments();
-  // The value of an argument that is a literal (casts between whole numbers looked through); null when it is none.
+  // The value of an argument that is a literal (casts between whole numbers looked through); null when it is
+  // none.
   const types::Value* literal(size_t index) const;
   std::optional<int64_t> literal_integer(size_t index) const;
   std::optional<std::string> literal_text(size_t index) const;
@@ -46,10 +47,12 @@ class CallWriter {
   bool is_nonzero_constant(size_t index) const;
 
   // SQL that raises; `values` are SQL texts of run-time parameters, "{0}", "{1}" … in the parameters.
-  std::string raise(std::string condition, std::map<std::string, std::string> parameters, const Texts& values = {});
+  std::string raise(std::string condition, std::map<std::string, std::string> parameters,
+                    const Texts& values = {});
   std::string raise_without_context(std::string condition, std::map<std::string, std::string> parameters,
                                     const Texts& values = {});
-  // Notes that DuckDB itself checks this operation; gives back `sql`, in diagnosing mode with a check that names the call.
+  // Notes that DuckDB itself checks this operation; gives back `sql`, in diagnosing mode with a check that
+  // names the call.
   std::string natively_checked(const std::string& sql, std::string operation, std::string condition,
                                std::map<std::string, std::string> parameters, const Texts& operands = {},
                                bool with_context = true);
@@ -70,8 +73,8 @@ class CallWriter {
   const plan::resolved::Expressions& arguments_;
 };
 
-// One function's lowering: a template ("{0}", "{1}", "{*}" are arguments; the text is cast to the result's carrier when `cast`),
-// or a C++ function.
+// One function's lowering: a template ("{0}", "{1}", "{*}" are arguments; the text is cast to the result's
+// carrier when `cast`), or a C++ function.
 struct CallRule {
   std::string_view function;
   std::string_view text = {};
@@ -108,7 +111,8 @@ std::string replace_all(std::string text, std::string_view what, std::string_vie
 // INT8 … INT64, DECIMAL(38): as DuckDB's messages call a carrier.
 std::string native_name(const types::DataType& type);
 bool is_utc(std::string_view time_zone);
-// SQL of an interval that moves a timestamp in UTC to `time_zone`, for zones that are a fixed offset; nullopt for named zones.
+// SQL of an interval that moves a timestamp in UTC to `time_zone`, for zones that are a fixed offset; nullopt
+// for named zones.
 std::optional<int64_t> fixed_offset_seconds(std::string_view time_zone);
 inline const std::string kAnsiSetting = "\"spark.sql.ansi.enabled\"";
 

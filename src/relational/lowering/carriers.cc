@@ -32,7 +32,9 @@ std::string replace_all(std::string text, std::string_view what, std::string_vie
 std::string cast_to(const std::string& text, std::string_view name) {
   return "CAST(" + text + " AS " + std::string(name) + ")";
 }
-std::string cast_to(const std::string& text, const DataType& type) { return cast_to(text, duckdb_type(type)); }
+std::string cast_to(const std::string& text, const DataType& type) {
+  return cast_to(text, duckdb_type(type));
+}
 
 std::string duckdb_type(const DataType& type) {
   switch (type.id()) {
@@ -81,7 +83,8 @@ Result<std::string> carrier_of(const DataType& type) {
     for (const auto& field : type.fields()) {
       std::string name = field.name;
       std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) { return std::tolower(c); });
-      if (!seen.insert(name).second) return unsupported("a struct whose fields differ only in case: " + field.name);
+      if (!seen.insert(name).second)
+        return unsupported("a struct whose fields differ only in case: " + field.name);
       if (name.empty()) return unsupported("a struct field without name");
       ASSIGN_OR_RETURN([[maybe_unused]] auto inner, carrier_of(field.type));
     }
@@ -99,7 +102,8 @@ std::string padded(int64_t value, int width) {
 
 std::string date_literal(int64_t days) {
   const types::CivilDate date = types::civil_from_days(days);
-  if (date.year < 1 || date.year > 9999) return "(DATE '1970-01-01' + CAST(" + std::to_string(days) + " AS INTEGER))";
+  if (date.year < 1 || date.year > 9999)
+    return "(DATE '1970-01-01' + CAST(" + std::to_string(days) + " AS INTEGER))";
   return "DATE '" + padded(date.year, 4) + "-" + padded(date.month, 2) + "-" + padded(date.day, 2) + "'";
 }
 
@@ -111,11 +115,12 @@ std::string timestamp_literal(int64_t microseconds) {
     --days;
   }
   const types::CivilDate date = types::civil_from_days(days);
-  if (date.year < 1 || date.year > 9999) return "make_timestamp(CAST(" + std::to_string(microseconds) + " AS BIGINT))";
+  if (date.year < 1 || date.year > 9999)
+    return "make_timestamp(CAST(" + std::to_string(microseconds) + " AS BIGINT))";
   const int64_t seconds = rest / 1'000'000;
-  return "TIMESTAMP '" + padded(date.year, 4) + "-" + padded(date.month, 2) + "-" + padded(date.day, 2) + " " +
-         padded(seconds / 3600, 2) + ":" + padded(seconds / 60 % 60, 2) + ":" + padded(seconds % 60, 2) + "." +
-         padded(rest % 1'000'000, 6) + "'";
+  return "TIMESTAMP '" + padded(date.year, 4) + "-" + padded(date.month, 2) + "-" + padded(date.day, 2) +
+         " " + padded(seconds / 3600, 2) + ":" + padded(seconds / 60 % 60, 2) + ":" +
+         padded(seconds % 60, 2) + "." + padded(rest % 1'000'000, 6) + "'";
 }
 
 std::string floating_literal(double value, const DataType& type) {
@@ -180,7 +185,8 @@ Result<std::string> write_literal(const types::Value& value, const DataType& typ
     case TypeId::kFloat:
     case TypeId::kDouble: return floating_literal(std::get<double>(value.data), type);
     case TypeId::kDecimal:
-      return "CAST('" + types::decimal_to_string(std::get<types::Int128>(value.data), type.scale()) + "' AS " + carrier + ")";
+      return "CAST('" + types::decimal_to_string(std::get<types::Int128>(value.data), type.scale()) +
+             "' AS " + carrier + ")";
     case TypeId::kString: return text_literal(std::get<std::string>(value.data));
     case TypeId::kBinary: return binary_literal(std::get<std::string>(value.data));
     case TypeId::kDate: return date_literal(integer());
@@ -188,8 +194,9 @@ Result<std::string> write_literal(const types::Value& value, const DataType& typ
     case TypeId::kTimestampNtz: return timestamp_literal(integer());
     case TypeId::kCalendarInterval: {
       const auto& interval = std::get<types::CalendarInterval>(value.data);
-      return "(to_months(" + std::to_string(interval.months) + ") + to_days(" + std::to_string(interval.days) +
-             ") + to_microseconds(" + std::to_string(interval.microseconds) + "))";
+      return "(to_months(" + std::to_string(interval.months) + ") + to_days(" +
+             std::to_string(interval.days) + ") + to_microseconds(" + std::to_string(interval.microseconds) +
+             "))";
     }
     case TypeId::kArray: {
       std::string items;

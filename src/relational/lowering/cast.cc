@@ -31,17 +31,27 @@ struct Conversion {
   }
   std::string malformed(const std::string& shown) const {
     return call.raise("CAST_INVALID_INPUT",
-                      {{"expression", shown}, {"sourceType", named(from)}, {"targetType", named(to)}, {"ansiConfig", kAnsiSetting}},
+                      {{"expression", shown},
+                       {"sourceType", named(from)},
+                       {"targetType", named(to)},
+                       {"ansiConfig", kAnsiSetting}},
                       {text});
   }
   std::string malformed_value() const {
     const std::string kernel = from.is(TypeId::kFloat) ? "float_text" : "double_text";
     return call.raise("CAST_INVALID_INPUT",
-                      {{"expression", "{0}"}, {"sourceType", named(from)}, {"targetType", named(to)}, {"ansiConfig", kAnsiSetting}},
+                      {{"expression", "{0}"},
+                       {"sourceType", named(from)},
+                       {"targetType", named(to)},
+                       {"ansiConfig", kAnsiSetting}},
                       {call.kernel(kernel, {text})});
   }
   std::string overflow(const std::string& shown, const std::string& value) const {
-    return call.raise_without_context("CAST_OVERFLOW", {{"value", shown}, {"sourceType", named(from)}, {"targetType", named(to)}, {"ansiConfig", kAnsiSetting}},
+    return call.raise_without_context("CAST_OVERFLOW",
+                                      {{"value", shown},
+                                       {"sourceType", named(from)},
+                                       {"targetType", named(to)},
+                                       {"ansiConfig", kAnsiSetting}},
                                       {value});
   }
   std::string out_of_range(const std::string& value) const {
@@ -54,7 +64,8 @@ struct Conversion {
   }
 };
 
-// ---- from text --------------------------------------------------------------------------------------------------------
+// ---- from text
+// --------------------------------------------------------------------------------------------------------
 
 Result<std::string> from_text(const Conversion& cast) {
   CallWriter& call = cast.call;
@@ -69,22 +80,29 @@ Result<std::string> from_text(const Conversion& cast) {
     case TypeId::kBoolean: parsed = parsed_by("parse_boolean"); break;
     case TypeId::kByte: parsed = parsed_by(cast.raises() ? "parse_byte" : "parse_byte_lenient"); break;
     case TypeId::kShort: parsed = parsed_by(cast.raises() ? "parse_short" : "parse_short_lenient"); break;
-    case TypeId::kInteger: parsed = parsed_by(cast.mode == CastMode::kLegacy ? "parse_integer_lenient" : "parse_integer"); break;
-    case TypeId::kLong: parsed = parsed_by(cast.mode == CastMode::kLegacy ? "parse_long_lenient" : "parse_long"); break;
+    case TypeId::kInteger:
+      parsed = parsed_by(cast.mode == CastMode::kLegacy ? "parse_integer_lenient" : "parse_integer");
+      break;
+    case TypeId::kLong:
+      parsed = parsed_by(cast.mode == CastMode::kLegacy ? "parse_long_lenient" : "parse_long");
+      break;
     case TypeId::kFloat: parsed = parsed_by("parse_float"); break;
     case TypeId::kDouble: parsed = parsed_by("parse_double"); break;
     case TypeId::kDate: parsed = parsed_by("parse_date"); break;
     case TypeId::kTimestamp: {
       // A zone that the text itself names, else the session's.
-      parsed = "coalesce(" + parsed_by("parse_timestamp_with_zone") + ", " + call.to_utc(parsed_by("parse_timestamp_without_zone")) + ")";
+      parsed = "coalesce(" + parsed_by("parse_timestamp_with_zone") + ", " +
+               call.to_utc(parsed_by("parse_timestamp_without_zone")) + ")";
       break;
     }
     case TypeId::kTimestampNtz: parsed = parsed_by("parse_timestamp_ntz"); break;
     case TypeId::kDecimal: {
-      parsed = parsed_by("parse_decimal_" + std::to_string(cast.to.precision()) + "_" + std::to_string(cast.to.scale()));
+      parsed = parsed_by("parse_decimal_" + std::to_string(cast.to.precision()) + "_" +
+                         std::to_string(cast.to.scale()));
       if (!cast.raises()) return parsed;
       const std::string is_number = "isfinite(" + parsed_by("parse_double") + ")";
-      return cast.checked(parsed, "CASE WHEN " + is_number + " THEN " + cast.out_of_range("trim(" + cast.text + ")") + " ELSE " +
+      return cast.checked(parsed, "CASE WHEN " + is_number + " THEN " +
+                                      cast.out_of_range("trim(" + cast.text + ")") + " ELSE " +
                                       cast.malformed("'{0}'") + " END");
     }
     default: return unsupported("a cast from string to " + cast.to.simple_string());
@@ -92,7 +110,8 @@ Result<std::string> from_text(const Conversion& cast) {
   return cast.raises() ? cast.checked(parsed, cast.malformed("'{0}'")) : parsed;
 }
 
-// ---- numbers ----------------------------------------------------------------------------------------------------------
+// ---- numbers
+// ----------------------------------------------------------------------------------------------------------
 
 std::string_view suffix_of(const DataType& type) {
   switch (type.id()) {
@@ -108,7 +127,9 @@ std::string_view suffix_of(const DataType& type) {
 std::string low_bits(const std::string& text, const DataType& to) {
   const std::string half = to.is(TypeId::kByte) ? "128" : to.is(TypeId::kShort) ? "32768" : "2147483648";
   const std::string whole = to.is(TypeId::kByte) ? "256" : to.is(TypeId::kShort) ? "65536" : "4294967296";
-  return cast_to("(((CAST(" + text + " AS HUGEINT) + " + half + ") % " + whole + " + " + whole + ") % " + whole + ") - " + half, to);
+  return cast_to("(((CAST(" + text + " AS HUGEINT) + " + half + ") % " + whole + " + " + whole + ") % " +
+                     whole + ") - " + half,
+                 to);
 }
 
 Result<std::string> to_integral(const Conversion& cast) {
@@ -118,10 +139,12 @@ Result<std::string> to_integral(const Conversion& cast) {
   if (from.is(TypeId::kBoolean)) return cast_to(cast.text, to);
   if (from.is(TypeId::kTimestamp)) {
     const std::string micros = "epoch_us(" + cast.text + ")";
-    const std::string seconds = "((" + micros + " - ((" + micros + " % 1000000) + 1000000) % 1000000) // 1000000)";
+    const std::string seconds =
+        "((" + micros + " - ((" + micros + " % 1000000) + 1000000) % 1000000) // 1000000)";
     if (to.is(TypeId::kLong)) return seconds;
     const std::string tried = "TRY_CAST(" + seconds + " AS " + duckdb_type(to) + ")";
-    return cast.raises() ? cast.checked(tried, cast.overflow("TIMESTAMP '{0}'", call.to_local(cast.text))) : tried;
+    return cast.raises() ? cast.checked(tried, cast.overflow("TIMESTAMP '{0}'", call.to_local(cast.text)))
+                         : tried;
   }
   if (is_interval(from)) return unsupported("a cast from " + from.simple_string() + " to a number");
   if (from.is_integral()) {
@@ -142,15 +165,17 @@ Result<std::string> to_integral(const Conversion& cast) {
     return cast.checked(tried, cast.overflow("{0}BD", cast.text));
   }
   if (cast.mode == CastMode::kLegacy) {
-    const std::string saturated = call.kernel(to.is(TypeId::kLong) ? "double_to_long_saturating" : "double_to_integer_saturating",
-                                              {cast_to("trunc(" + cast.text + ")", "DOUBLE")});
+    const std::string saturated =
+        call.kernel(to.is(TypeId::kLong) ? "double_to_long_saturating" : "double_to_integer_saturating",
+                    {cast_to("trunc(" + cast.text + ")", "DOUBLE")});
     return to.is(TypeId::kByte) || to.is(TypeId::kShort) ? low_bits(saturated, to) : saturated;
   }
   const std::string tried = "TRY_CAST(trunc(" + cast.text + ") AS " + duckdb_type(to) + ")";
   if (cast.mode == CastMode::kTry) return tried;
   ASSIGN_OR_RETURN(const std::string shown, write_as_text(call, cast.text, from));
   const std::string mark = from.is(TypeId::kDouble) ? "D" : "";
-  return cast.checked(tried, cast.overflow("{0}", shown + " || CASE WHEN isfinite(" + cast.text + ") THEN " + quote_text(mark) + " ELSE '' END"));
+  return cast.checked(tried, cast.overflow("{0}", shown + " || CASE WHEN isfinite(" + cast.text + ") THEN " +
+                                                      quote_text(mark) + " ELSE '' END"));
 }
 
 Result<std::string> to_decimal(const Conversion& cast) {
@@ -160,12 +185,15 @@ Result<std::string> to_decimal(const Conversion& cast) {
   const std::string name = duckdb_type(to);
   if (from.is(TypeId::kBoolean)) return cast_to(cast_to(cast.text, "INTEGER"), to);
   if (is_floating(from)) {
-    const std::string converted = call.kernel(std::string(from.is(TypeId::kDouble) ? "double" : "float") + "_to_decimal_" +
-                                                  std::to_string(to.precision()) + "_" + std::to_string(to.scale()),
-                                              {cast.text});
+    const std::string converted =
+        call.kernel(std::string(from.is(TypeId::kDouble) ? "double" : "float") + "_to_decimal_" +
+                        std::to_string(to.precision()) + "_" + std::to_string(to.scale()),
+                    {cast.text});
     if (!cast.raises()) return converted;
-    const std::string shown = call.kernel(from.is(TypeId::kDouble) ? "double_plain_text" : "float_plain_text", {cast.text});
-    return cast.checked(converted, "CASE WHEN isfinite(" + cast.text + ") THEN " + cast.out_of_range(shown) + " END");
+    const std::string shown =
+        call.kernel(from.is(TypeId::kDouble) ? "double_plain_text" : "float_plain_text", {cast.text});
+    return cast.checked(converted,
+                        "CASE WHEN isfinite(" + cast.text + ") THEN " + cast.out_of_range(shown) + " END");
   }
   if (from.is(TypeId::kTimestamp)) {
     const std::string seconds =
@@ -174,11 +202,11 @@ Result<std::string> to_decimal(const Conversion& cast) {
   }
   if (!from.is_numeric()) return unsupported("a cast from " + from.simple_string() + " to decimal");
   const int from_scale = from.is(TypeId::kDecimal) ? from.scale() : 0;
-  const int from_digits = from.is(TypeId::kDecimal)    ? from.precision() - from.scale()
-                          : from.is(TypeId::kByte)     ? 3
-                          : from.is(TypeId::kShort)    ? 5
-                          : from.is(TypeId::kInteger)  ? 10
-                                                       : 19;
+  const int from_digits = from.is(TypeId::kDecimal)   ? from.precision() - from.scale()
+                          : from.is(TypeId::kByte)    ? 3
+                          : from.is(TypeId::kShort)   ? 5
+                          : from.is(TypeId::kInteger) ? 10
+                                                      : 19;
   // Rounding may carry into one digit more.
   const int needed = from_digits + (from_scale > to.scale() ? 1 : 0);
   if (needed <= to.precision() - to.scale()) return cast_to(cast.text, to);
@@ -188,15 +216,18 @@ Result<std::string> to_decimal(const Conversion& cast) {
 
 Result<std::string> to_floating(const Conversion& cast) {
   const DataType& from = cast.from;
-  if (from.is(TypeId::kTimestamp)) return cast_to("epoch_us(" + cast.text + ") / CAST(1000000 AS DOUBLE)", cast.to);
-  if (from.is(TypeId::kDouble) && cast.to.is(TypeId::kFloat)) return cast.call.kernel("double_to_float", {cast.text});
+  if (from.is(TypeId::kTimestamp))
+    return cast_to("epoch_us(" + cast.text + ") / CAST(1000000 AS DOUBLE)", cast.to);
+  if (from.is(TypeId::kDouble) && cast.to.is(TypeId::kFloat))
+    return cast.call.kernel("double_to_float", {cast.text});
   if (!from.is_numeric() && !from.is(TypeId::kBoolean)) {
     return unsupported("a cast from " + from.simple_string() + " to " + cast.to.simple_string());
   }
   return cast_to(cast.text, cast.to);
 }
 
-// ---- dates and times --------------------------------------------------------------------------------------------------
+// ---- dates and times
+// --------------------------------------------------------------------------------------------------
 
 Result<std::string> to_time(const Conversion& cast) {
   CallWriter& call = cast.call;
@@ -219,22 +250,26 @@ Result<std::string> to_time(const Conversion& cast) {
       const std::string value = cast_to(cast.text, "DOUBLE");
       const std::string converted = "make_timestamp(TRY_CAST(trunc(" + value + " * 1000000) AS BIGINT))";
       if (!cast.raises()) return converted;
-      return "CASE WHEN NOT isfinite(" + cast.text + ") THEN " + cast.malformed_value() + " ELSE " + converted + " END";
+      return "CASE WHEN NOT isfinite(" + cast.text + ") THEN " + cast.malformed_value() + " ELSE " +
+             converted + " END";
     }
   }
   return unsupported("a cast from " + cast.from.simple_string() + " to " + cast.to.simple_string());
 }
 
-// ---- nested -----------------------------------------------------------------------------------------------------------
+// ---- nested
+// -----------------------------------------------------------------------------------------------------------
 
 Result<std::string> to_nested(const Conversion& cast) {
   CallWriter& call = cast.call;
   const DataType& from = cast.from;
   const DataType& to = cast.to;
-  if (from.id() != to.id()) return unsupported("a cast from " + from.simple_string() + " to " + to.simple_string());
+  if (from.id() != to.id())
+    return unsupported("a cast from " + from.simple_string() + " to " + to.simple_string());
   const std::string name = call.fresh_name();
   if (to.is(TypeId::kArray)) {
-    ASSIGN_OR_RETURN(const std::string element, write_cast(call, name, from.element(), to.element(), cast.mode));
+    ASSIGN_OR_RETURN(const std::string element,
+                     write_cast(call, name, from.element(), to.element(), cast.mode));
     return cast_to("list_transform(" + cast.text + ", lambda " + name + ": " + element + ")", to);
   }
   if (to.is(TypeId::kMap)) {
@@ -261,7 +296,8 @@ bool same_carrier(const DataType& from, const DataType& to) { return from.same_t
 
 }  // namespace
 
-Result<std::string> write_cast(CallWriter& call, const std::string& text, const DataType& from, const DataType& to, CastMode mode) {
+Result<std::string> write_cast(CallWriter& call, const std::string& text, const DataType& from,
+                               const DataType& to, CastMode mode) {
   ASSIGN_OR_RETURN([[maybe_unused]] const std::string carrier, carrier_of(to));
   if (same_carrier(from, to)) return text;
   if (from.is(TypeId::kNull)) return cast_to("NULL", to);
@@ -291,7 +327,8 @@ Result<std::string> write_as_text(CallWriter& call, const std::string& text, con
     case TypeId::kDecimal:
       // DuckDB leaves out the zero before the point when there is no room for it.
       if (from.precision() > from.scale()) return cast_to(text, "VARCHAR");
-      if (from.precision() < 38) return cast_to(cast_to(text, DataType::decimal(from.precision() + 1, from.scale())), "VARCHAR");
+      if (from.precision() < 38)
+        return cast_to(cast_to(text, DataType::decimal(from.precision() + 1, from.scale())), "VARCHAR");
       return "regexp_replace(CAST(" + text + " AS VARCHAR), '^(-?)\\.', '\\10.')";
     case TypeId::kFloat: return call.kernel("float_text", {text});
     case TypeId::kDouble: return call.kernel("double_text", {text});
@@ -300,27 +337,31 @@ Result<std::string> write_as_text(CallWriter& call, const std::string& text, con
     case TypeId::kTimestamp: return call.kernel("timestamp_text", {call.to_local(text)});
     case TypeId::kTimestampNtz: return call.kernel("timestamp_text", {text});
     case TypeId::kDayTimeInterval:
-      return call.kernel("day_time_text", {text, std::to_string(from.start_field()), std::to_string(from.end_field())});
+      return call.kernel("day_time_text",
+                         {text, std::to_string(from.start_field()), std::to_string(from.end_field())});
     case TypeId::kYearMonthInterval:
-      return call.kernel("year_month_text", {text, std::to_string(from.start_field()), std::to_string(from.end_field())});
+      return call.kernel("year_month_text",
+                         {text, std::to_string(from.start_field()), std::to_string(from.end_field())});
     case TypeId::kArray: {
       const std::string name = call.fresh_name();
       ASSIGN_OR_RETURN(const std::string element, write_as_text(call, name, from.element()));
-      return "'[' || coalesce(array_to_string(list_transform(" + text + ", lambda " + name + ": coalesce(" + element +
-             ", 'null')), ', '), CASE WHEN " + text + " IS NOT NULL THEN '' END) || ']'";
+      return "'[' || coalesce(array_to_string(list_transform(" + text + ", lambda " + name + ": coalesce(" +
+             element + ", 'null')), ', '), CASE WHEN " + text + " IS NOT NULL THEN '' END) || ']'";
     }
     case TypeId::kMap: {
       const std::string name = call.fresh_name();
       ASSIGN_OR_RETURN(const std::string key, write_as_text(call, name + ".key", from.key()));
       ASSIGN_OR_RETURN(const std::string value, write_as_text(call, name + ".value", from.value()));
-      return "'{' || coalesce(array_to_string(list_transform(map_entries(" + text + "), lambda " + name + ": " + key +
-             " || ' -> ' || coalesce(" + value + ", 'null')), ', '), CASE WHEN " + text + " IS NOT NULL THEN '' END) || '}'";
+      return "'{' || coalesce(array_to_string(list_transform(map_entries(" + text + "), lambda " + name +
+             ": " + key + " || ' -> ' || coalesce(" + value + ", 'null')), ', '), CASE WHEN " + text +
+             " IS NOT NULL THEN '' END) || '}'";
     }
     case TypeId::kStruct: {
       std::string fields;
       for (const auto& field : from.fields()) {
-        ASSIGN_OR_RETURN(const std::string shown,
-                         write_as_text(call, "struct_extract(" + text + ", " + quote_text(field.name) + ")", field.type));
+        ASSIGN_OR_RETURN(
+            const std::string shown,
+            write_as_text(call, "struct_extract(" + text + ", " + quote_text(field.name) + ")", field.type));
         fields += (fields.empty() ? "" : " || ', ' || ") + std::string("coalesce(") + shown + ", 'null')";
       }
       return "CASE WHEN " + text + " IS NOT NULL THEN '{' || " + fields + " || '}' END";

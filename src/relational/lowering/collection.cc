@@ -31,14 +31,16 @@ Result<std::string> lower_map(CallWriter& call) {
   }
   std::string sql = cast_to("map([" + join(keys) + "], [" + join(values) + "])", call.result());
   if (!null_key.empty()) {
-    sql = "CASE WHEN " + null_key + " THEN " + call.raise_without_context("NULL_MAP_KEY", {}) + " ELSE " + sql + " END";
+    sql = "CASE WHEN " + null_key + " THEN " + call.raise_without_context("NULL_MAP_KEY", {}) + " ELSE " +
+          sql + " END";
   }
   if (keys.size() > 1) {
     const std::string list = "[" + join(keys) + "]";
     const std::string failure = call.raise_without_context(
         "DUPLICATED_MAP_KEY", {{"key", "{0}"}, {"mapKeyDedupPolicy", "\"spark.sql.mapKeyDedupPolicy\""}},
         {"list_filter(" + list + ", lambda k, i: list_contains(" + list + "[1:i-1], k))[1]"});
-    sql = "CASE WHEN len(list_distinct(" + list + ")) < " + std::to_string(keys.size()) + " THEN " + failure + " ELSE " + sql + " END";
+    sql = "CASE WHEN len(list_distinct(" + list + ")) < " + std::to_string(keys.size()) + " THEN " + failure +
+          " ELSE " + sql + " END";
   }
   return sql;
 }
@@ -58,11 +60,13 @@ std::string map_value(const std::string& map, const std::string& key) { return "
 Result<std::string> lower_item(CallWriter& call) {
   ASSIGN_OR_RETURN(const Texts texts, call.all_arguments());
   if (call.type(0).is(TypeId::kMap)) return map_value(texts[0], texts[1]);
-  const std::string sql = "list_extract(" + texts[0] + ", CASE WHEN " + texts[1] + " >= 0 THEN CAST(" + texts[1] + " AS BIGINT) + 1 END)";
+  const std::string sql = "list_extract(" + texts[0] + ", CASE WHEN " + texts[1] + " >= 0 THEN CAST(" +
+                          texts[1] + " AS BIGINT) + 1 END)";
   if (call.function == "get" || !call.ansi) return sql;
-  const std::string failure =
-      call.raise("INVALID_ARRAY_INDEX", {{"indexValue", "{0}"}, {"arraySize", "{1}"}}, {texts[1], "len(" + texts[0] + ")"});
-  return "CASE WHEN " + texts[1] + " < 0 OR " + texts[1] + " >= len(" + texts[0] + ") THEN " + failure + " ELSE " + sql + " END";
+  const std::string failure = call.raise("INVALID_ARRAY_INDEX", {{"indexValue", "{0}"}, {"arraySize", "{1}"}},
+                                         {texts[1], "len(" + texts[0] + ")"});
+  return "CASE WHEN " + texts[1] + " < 0 OR " + texts[1] + " >= len(" + texts[0] + ") THEN " + failure +
+         " ELSE " + sql + " END";
 }
 
 // element_at(a, i): from 1, negative from the end.
@@ -74,10 +78,10 @@ Result<std::string> lower_element_at(CallWriter& call) {
   const bool tries = call.function == "try_element_at" || !call.ansi;
   const std::string outside =
       tries ? "NULL"
-            : call.raise("INVALID_ARRAY_INDEX_IN_ELEMENT_AT",
-                         {{"indexValue", "{0}"}, {"arraySize", "{1}"}}, {texts[1], "len(" + texts[0] + ")"});
-  return "CASE WHEN " + texts[1] + " = 0 AND " + texts[0] + " IS NOT NULL THEN " + zero + " WHEN abs(" + texts[1] + ") > len(" + texts[0] +
-         ") THEN " + outside + " ELSE " + sql + " END";
+            : call.raise("INVALID_ARRAY_INDEX_IN_ELEMENT_AT", {{"indexValue", "{0}"}, {"arraySize", "{1}"}},
+                         {texts[1], "len(" + texts[0] + ")"});
+  return "CASE WHEN " + texts[1] + " = 0 AND " + texts[0] + " IS NOT NULL THEN " + zero + " WHEN abs(" +
+         texts[1] + ") > len(" + texts[0] + ") THEN " + outside + " ELSE " + sql + " END";
 }
 
 Result<std::string> lower_size(CallWriter& call) {
@@ -90,36 +94,39 @@ Result<std::string> lower_contains(CallWriter& call) {
   const std::string found = "list_contains(" + texts[0] + ", " + texts[1] + ")";
   if (!call.type(0).contains_null()) return "CASE WHEN " + texts[1] + " IS NOT NULL THEN " + found + " END";
   const std::string name = call.fresh_name();
-  const std::string has_null = "len(list_filter(" + texts[0] + ", lambda " + name + ": " + name + " IS NULL)) > 0";
-  return "CASE WHEN " + texts[0] + " IS NULL OR " + texts[1] + " IS NULL THEN NULL WHEN " + found + " THEN true WHEN " + has_null +
-         " THEN NULL ELSE false END";
+  const std::string has_null =
+      "len(list_filter(" + texts[0] + ", lambda " + name + ": " + name + " IS NULL)) > 0";
+  return "CASE WHEN " + texts[0] + " IS NULL OR " + texts[1] + " IS NULL THEN NULL WHEN " + found +
+         " THEN true WHEN " + has_null + " THEN NULL ELSE false END";
 }
 
 Result<std::string> lower_position(CallWriter& call) {
   ASSIGN_OR_RETURN(const Texts texts, call.all_arguments());
-  return "CASE WHEN " + texts[0] + " IS NOT NULL AND " + texts[1] + " IS NOT NULL THEN CAST(coalesce(list_position(" + texts[0] + ", " +
-         texts[1] + "), 0) AS BIGINT) END";
+  return "CASE WHEN " + texts[0] + " IS NOT NULL AND " + texts[1] +
+         " IS NOT NULL THEN CAST(coalesce(list_position(" + texts[0] + ", " + texts[1] +
+         "), 0) AS BIGINT) END";
 }
 
 Result<std::string> lower_remove(CallWriter& call) {
   ASSIGN_OR_RETURN(const Texts texts, call.all_arguments());
   const std::string name = call.fresh_name();
-  return "CASE WHEN " + texts[1] + " IS NOT NULL THEN list_filter(" + texts[0] + ", lambda " + name + ": coalesce(" + name + " <> " +
-         texts[1] + ", true)) END";
+  return "CASE WHEN " + texts[1] + " IS NOT NULL THEN list_filter(" + texts[0] + ", lambda " + name +
+         ": coalesce(" + name + " <> " + texts[1] + ", true)) END";
 }
 
 Result<std::string> lower_append(CallWriter& call) {
   ASSIGN_OR_RETURN(const Texts texts, call.all_arguments());
-  const std::string sql = call.function == "array_append" ? "list_concat(" + texts[0] + ", [" + texts[1] + "])"
-                                                          : "list_concat([" + texts[1] + "], " + texts[0] + ")";
+  const std::string sql = call.function == "array_append"
+                              ? "list_concat(" + texts[0] + ", [" + texts[1] + "])"
+                              : "list_concat([" + texts[1] + "], " + texts[0] + ")";
   return "CASE WHEN " + texts[0] + " IS NOT NULL THEN " + sql + " END";
 }
 
 // Distinct elements in the order of their first appearance, null counted as one.
 std::string distinct_in_order(CallWriter& call, const std::string& list) {
   const std::string element = call.fresh_name(), index = call.fresh_name();
-  return "list_filter(" + list + ", lambda " + element + ", " + index + ": list_position(" + list + ", " + element + ") = " + index +
-         ")";
+  return "list_filter(" + list + ", lambda " + element + ", " + index + ": list_position(" + list + ", " +
+         element + ") = " + index + ")";
 }
 
 Result<std::string> lower_distinct(CallWriter& call) {
@@ -136,8 +143,8 @@ Result<std::string> lower_set(CallWriter& call) {
     sql = distinct_in_order(call, "list_concat(" + texts[0] + ", " + texts[1] + ")");
   } else {
     const std::string test = call.function == "array_except" ? " IS NULL" : " IS NOT NULL";
-    sql = "list_filter(" + distinct_in_order(call, texts[0]) + ", lambda " + name + ": list_position(" + texts[1] + ", " + name + ")" +
-          test + ")";
+    sql = "list_filter(" + distinct_in_order(call, texts[0]) + ", lambda " + name + ": list_position(" +
+          texts[1] + ", " + name + ")" + test + ")";
   }
   return "CASE WHEN " + present + " THEN " + sql + " END";
 }
@@ -149,10 +156,11 @@ Result<std::string> lower_overlap(CallWriter& call) {
     return "list_filter(" + list + ", lambda " + a + ": " + a + " IS NOT NULL)";
   };
   const std::string any = "list_has_any(" + without_null(texts[0]) + ", " + without_null(texts[1]) + ")";
-  const std::string unknown = "len(" + texts[0] + ") > 0 AND len(" + texts[1] + ") > 0 AND (len(" + without_null(texts[0]) + ") < len(" +
-                              texts[0] + ") OR len(" + without_null(texts[1]) + ") < len(" + texts[1] + "))";
-  return "CASE WHEN " + texts[0] + " IS NULL OR " + texts[1] + " IS NULL THEN NULL WHEN " + any + " THEN true WHEN " + unknown +
-         " THEN NULL ELSE false END";
+  const std::string unknown = "len(" + texts[0] + ") > 0 AND len(" + texts[1] + ") > 0 AND (len(" +
+                              without_null(texts[0]) + ") < len(" + texts[0] + ") OR len(" +
+                              without_null(texts[1]) + ") < len(" + texts[1] + "))";
+  return "CASE WHEN " + texts[0] + " IS NULL OR " + texts[1] + " IS NULL THEN NULL WHEN " + any +
+         " THEN true WHEN " + unknown + " THEN NULL ELSE false END";
 }
 
 Result<std::string> lower_compact(CallWriter& call) {
@@ -165,7 +173,8 @@ Result<std::string> lower_flatten(CallWriter& call) {
   ASSIGN_OR_RETURN(const std::string list, call.argument(0));
   if (!call.type(0).contains_null()) return "flatten(" + list + ")";
   const std::string name = call.fresh_name();
-  return "CASE WHEN len(list_filter(" + list + ", lambda " + name + ": " + name + " IS NULL)) > 0 THEN NULL ELSE flatten(" + list + ") END";
+  return "CASE WHEN len(list_filter(" + list + ", lambda " + name + ": " + name +
+         " IS NULL)) > 0 THEN NULL ELSE flatten(" + list + ") END";
 }
 
 // Nulls come first when ascending and last when descending.
@@ -184,18 +193,23 @@ Result<std::string> lower_sort(CallWriter& call) {
 Result<std::string> lower_join(CallWriter& call) {
   ASSIGN_OR_RETURN(const Texts texts, call.all_arguments());
   const std::string name = call.fresh_name();
-  const std::string items = texts.size() > 2 ? "list_transform(" + texts[0] + ", lambda " + name + ": coalesce(" + name + ", " + texts[2] + "))"
-                                             : "list_filter(" + texts[0] + ", lambda " + name + ": " + name + " IS NOT NULL)";
+  const std::string items =
+      texts.size() > 2
+          ? "list_transform(" + texts[0] + ", lambda " + name + ": coalesce(" + name + ", " + texts[2] + "))"
+          : "list_filter(" + texts[0] + ", lambda " + name + ": " + name + " IS NOT NULL)";
   std::string missing;
   for (const std::string& text : texts) missing += (missing.empty() ? "" : " OR ") + text + " IS NULL";
-  return "CASE WHEN " + missing + " THEN NULL ELSE coalesce(array_to_string(" + items + ", " + texts[1] + "), '') END";
+  return "CASE WHEN " + missing + " THEN NULL ELSE coalesce(array_to_string(" + items + ", " + texts[1] +
+         "), '') END";
 }
 
 Result<std::string> lower_array_repeat(CallWriter& call) {
   ASSIGN_OR_RETURN(const Texts texts, call.all_arguments());
   const std::string name = call.fresh_name();
   return "CASE WHEN " + texts[1] + " IS NOT NULL THEN " +
-         cast_to("list_transform(range(greatest(CAST(" + texts[1] + " AS BIGINT), 0)), lambda " + name + ": " + texts[0] + ")", call.result()) +
+         cast_to("list_transform(range(greatest(CAST(" + texts[1] + " AS BIGINT), 0)), lambda " + name +
+                     ": " + texts[0] + ")",
+                 call.result()) +
          " END";
 }
 
@@ -203,25 +217,33 @@ Result<std::string> lower_slice(CallWriter& call) {
   ASSIGN_OR_RETURN(const Texts texts, call.all_arguments());
   const std::string &list = texts[0], &start = texts[1], &length = texts[2];
   const auto failure = [&](std::string condition, std::string_view parameter) {
-    return call.raise_without_context(std::move(condition), {{"parameter", "`" + std::string(parameter) + "`"},
-                                                             {"functionName", "`slice`"}});
+    return call.raise_without_context(
+        std::move(condition),
+        {{"parameter", "`" + std::string(parameter) + "`"}, {"functionName", "`slice`"}});
   };
-  const std::string from = "CASE WHEN " + start + " < 0 THEN len(" + list + ") + " + start + " + 1 ELSE " + start + " END";
-  return "CASE WHEN " + list + " IS NULL OR " + start + " IS NULL OR " + length + " IS NULL THEN NULL WHEN " + start + " = 0 THEN " +
-         failure("INVALID_PARAMETER_VALUE.START", "start") + " WHEN " + length + " < 0 THEN " +
-         failure("INVALID_PARAMETER_VALUE.LENGTH", "length") + " WHEN (" + from + ") < 1 OR " + length + " = 0 THEN " +
-         cast_to("[]", call.result()) + " ELSE list_slice(" + list + ", " + from + ", (" + from + ") + " + length + " - 1) END";
+  const std::string from =
+      "CASE WHEN " + start + " < 0 THEN len(" + list + ") + " + start + " + 1 ELSE " + start + " END";
+  return "CASE WHEN " + list + " IS NULL OR " + start + " IS NULL OR " + length + " IS NULL THEN NULL WHEN " +
+         start + " = 0 THEN " + failure("INVALID_PARAMETER_VALUE.START", "start") + " WHEN " + length +
+         " < 0 THEN " + failure("INVALID_PARAMETER_VALUE.LENGTH", "length") + " WHEN (" + from + ") < 1 OR " +
+         length + " = 0 THEN " + cast_to("[]", call.result()) + " ELSE list_slice(" + list + ", " + from +
+         ", (" + from + ") + " + length + " - 1) END";
 }
 
 Result<std::string> lower_sequence(CallWriter& call) {
   ASSIGN_OR_RETURN(const Texts texts, call.all_arguments());
-  const std::string step = texts.size() > 2 ? texts[2] : "CASE WHEN " + texts[1] + " >= " + texts[0] + " THEN 1 ELSE -1 END";
-  std::string sql = cast_to("generate_series(CAST(" + texts[0] + " AS BIGINT), CAST(" + texts[1] + " AS BIGINT), CAST(" + step + " AS BIGINT))", call.result());
+  const std::string step =
+      texts.size() > 2 ? texts[2] : "CASE WHEN " + texts[1] + " >= " + texts[0] + " THEN 1 ELSE -1 END";
+  std::string sql = cast_to("generate_series(CAST(" + texts[0] + " AS BIGINT), CAST(" + texts[1] +
+                                " AS BIGINT), CAST(" + step + " AS BIGINT))",
+                            call.result());
   if (texts.size() > 2) {
     const std::string failure = call.raise_without_context(
-        "ILLEGAL_SEQUENCE_BOUNDARIES", {{"start", "{0}"}, {"stop", "{1}"}, {"step", "{2}"}}, {texts[0], texts[1], texts[2]});
-    sql = "CASE WHEN (" + step + " > 0 AND " + texts[0] + " > " + texts[1] + ") OR (" + step + " < 0 AND " + texts[0] + " < " + texts[1] +
-          ") OR (" + step + " = 0 AND " + texts[0] + " <> " + texts[1] + ") THEN " + failure + " ELSE " + sql + " END";
+        "ILLEGAL_SEQUENCE_BOUNDARIES", {{"start", "{0}"}, {"stop", "{1}"}, {"step", "{2}"}},
+        {texts[0], texts[1], texts[2]});
+    sql = "CASE WHEN (" + step + " > 0 AND " + texts[0] + " > " + texts[1] + ") OR (" + step + " < 0 AND " +
+          texts[0] + " < " + texts[1] + ") OR (" + step + " = 0 AND " + texts[0] + " <> " + texts[1] +
+          ") THEN " + failure + " ELSE " + sql + " END";
   }
   return sql;
 }
@@ -233,7 +255,8 @@ Result<std::string> lower_map_part(CallWriter& call) {
 
 Result<std::string> lower_map_from_arrays(CallWriter& call) {
   ASSIGN_OR_RETURN(const Texts texts, call.all_arguments());
-  return "CASE WHEN " + texts[0] + " IS NOT NULL AND " + texts[1] + " IS NOT NULL THEN map(" + texts[0] + ", " + texts[1] + ") END";
+  return "CASE WHEN " + texts[0] + " IS NOT NULL AND " + texts[1] + " IS NOT NULL THEN map(" + texts[0] +
+         ", " + texts[1] + ") END";
 }
 
 Result<std::string> lower_lambda(CallWriter& call) {
@@ -247,22 +270,26 @@ Result<std::string> lower_lambda(CallWriter& call) {
     const std::string shifted = name + "i";
     std::string body = lambda.substr(colon + 2);
     for (size_t at = body.find(name); at != std::string::npos; at = body.find(name, at)) {
-      const bool bounded = (at == 0 || (!std::isalnum(static_cast<unsigned char>(body[at - 1])) && body[at - 1] != '"')) &&
-                           (at + name.size() == body.size() || !std::isalnum(static_cast<unsigned char>(body[at + name.size()])));
+      const bool bounded =
+          (at == 0 || (!std::isalnum(static_cast<unsigned char>(body[at - 1])) && body[at - 1] != '"')) &&
+          (at + name.size() == body.size() ||
+           !std::isalnum(static_cast<unsigned char>(body[at + name.size()])));
       const std::string with = bounded ? "CAST(" + shifted + " - 1 AS INTEGER)" : name;
       body.replace(at, name.size(), with);
       at += with.size();
     }
     lambda = lambda.substr(0, comma + 2) + shifted + ": " + body;
   }
-  if (call.function == "transform") return cast_to("list_transform(" + texts[0] + ", " + lambda + ")", call.result());
+  if (call.function == "transform")
+    return cast_to("list_transform(" + texts[0] + ", " + lambda + ")", call.result());
   if (call.function == "filter") return "list_filter(" + texts[0] + ", " + lambda + ")";
   const std::string tests = "list_transform(" + texts[0] + ", " + lambda + ")";
   const bool exists = call.function == "exists";
   const std::string decisive = exists ? "true" : "false", otherwise = exists ? "false" : "true";
   const std::string name = call.fresh_name();
-  return "CASE WHEN " + texts[0] + " IS NULL THEN NULL WHEN list_contains(" + tests + ", " + decisive + ") THEN " + decisive +
-         " WHEN len(list_filter(" + tests + ", lambda " + name + ": " + name + " IS NULL)) > 0 THEN NULL ELSE " + otherwise + " END";
+  return "CASE WHEN " + texts[0] + " IS NULL THEN NULL WHEN list_contains(" + tests + ", " + decisive +
+         ") THEN " + decisive + " WHEN len(list_filter(" + tests + ", lambda " + name + ": " + name +
+         " IS NULL)) > 0 THEN NULL ELSE " + otherwise + " END";
 }
 
 Result<std::string> lower_aggregate(CallWriter& call) {
@@ -343,7 +370,8 @@ Result<std::string> ExpressionWriter::write_generator(const plan::resolved::Expr
     std::string renamed;
     const auto& sources = call.type(0).element().fields();
     for (size_t i = 0; i < fields.size(); ++i) {
-      renamed += (i == 0 ? "" : ", ") + field(i) + " := struct_extract(" + element + ", " + quote_text(sources[i].name) + ")";
+      renamed += (i == 0 ? "" : ", ") + field(i) + " := struct_extract(" + element + ", " +
+                 quote_text(sources[i].name) + ")";
     }
     return "list_transform(" + texts[0] + ", lambda " + element + ": struct_pack(" + renamed + "))";
   }
@@ -353,7 +381,8 @@ Result<std::string> ExpressionWriter::write_generator(const plan::resolved::Expr
     for (size_t start = 1; start < texts.size(); start += columns) {
       std::string row;
       for (size_t i = 0; i < columns; ++i) {
-        const std::string value = start + i < texts.size() ? texts[start + i] : "CAST(NULL AS " + duckdb_type(fields[i].type) + ")";
+        const std::string value =
+            start + i < texts.size() ? texts[start + i] : "CAST(NULL AS " + duckdb_type(fields[i].type) + ")";
         row += (i == 0 ? "" : ", ") + field(i) + " := " + value;
       }
       rows += (rows.empty() ? "" : ", ") + std::string("struct_pack(") + row + ")";
@@ -364,8 +393,9 @@ Result<std::string> ExpressionWriter::write_generator(const plan::resolved::Expr
   const bool is_map = call.type(0).is(TypeId::kMap);
   const std::string position = positions ? field(0) + " := CAST(" + index + " - 1 AS INTEGER), " : "";
   const size_t next = positions ? 1 : 0;
-  const std::string values = is_map ? field(next) + " := " + element + ".key, " + field(next + 1) + " := " + element + ".value"
-                                    : field(next) + " := " + element;
+  const std::string values =
+      is_map ? field(next) + " := " + element + ".key, " + field(next + 1) + " := " + element + ".value"
+             : field(next) + " := " + element;
   const std::string list = is_map ? "map_entries(" + texts[0] + ")" : texts[0];
   const std::string parameters = positions ? element + ", " + index : element;
   return "list_transform(" + list + ", lambda " + parameters + ": struct_pack(" + position + values + "))";

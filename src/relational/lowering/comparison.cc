@@ -24,11 +24,14 @@ Result<std::string> lower_comparison(CallWriter& call) {
   ASSIGN_OR_RETURN(const Written a, call.loose(0));
   ASSIGN_OR_RETURN(const Written b, call.loose(1));
   if (call.type(0).is(TypeId::kArray) || call.type(0).is(TypeId::kStruct)) {
-    // DuckDB answers null where Spark takes nulls inside as equal: `=` of nested values is IS NOT DISTINCT FROM.
+    // DuckDB answers null where Spark takes nulls inside as equal: `=` of nested values is IS NOT DISTINCT
+    // FROM.
     const std::string present = "(" + a.sql + " IS NULL OR " + b.sql + " IS NULL)";
     const std::string_view function = call.function;
-    if (function == "==") return "CASE WHEN NOT " + present + " THEN " + a.sql + " IS NOT DISTINCT FROM " + b.sql + " END";
-    if (function == "!=") return "CASE WHEN NOT " + present + " THEN " + a.sql + " IS DISTINCT FROM " + b.sql + " END";
+    if (function == "==")
+      return "CASE WHEN NOT " + present + " THEN " + a.sql + " IS NOT DISTINCT FROM " + b.sql + " END";
+    if (function == "!=")
+      return "CASE WHEN NOT " + present + " THEN " + a.sql + " IS DISTINCT FROM " + b.sql + " END";
   }
   return "(" + a.sql + std::string(symbol_of(call.function)) + b.sql + ")";
 }
@@ -57,7 +60,8 @@ Result<std::string> lower_when(CallWriter& call) {
   return text + " END";
 }
 
-// CASE whose branches keep one loose decimal type when they agree: sum(CASE WHEN … THEN a * b ELSE 0 END) stays narrow.
+// CASE whose branches keep one loose decimal type when they agree: sum(CASE WHEN … THEN a * b ELSE 0 END)
+// stays narrow.
 Result<Written> lower_when_loose(CallWriter& call) {
   const DataType& type = call.result();
   if (!type.is(TypeId::kDecimal)) {
@@ -80,7 +84,8 @@ Result<Written> lower_when_loose(CallWriter& call) {
     text += (is_otherwise ? " ELSE " : " THEN ") + value.sql;
   }
   // DuckDB brings the branches to the widest of them; a null literal must not widen.
-  return Written{cast_to(text + " END", DataType::decimal(digits, type.scale())), DataType::decimal(digits, type.scale())};
+  return Written{cast_to(text + " END", DataType::decimal(digits, type.scale())),
+                 DataType::decimal(digits, type.scale())};
 }
 
 Result<std::string> lower_coalesce(CallWriter& call) {

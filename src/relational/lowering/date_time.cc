@@ -26,7 +26,8 @@ Result<std::string> local_argument(CallWriter& call, size_t index) {
 Result<std::string> lower_clock_field(CallWriter& call) {
   ASSIGN_OR_RETURN(const std::string local, local_argument(call, 0));
   if (call.function == "second_with_fraction") {
-    return "CAST(CAST((epoch_us(" + local + ") % 60000000 + 60000000) % 60000000 AS DECIMAL(18,0)) / 1000000 AS DECIMAL(8,6))";
+    return "CAST(CAST((epoch_us(" + local +
+           ") % 60000000 + 60000000) % 60000000 AS DECIMAL(18,0)) / 1000000 AS DECIMAL(8,6))";
   }
   return cast_to(std::string(call.function) + "(" + local + ")", "INTEGER");
 }
@@ -34,11 +35,15 @@ Result<std::string> lower_clock_field(CallWriter& call) {
 // What date_trunc and trunc take; the second list only date_trunc.
 std::optional<std::string_view> truncation_unit(const std::string& name, bool with_time) {
   static const std::unordered_map<std::string, std::string_view> kDates = {
-      {"YEAR", "year"}, {"YYYY", "year"}, {"YY", "year"}, {"QUARTER", "quarter"}, {"MONTH", "month"},
-      {"MM", "month"},  {"MON", "month"}, {"WEEK", "week"}};
-  static const std::unordered_map<std::string, std::string_view> kTimes = {
-      {"DAY", "day"}, {"DD", "day"}, {"HOUR", "hour"}, {"MINUTE", "minute"}, {"SECOND", "second"},
-      {"MILLISECOND", "milliseconds"}, {"MICROSECOND", "microseconds"}};
+      {"YEAR", "year"},   {"YYYY", "year"}, {"YY", "year"},   {"QUARTER", "quarter"},
+      {"MONTH", "month"}, {"MM", "month"},  {"MON", "month"}, {"WEEK", "week"}};
+  static const std::unordered_map<std::string, std::string_view> kTimes = {{"DAY", "day"},
+                                                                           {"DD", "day"},
+                                                                           {"HOUR", "hour"},
+                                                                           {"MINUTE", "minute"},
+                                                                           {"SECOND", "second"},
+                                                                           {"MILLISECOND", "milliseconds"},
+                                                                           {"MICROSECOND", "microseconds"}};
   if (const auto found = kDates.find(upper(name)); found != kDates.end()) return found->second;
   if (const auto found = kTimes.find(upper(name)); with_time && found != kTimes.end()) return found->second;
   return std::nullopt;
@@ -76,8 +81,9 @@ Result<std::string> lower_next_day(CallWriter& call) {
   ASSIGN_OR_RETURN(const Texts texts, call.all_arguments());
   if (call.is_null_literal(1)) return std::string("CAST(NULL AS DATE)");
   static const std::unordered_map<std::string, int> kDays = {
-      {"SU", 0}, {"SUN", 0}, {"SUNDAY", 0}, {"MO", 1}, {"MON", 1}, {"MONDAY", 1}, {"TU", 2}, {"TUE", 2}, {"TUESDAY", 2},
-      {"WE", 3}, {"WED", 3}, {"WEDNESDAY", 3}, {"TH", 4}, {"THU", 4}, {"THURSDAY", 4}, {"FR", 5}, {"FRI", 5}, {"FRIDAY", 5},
+      {"SU", 0}, {"SUN", 0}, {"SUNDAY", 0},   {"MO", 1}, {"MON", 1}, {"MONDAY", 1},
+      {"TU", 2}, {"TUE", 2}, {"TUESDAY", 2},  {"WE", 3}, {"WED", 3}, {"WEDNESDAY", 3},
+      {"TH", 4}, {"THU", 4}, {"THURSDAY", 4}, {"FR", 5}, {"FRI", 5}, {"FRIDAY", 5},
       {"SA", 6}, {"SAT", 6}, {"SATURDAY", 6}};
   const auto name = call.literal_text(1);
   if (!name) return unsupported("next_day with a day that is not constant");
@@ -86,16 +92,23 @@ Result<std::string> lower_next_day(CallWriter& call) {
     const std::string failure = call.raise_without_context("ILLEGAL_DAY_OF_WEEK", {{"string", *name}});
     return "CASE WHEN " + texts[0] + " IS NOT NULL THEN " + (call.ansi ? failure : "NULL") + " END";
   }
-  return "(" + texts[0] + " + CAST((" + std::to_string(day->second + 6) + " - dayofweek(" + texts[0] + ")) % 7 + 1 AS INTEGER))";
+  return "(" + texts[0] + " + CAST((" + std::to_string(day->second + 6) + " - dayofweek(" + texts[0] +
+         ")) % 7 + 1 AS INTEGER))";
 }
 
 std::optional<std::string> unit_interval(const std::string& unit, const std::string& count, bool& calendar) {
   static const std::unordered_map<std::string, std::pair<std::string_view, bool>> kUnits = {
-      {"MICROSECOND", {"to_microseconds({})", false}}, {"MILLISECOND", {"to_milliseconds({})", false}},
-      {"SECOND", {"to_seconds({})", false}}, {"MINUTE", {"to_minutes({})", false}}, {"HOUR", {"to_hours({})", false}},
-      {"DAY", {"to_days(CAST({} AS INTEGER))", true}}, {"DAYOFYEAR", {"to_days(CAST({} AS INTEGER))", true}},
-      {"WEEK", {"to_days(CAST({} * 7 AS INTEGER))", true}}, {"MONTH", {"to_months(CAST({} AS INTEGER))", true}},
-      {"QUARTER", {"to_months(CAST({} * 3 AS INTEGER))", true}}, {"YEAR", {"to_months(CAST({} * 12 AS INTEGER))", true}}};
+      {"MICROSECOND", {"to_microseconds({})", false}},
+      {"MILLISECOND", {"to_milliseconds({})", false}},
+      {"SECOND", {"to_seconds({})", false}},
+      {"MINUTE", {"to_minutes({})", false}},
+      {"HOUR", {"to_hours({})", false}},
+      {"DAY", {"to_days(CAST({} AS INTEGER))", true}},
+      {"DAYOFYEAR", {"to_days(CAST({} AS INTEGER))", true}},
+      {"WEEK", {"to_days(CAST({} * 7 AS INTEGER))", true}},
+      {"MONTH", {"to_months(CAST({} AS INTEGER))", true}},
+      {"QUARTER", {"to_months(CAST({} * 3 AS INTEGER))", true}},
+      {"YEAR", {"to_months(CAST({} * 12 AS INTEGER))", true}}};
   const auto found = kUnits.find(upper(unit));
   if (found == kUnits.end()) return std::nullopt;
   calendar = found->second.second;
@@ -119,9 +132,10 @@ Result<std::string> lower_timestamp_diff(CallWriter& call) {
   ASSIGN_OR_RETURN(const std::string from, local_argument(call, 1));
   ASSIGN_OR_RETURN(const std::string to, local_argument(call, 2));
   static const std::unordered_map<std::string, std::string_view> kExact = {
-      {"MICROSECOND", "1"}, {"MILLISECOND", "1000"}, {"SECOND", "1000000"}, {"MINUTE", "60000000"},
-      {"HOUR", "3600000000"}, {"DAY", "86400000000"}, {"WEEK", "604800000000"}};
-  static const std::unordered_map<std::string, std::string_view> kMonths = {{"MONTH", "1"}, {"QUARTER", "3"}, {"YEAR", "12"}};
+      {"MICROSECOND", "1"},   {"MILLISECOND", "1000"}, {"SECOND", "1000000"},   {"MINUTE", "60000000"},
+      {"HOUR", "3600000000"}, {"DAY", "86400000000"},  {"WEEK", "604800000000"}};
+  static const std::unordered_map<std::string, std::string_view> kMonths = {
+      {"MONTH", "1"}, {"QUARTER", "3"}, {"YEAR", "12"}};
   const std::string name = upper(unit.value_or(""));
   if (const auto found = kExact.find(name); found != kExact.end()) {
     return "((epoch_us(" + to + ") - epoch_us(" + from + ")) // " + std::string(found->second) + ")";
@@ -132,7 +146,8 @@ Result<std::string> lower_timestamp_diff(CallWriter& call) {
   return unsupported("timestampdiff with the unit " + name);
 }
 
-// ---- text and numbers to dates and back -------------------------------------------------------------------------------
+// ---- text and numbers to dates and back
+// -------------------------------------------------------------------------------
 
 // Letters of Spark's patterns that the kernels know.
 Status check_pattern(const CallWriter& call, const std::string& pattern) {
@@ -144,7 +159,8 @@ Status check_pattern(const CallWriter& call, const std::string& pattern) {
       return unsupported(std::string(call.function) + " with the pattern " + pattern);
     }
   }
-  if (pattern.find('[') != std::string::npos || pattern.find('#') != std::string::npos || pattern.find('{') != std::string::npos) {
+  if (pattern.find('[') != std::string::npos || pattern.find('#') != std::string::npos ||
+      pattern.find('{') != std::string::npos) {
     return unsupported(std::string(call.function) + " with the pattern " + pattern);
   }
   return {};
@@ -172,7 +188,8 @@ Result<std::string> parsed_local(CallWriter& call, std::string_view suggestion, 
   const std::string parsed = call.kernel("parse_with_pattern", {text, pattern});
   if (tries || !call.ansi) return parsed;
   const std::string failure = call.raise_without_context(
-      "CANNOT_PARSE_TIMESTAMP", {{"message", "Text '{0}' could not be parsed"}, {"func", "`" + std::string(suggestion) + "`"}}, {text});
+      "CANNOT_PARSE_TIMESTAMP",
+      {{"message", "Text '{0}' could not be parsed"}, {"func", "`" + std::string(suggestion) + "`"}}, {text});
   return "coalesce(" + parsed + ", CASE WHEN " + text + " IS NOT NULL THEN " + failure + " END)";
 }
 
@@ -182,7 +199,10 @@ Result<std::string> lower_to_date(CallWriter& call) {
   if (call.size() == 2 && call.is_null_literal(1)) return std::string("CAST(NULL AS DATE)");
   if (call.size() == 1 || !from.is(TypeId::kString)) {
     ASSIGN_OR_RETURN(const std::string value, call.argument(0));
-    return write_cast(call, value, from, call.result(), tries ? plan::CastMode::kTry : call.ansi ? plan::CastMode::kAnsi : plan::CastMode::kLegacy);
+    return write_cast(call, value, from, call.result(),
+                      tries       ? plan::CastMode::kTry
+                      : call.ansi ? plan::CastMode::kAnsi
+                                  : plan::CastMode::kLegacy);
   }
   ASSIGN_OR_RETURN(const std::string local, parsed_local(call, "try_to_date", tries));
   return cast_to(local, "DATE");
@@ -194,19 +214,23 @@ Result<std::string> lower_to_timestamp(CallWriter& call) {
   if (call.size() == 2 && call.is_null_literal(1)) return std::string("CAST(NULL AS TIMESTAMP)");
   if (call.size() == 1 || !from.is(TypeId::kString)) {
     ASSIGN_OR_RETURN(const std::string value, call.argument(0));
-    return write_cast(call, value, from, call.result(), tries ? plan::CastMode::kTry : call.ansi ? plan::CastMode::kAnsi : plan::CastMode::kLegacy);
+    return write_cast(call, value, from, call.result(),
+                      tries       ? plan::CastMode::kTry
+                      : call.ansi ? plan::CastMode::kAnsi
+                                  : plan::CastMode::kLegacy);
   }
   ASSIGN_OR_RETURN(const std::string local, parsed_local(call, "try_to_timestamp", tries));
   return call.result().is(TypeId::kTimestamp) ? call.to_utc(local) : local;
 }
 
-
 std::string floor_divided(const std::string& microseconds, const std::string& by) {
-  return "((" + microseconds + " - ((" + microseconds + " % " + by + ") + " + by + ") % " + by + ") // " + by + ")";
+  return "((" + microseconds + " - ((" + microseconds + " % " + by + ") + " + by + ") % " + by + ") // " +
+         by + ")";
 }
 
 Result<std::string> lower_unix_timestamp(CallWriter& call) {
-  if (call.size() == 0) return "CAST('" + std::to_string(call.options().now_micros / 1'000'000) + "' AS BIGINT)";
+  if (call.size() == 0)
+    return "CAST('" + std::to_string(call.options().now_micros / 1'000'000) + "' AS BIGINT)";
   ASSIGN_OR_RETURN(std::string value, call.argument(0));
   const DataType& from = call.type(0);
   if (from.is(TypeId::kString)) {
@@ -236,20 +260,23 @@ Result<std::string> lower_epoch(CallWriter& call) {
 
 Result<std::string> lower_timestamp_of(CallWriter& call) {
   ASSIGN_OR_RETURN(const std::string value, call.argument(0));
-  if (call.function == "timestamp_seconds") return write_cast(call, value, call.type(0), call.result(), plan::CastMode::kAnsi);
+  if (call.function == "timestamp_seconds")
+    return write_cast(call, value, call.type(0), call.result(), plan::CastMode::kAnsi);
   const std::string number = cast_to(value, "BIGINT");
   return "make_timestamp(" + number + (call.function == "timestamp_millis" ? " * 1000" : "") + ")";
 }
 
 Result<std::string> lower_make_date(CallWriter& call) {
   ASSIGN_OR_RETURN(const Texts texts, call.all_arguments());
-  const std::string made = "TRY(make_date(CAST(" + texts[0] + " AS BIGINT), CAST(" + texts[1] + " AS BIGINT), CAST(" + texts[2] + " AS BIGINT)))";
+  const std::string made = "TRY(make_date(CAST(" + texts[0] + " AS BIGINT), CAST(" + texts[1] +
+                           " AS BIGINT), CAST(" + texts[2] + " AS BIGINT)))";
   if (!call.ansi) return made;
-  const std::string failure =
-      call.raise_without_context("DATETIME_FIELD_OUT_OF_BOUNDS.WITH_SUGGESTION",
-                                 {{"rangeMessage", "Invalid date '{0}-{1}-{2}'"}, {"ansiConfig", kAnsiSetting}}, {texts[0], texts[1], texts[2]});
-  return "coalesce(" + made + ", CASE WHEN " + texts[0] + " IS NOT NULL AND " + texts[1] + " IS NOT NULL AND " + texts[2] +
-         " IS NOT NULL THEN " + failure + " END)";
+  const std::string failure = call.raise_without_context(
+      "DATETIME_FIELD_OUT_OF_BOUNDS.WITH_SUGGESTION",
+      {{"rangeMessage", "Invalid date '{0}-{1}-{2}'"}, {"ansiConfig", kAnsiSetting}},
+      {texts[0], texts[1], texts[2]});
+  return "coalesce(" + made + ", CASE WHEN " + texts[0] + " IS NOT NULL AND " + texts[1] +
+         " IS NOT NULL AND " + texts[2] + " IS NOT NULL THEN " + failure + " END)";
 }
 
 Result<std::string> lower_zone_shift(CallWriter& call) {
@@ -267,7 +294,8 @@ Result<std::string> lower_zone_shift(CallWriter& call) {
 }
 
 Result<std::string> lower_now(CallWriter& call) {
-  const std::string now = "make_timestamp(CAST('" + std::to_string(call.options().now_micros) + "' AS BIGINT))";
+  const std::string now =
+      "make_timestamp(CAST('" + std::to_string(call.options().now_micros) + "' AS BIGINT))";
   if (call.function == "current_timezone") return quote_text(call.options().time_zone);
   if (call.function == "current_date") return cast_to(call.to_local(now), "DATE");
   if (call.function == "localtimestamp") return call.to_local(now);
@@ -277,12 +305,13 @@ Result<std::string> lower_now(CallWriter& call) {
 Result<std::string> lower_interval_field(CallWriter& call) {
   ASSIGN_OR_RETURN(const std::string value, call.argument(0));
   const std::string_view field = call.function.substr(std::string_view("extract_interval_").size());
-  if (field == "second") return "CAST(CAST(" + value + " % 60000000 AS DECIMAL(18,0)) / 1000000 AS DECIMAL(8,6))";
-  const std::string sql = field == "year"     ? value + " // 12"
-                          : field == "month"  ? value + " % 12"
-                          : field == "day"    ? value + " // 86400000000"
-                          : field == "hour"   ? value + " // 3600000000 % 24"
-                                              : value + " // 60000000 % 60";
+  if (field == "second")
+    return "CAST(CAST(" + value + " % 60000000 AS DECIMAL(18,0)) / 1000000 AS DECIMAL(8,6))";
+  const std::string sql = field == "year"    ? value + " // 12"
+                          : field == "month" ? value + " % 12"
+                          : field == "day"   ? value + " // 86400000000"
+                          : field == "hour"  ? value + " // 3600000000 % 24"
+                                             : value + " // 60000000 % 60";
   return cast_to(sql, call.result());
 }
 
@@ -295,7 +324,8 @@ Result<std::string> lower_make_interval(CallWriter& call) {
     return "(" + texts[0] + " * 12" + (texts.size() > 1 ? " + " + texts[1] : "") + ")";
   }
   for (size_t i = 0; i < texts.size(); ++i) {
-    sum += i < 3 ? " + CAST(" + texts[i] + " AS BIGINT) * " + std::string(kFactors[i]) : " + CAST(" + texts[i] + " * 1000000 AS BIGINT)";
+    sum += i < 3 ? " + CAST(" + texts[i] + " AS BIGINT) * " + std::string(kFactors[i])
+                 : " + CAST(" + texts[i] + " * 1000000 AS BIGINT)";
   }
   return "(" + sum + ")";
 }

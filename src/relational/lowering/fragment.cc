@@ -22,7 +22,8 @@ std::vector<std::string> split(std::string_view text, char separator) {
 Status failure_status(const Fragment::Failure& failure, const std::vector<std::string>& values) {
   std::map<std::string, std::string> parameters = failure.parameters;
   for (auto& [name, text] : parameters) {
-    for (size_t i = 0; i < values.size(); ++i) text = replace_all(std::move(text), "{" + std::to_string(i) + "}", values[i]);
+    for (size_t i = 0; i < values.size(); ++i)
+      text = replace_all(std::move(text), "{" + std::to_string(i) + "}", values[i]);
   }
   std::vector<QueryContext> contexts;
   if (failure.origin != nullptr) contexts.push_back(*failure.origin);
@@ -43,7 +44,8 @@ std::string_view between(std::string_view text, std::string_view before, std::st
   return end == std::string_view::npos ? std::string_view() : text.substr(from, end - from);
 }
 
-// "Overflow in addition of INT32 (2147483647 + 1)!", "Overflow in multiplication of DECIMAL(38) (1 * 2). You might …"
+// "Overflow in addition of INT32 (2147483647 + 1)!", "Overflow in multiplication of DECIMAL(38) (1 * 2). You
+// might …"
 std::optional<NativeMessage> parse_arithmetic(std::string_view message) {
   constexpr std::pair<std::string_view, std::string_view> kOperations[] = {
       {"addition", " + "}, {"subtraction", " - "}, {"multiplication", " * "}};
@@ -57,7 +59,8 @@ std::optional<NativeMessage> parse_arithmetic(std::string_view message) {
     NativeMessage native{std::string(word) + " " + std::string(rest.substr(0, open)), {}};
     const std::string_view operands = between(rest, " (", ")");
     if (const size_t middle = operands.find(symbol); middle != std::string_view::npos) {
-      native.values = {std::string(operands.substr(0, middle)), std::string(operands.substr(middle + symbol.size()))};
+      native.values = {std::string(operands.substr(0, middle)),
+                       std::string(operands.substr(middle + symbol.size()))};
     }
     return native;
   }
@@ -86,7 +89,8 @@ std::optional<NativeMessage> parse_native(std::string_view message) {
     const std::string_view rest = message.substr(at + 21);
     if (const size_t to = rest.find(" to "); to != std::string_view::npos) {
       std::string_view target = rest.substr(to + 4);
-      if (const size_t close = target.find(')'); close != std::string_view::npos) target = target.substr(0, close + 1);
+      if (const size_t close = target.find(')'); close != std::string_view::npos)
+        target = target.substr(0, close + 1);
       return NativeMessage{"cast to " + std::string(target), {std::string(rest.substr(0, to))}};
     }
   }

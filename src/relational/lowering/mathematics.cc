@@ -31,15 +31,18 @@ Result<std::string> lower_round(CallWriter& call) {
   if (type.is(TypeId::kDecimal)) {
     const DataType& from = call.type(0);
     if (!half_even && scale >= 0) return cast_to(value, type);
-    return call.kernel("decimal_round_" + mode + "_" + std::to_string(from.precision()) + "_" + std::to_string(from.scale()) + "_" +
-                           std::to_string(type.precision()) + "_" + std::to_string(type.scale()),
+    return call.kernel("decimal_round_" + mode + "_" + std::to_string(from.precision()) + "_" +
+                           std::to_string(from.scale()) + "_" + std::to_string(type.precision()) + "_" +
+                           std::to_string(type.scale()),
                        {value, std::to_string(scale)});
   }
   if (type.is(TypeId::kDouble) || type.is(TypeId::kFloat)) {
-    return call.kernel(std::string(type.is(TypeId::kDouble) ? "double" : "float") + "_round_" + mode, {value, std::to_string(scale)});
+    return call.kernel(std::string(type.is(TypeId::kDouble) ? "double" : "float") + "_round_" + mode,
+                       {value, std::to_string(scale)});
   }
   if (scale >= 0) return value;
-  return integral_limit_check(call, call.kernel("integer_round_" + mode, {cast_to(value, "HUGEINT"), std::to_string(scale)}), type);
+  return integral_limit_check(
+      call, call.kernel("integer_round_" + mode, {cast_to(value, "HUGEINT"), std::to_string(scale)}), type);
 }
 
 Result<std::string> lower_ceil(CallWriter& call) {
@@ -51,13 +54,16 @@ Result<std::string> lower_ceil(CallWriter& call) {
     const auto scale = call.literal_integer(1);
     if (call.is_null_literal(1)) return "CAST(NULL AS " + duckdb_type(type) + ")";
     if (!scale) return unsupported("ceil and floor with a scale that is not a constant number");
-    return call.kernel(std::string("decimal_round_") + (up ? "ceiling" : "floor") + "_" + std::to_string(from.precision()) + "_" +
-                           std::to_string(from.scale()) + "_" + std::to_string(type.precision()) + "_" + std::to_string(type.scale()),
+    return call.kernel(std::string("decimal_round_") + (up ? "ceiling" : "floor") + "_" +
+                           std::to_string(from.precision()) + "_" + std::to_string(from.scale()) + "_" +
+                           std::to_string(type.precision()) + "_" + std::to_string(type.scale()),
                        {value, std::to_string(*scale)});
   }
   if (from.is(TypeId::kLong)) return value;
   if (from.is(TypeId::kDecimal)) {
-    return cast_to((up ? "ceil(" : "floor(") + cast_to(value, DataType::decimal(std::min(38, from.precision() + 1), from.scale())) + ")",
+    return cast_to((up ? "ceil(" : "floor(") +
+                       cast_to(value, DataType::decimal(std::min(38, from.precision() + 1), from.scale())) +
+                       ")",
                    type);
   }
   // Spark's double to bigint: NaN is 0, what is too large is cut off.
@@ -71,10 +77,19 @@ Result<std::string> lower_log(CallWriter& call) {
   return "CASE WHEN " + base + " > 0 AND " + value + " > 0 THEN ln(" + value + ") / ln(" + base + ") END";
 }
 
-#define POSITIVE(name, sql) {.function = name, .text = "CASE WHEN {0} > 0 THEN " sql " END"}
-#define UNIT(name) {.function = name, .text = "CASE WHEN {0} BETWEEN -1 AND 1 THEN " name "({0}) WHEN {0} IS NOT NULL THEN CAST('NaN' AS DOUBLE) END"}
+#define POSITIVE(name, sql) \
+  { .function = name, .text = "CASE WHEN {0} > 0 THEN " sql " END" }
+#define UNIT(name)                                                                        \
+  {                                                                                       \
+    .function = name, .text = "CASE WHEN {0} BETWEEN -1 AND 1 THEN " name                 \
+                              "({0}) WHEN {0} IS NOT NULL THEN CAST('NaN' AS DOUBLE) END" \
+  }
 // DuckDB refuses infinities here; Java answers NaN.
-#define FINITE(name) {.function = name, .text = "CASE WHEN isfinite({0}) THEN " name "({0}) WHEN {0} IS NOT NULL THEN CAST('NaN' AS DOUBLE) END"}
+#define FINITE(name)                                                                                         \
+  {                                                                                                          \
+    .function = name,                                                                                        \
+    .text = "CASE WHEN isfinite({0}) THEN " name "({0}) WHEN {0} IS NOT NULL THEN CAST('NaN' AS DOUBLE) END" \
+  }
 
 const CallRule kRules[] = {
     {.function = "round", .lower = lower_round},
@@ -108,7 +123,8 @@ const CallRule kRules[] = {
     {.function = "hypot", .text = "double_hypot({0}, {1})", .kernel = "double_hypot"},
     {.function = "e", .text = "CAST('2.718281828459045' AS DOUBLE)"},
     {.function = "pi", .text = "CAST('3.141592653589793' AS DOUBLE)"},
-    {.function = "factorial", .text = "CASE WHEN {0} BETWEEN 0 AND 20 THEN CAST(factorial({0}) AS BIGINT) END"},
+    {.function = "factorial",
+     .text = "CASE WHEN {0} BETWEEN 0 AND 20 THEN CAST(factorial({0}) AS BIGINT) END"},
 };
 
 #undef POSITIVE

@@ -13,13 +13,15 @@ using types::TypeId;
 
 std::string join(const Texts& texts, std::string_view separator) {
   std::string joined;
-  for (const std::string& text : texts) joined += (&text == &texts.front() ? "" : std::string(separator)) + text;
+  for (const std::string& text : texts)
+    joined += (&text == &texts.front() ? "" : std::string(separator)) + text;
   return joined;
 }
 
 Status only_text(const CallWriter& call) {
   for (size_t i = 0; i < call.size(); ++i) {
-    if (call.type(i).is(TypeId::kBinary)) return unsupported(std::string(call.function) + " of binary values");
+    if (call.type(i).is(TypeId::kBinary))
+      return unsupported(std::string(call.function) + " of binary values");
   }
   return {};
 }
@@ -44,12 +46,13 @@ Result<std::string> lower_concat_ws(CallWriter& call) {
   if (!any_array) return "concat_ws(" + join(texts, ", ") + ")";
   std::string list = "CAST([] AS VARCHAR[])";
   for (size_t i = 1; i < texts.size(); ++i) {
-    const std::string item = call.type(i).is(TypeId::kArray) ? "coalesce(" + texts[i] + ", [])" : "[" + texts[i] + "]";
+    const std::string item =
+        call.type(i).is(TypeId::kArray) ? "coalesce(" + texts[i] + ", [])" : "[" + texts[i] + "]";
     list = "list_concat(" + list + ", " + item + ")";
   }
   const std::string name = call.fresh_name();
-  return "CASE WHEN " + texts[0] + " IS NOT NULL THEN coalesce(array_to_string(list_filter(" + list + ", lambda " + name + ": " + name +
-         " IS NOT NULL), " + texts[0] + "), '') END";
+  return "CASE WHEN " + texts[0] + " IS NOT NULL THEN coalesce(array_to_string(list_filter(" + list +
+         ", lambda " + name + ": " + name + " IS NOT NULL), " + texts[0] + "), '') END";
 }
 
 // Positions count characters from 1; 0 is 1; negative ones count from the end.
@@ -63,8 +66,9 @@ Result<std::string> lower_substring(CallWriter& call) {
   }
   if (start && *start >= 0 && length && *length >= 0) {
     const std::string from = std::to_string(std::max<int64_t>(*start, 1));
-    return *length == INT32_MAX ? "substring(" + texts[0] + ", " + from + ")"
-                                : "substring(" + texts[0] + ", " + from + ", " + std::to_string(*length) + ")";
+    return *length == INT32_MAX
+               ? "substring(" + texts[0] + ", " + from + ")"
+               : "substring(" + texts[0] + ", " + from + ", " + std::to_string(*length) + ")";
   }
   return call.kernel("text_substring", {texts[0], texts[1], call.size() > 2 ? texts[2] : "2147483647"});
 }
@@ -102,7 +106,8 @@ Status check_like_pattern(const std::string& pattern, char escape) {
     if (i + 1 == pattern.size()) return error("INVALID_FORMAT.ESC_AT_THE_END", {{"format", shown}});
     const char next = pattern[++i];
     if (next != '%' && next != '_' && next != escape) {
-      return error("INVALID_FORMAT.ESC_IN_THE_MIDDLE", {{"format", shown}, {"char", "'" + std::string(1, next) + "'"}});
+      return error("INVALID_FORMAT.ESC_IN_THE_MIDDLE",
+                   {{"format", shown}, {"char", "'" + std::string(1, next) + "'"}});
     }
   }
   return {};
@@ -113,7 +118,8 @@ Result<std::string> lower_like(CallWriter& call) {
   std::string escape = "\\";
   if (call.size() == 3) {
     const auto given = call.literal_text(2);
-    if (!given || given->size() != 1) return unsupported("LIKE with an escape that is not one constant character");
+    if (!given || given->size() != 1)
+      return unsupported("LIKE with an escape that is not one constant character");
     escape = *given;
   }
   const std::string word = call.function == "ilike" ? " ILIKE " : " LIKE ";
@@ -136,8 +142,8 @@ Result<std::string> regular_expression(const CallWriter& call, size_t index) {
     const auto refuse = [&] { return unsupported("the regular expression " + *pattern); };
     if (c == '\\' && i + 1 < pattern->size()) {
       const char next = (*pattern)[i + 1];
-      if ((next >= '1' && next <= '9') || next == 'k' || next == 'G' || next == 'R' || next == 'X' || next == 'Z' || next == 'h' ||
-          next == 'H' || next == 'V' || next == 'N') {
+      if ((next >= '1' && next <= '9') || next == 'k' || next == 'G' || next == 'R' || next == 'X' ||
+          next == 'Z' || next == 'h' || next == 'H' || next == 'V' || next == 'N') {
         return refuse();
       }
       text += rest.substr(0, 2);
@@ -152,9 +158,9 @@ Result<std::string> regular_expression(const CallWriter& call, size_t index) {
     } else if (in_class && rest.starts_with("&&")) {
       return refuse();
     } else if (!in_class) {
-      if (rest.starts_with("(?=") || rest.starts_with("(?!") || rest.starts_with("(?<=") || rest.starts_with("(?<!") ||
-          rest.starts_with("(?>") || rest.starts_with("*+") || rest.starts_with("++") || rest.starts_with("?+") ||
-          rest.starts_with("}+")) {
+      if (rest.starts_with("(?=") || rest.starts_with("(?!") || rest.starts_with("(?<=") ||
+          rest.starts_with("(?<!") || rest.starts_with("(?>") || rest.starts_with("*+") ||
+          rest.starts_with("++") || rest.starts_with("?+") || rest.starts_with("}+")) {
         return refuse();
       }
       if (rest.starts_with("(?<")) {
@@ -172,11 +178,16 @@ bool has_balanced_parentheses(const std::string& pattern) {
   int depth = 0;
   bool in_class = false;
   for (size_t i = 0; i < pattern.size(); ++i) {
-    if (pattern[i] == '\\') ++i;
-    else if (in_class) in_class = pattern[i] != ']';
-    else if (pattern[i] == '[') in_class = true;
-    else if (pattern[i] == '(') ++depth;
-    else if (pattern[i] == ')' && --depth < 0) return false;
+    if (pattern[i] == '\\')
+      ++i;
+    else if (in_class)
+      in_class = pattern[i] != ']';
+    else if (pattern[i] == '[')
+      in_class = true;
+    else if (pattern[i] == '(')
+      ++depth;
+    else if (pattern[i] == ')' && --depth < 0)
+      return false;
   }
   return depth == 0 && !in_class;
 }
@@ -186,7 +197,8 @@ Result<std::string> lower_rlike(CallWriter& call) {
   if (call.is_null_literal(1)) return std::string("CAST(NULL AS BOOLEAN)");
   if (const auto pattern = call.literal_text(1); pattern && !has_balanced_parentheses(*pattern)) {
     const std::string failure = call.raise_without_context(
-        "INVALID_PARAMETER_VALUE.PATTERN", {{"parameter", "`regexp`"}, {"functionName", "`rlike`"}, {"value", "'" + *pattern + "'"}});
+        "INVALID_PARAMETER_VALUE.PATTERN",
+        {{"parameter", "`regexp`"}, {"functionName", "`rlike`"}, {"value", "'" + *pattern + "'"}});
     return "CASE WHEN " + text + " IS NOT NULL THEN CAST(" + failure + " AS BOOLEAN) END";
   }
   ASSIGN_OR_RETURN(const std::string pattern, regular_expression(call, 1));
@@ -221,22 +233,27 @@ Result<std::string> lower_regexp_extract(CallWriter& call) {
   if (!group) return unsupported("regexp_extract with a group that is not constant");
   const int groups = static_cast<int>(std::count(pattern.begin(), pattern.end(), '(') - [&] {
     int uncaptured = 0;
-    for (size_t at = pattern.find("(?"); at != std::string::npos; at = pattern.find("(?", at + 2)) ++uncaptured;
-    for (size_t at = pattern.find("\\("); at != std::string::npos; at = pattern.find("\\(", at + 2)) ++uncaptured;
+    for (size_t at = pattern.find("(?"); at != std::string::npos; at = pattern.find("(?", at + 2))
+      ++uncaptured;
+    for (size_t at = pattern.find("\\("); at != std::string::npos; at = pattern.find("\\(", at + 2))
+      ++uncaptured;
     return uncaptured;
   }());
   if (*group < 0 || *group > groups) {
     const std::string failure = call.raise_without_context("INVALID_PARAMETER_VALUE.REGEX_GROUP_INDEX",
-                                           {{"parameter", "`idx`"},
-                                            {"functionName", "`regexp_extract`"},
-                                            {"groupCount", std::to_string(groups)},
-                                            {"groupIndex", std::to_string(*group)}});
-    return "CASE WHEN regexp_matches(" + text + ", " + pattern + ") THEN " + failure + " WHEN " + text + " IS NOT NULL THEN '' END";
+                                                           {{"parameter", "`idx`"},
+                                                            {"functionName", "`regexp_extract`"},
+                                                            {"groupCount", std::to_string(groups)},
+                                                            {"groupIndex", std::to_string(*group)}});
+    return "CASE WHEN regexp_matches(" + text + ", " + pattern + ") THEN " + failure + " WHEN " + text +
+           " IS NOT NULL THEN '' END";
   }
   return "regexp_extract(" + text + ", " + pattern + ", " + std::to_string(*group) + ")";
 }
 
-bool is_plain_pattern(const std::string& pattern) { return pattern.find_first_of("\\[](){}.*+?^$|") == std::string::npos; }
+bool is_plain_pattern(const std::string& pattern) {
+  return pattern.find_first_of("\\[](){}.*+?^$|") == std::string::npos;
+}
 
 Result<std::string> lower_split(CallWriter& call) {
   ASSIGN_OR_RETURN(const std::string text, call.argument(0));
@@ -251,9 +268,10 @@ Result<std::string> lower_split(CallWriter& call) {
     const std::string parts = "str_split(" + text + ", " + quote_text(*pattern) + ")";
     const std::string count = std::to_string(*limit);
     const std::string name = call.fresh_name();
-    return "list_transform([" + parts + "], lambda " + name + ": CASE WHEN len(" + name + ") <= " + count + " THEN " + name +
-           " ELSE list_append(list_slice(" + name + ", 1, " + count + " - 1), array_to_string(list_slice(" + name + ", " + count +
-           ", len(" + name + ")), " + quote_text(*pattern) + ")) END)[1]";
+    return "list_transform([" + parts + "], lambda " + name + ": CASE WHEN len(" + name + ") <= " + count +
+           " THEN " + name + " ELSE list_append(list_slice(" + name + ", 1, " + count +
+           " - 1), array_to_string(list_slice(" + name + ", " + count + ", len(" + name + ")), " +
+           quote_text(*pattern) + ")) END)[1]";
   }
   if (plain) return "str_split(" + text + ", " + quote_text(*pattern) + ")";
   ASSIGN_OR_RETURN(const std::string expression, regular_expression(call, 1));
@@ -269,8 +287,9 @@ Result<std::string> lower_pad(CallWriter& call) {
   const auto width = call.literal_integer(1);
   const auto filling = texts.size() > 2 ? call.literal_text(2) : std::optional<std::string>(" ");
   if (width && *width >= 0 && filling && !filling->empty()) return sql;
-  return "CASE WHEN " + texts[0] + " IS NULL OR " + texts[1] + " IS NULL OR " + pad + " IS NULL THEN NULL WHEN " + texts[1] +
-         " <= 0 THEN '' WHEN " + pad + " = '' THEN left(" + texts[0] + ", " + texts[1] + ") ELSE " + sql + " END";
+  return "CASE WHEN " + texts[0] + " IS NULL OR " + texts[1] + " IS NULL OR " + pad +
+         " IS NULL THEN NULL WHEN " + texts[1] + " <= 0 THEN '' WHEN " + pad + " = '' THEN left(" + texts[0] +
+         ", " + texts[1] + ") ELSE " + sql + " END";
 }
 
 // locate(part, text, from 1): 0 when it is not there, also for a null or non-positive start.
@@ -278,9 +297,10 @@ Result<std::string> lower_locate(CallWriter& call) {
   ASSIGN_OR_RETURN(const Texts texts, call.all_arguments());
   if (texts.size() == 2) return cast_to("strpos(" + texts[1] + ", " + texts[0] + ")", "INTEGER");
   const std::string found = "strpos(substring(" + texts[1] + ", " + texts[2] + "), " + texts[0] + ")";
-  return cast_to("CASE WHEN " + texts[2] + " IS NULL THEN 0 WHEN " + texts[0] + " IS NULL OR " + texts[1] + " IS NULL THEN NULL WHEN " +
-                     texts[2] + " < 1 OR " + texts[2] + " > length(" + texts[1] + ") + 1 THEN 0 WHEN " + texts[0] + " = '' THEN 1 WHEN " + found + " = 0 THEN 0 ELSE " + found +
-                     " + " + texts[2] + " - 1 END",
+  return cast_to("CASE WHEN " + texts[2] + " IS NULL THEN 0 WHEN " + texts[0] + " IS NULL OR " + texts[1] +
+                     " IS NULL THEN NULL WHEN " + texts[2] + " < 1 OR " + texts[2] + " > length(" + texts[1] +
+                     ") + 1 THEN 0 WHEN " + texts[0] + " = '' THEN 1 WHEN " + found + " = 0 THEN 0 ELSE " +
+                     found + " + " + texts[2] + " - 1 END",
                  "INTEGER");
 }
 
@@ -292,15 +312,16 @@ Result<std::string> lower_reverse(CallWriter& call) {
 Result<std::string> lower_initcap(CallWriter& call) {
   ASSIGN_OR_RETURN(const std::string text, call.argument(0));
   const std::string name = call.fresh_name();
-  return "array_to_string(list_transform(str_split(lower(" + text + "), ' '), lambda " + name + ": upper(substring(" + name +
-         ", 1, 1)) || substring(" + name + ", 2)), ' ')";
+  return "array_to_string(list_transform(str_split(lower(" + text + "), ' '), lambda " + name +
+         ": upper(substring(" + name + ", 1, 1)) || substring(" + name + ", 2)), ' ')";
 }
 
 Result<std::string> lower_substring_index(CallWriter& call) {
   ASSIGN_OR_RETURN(const Texts texts, call.all_arguments());
   const auto count = call.literal_integer(2);
   const auto separator = call.literal_text(1);
-  if (!count || !separator) return unsupported("substring_index with a separator or count that is not constant");
+  if (!count || !separator)
+    return unsupported("substring_index with a separator or count that is not constant");
   if (*count == 0 || separator->empty()) return "CASE WHEN " + texts[0] + " IS NOT NULL THEN '' END";
   const std::string parts = "str_split(" + texts[0] + ", " + texts[1] + ")";
   const std::string range = *count > 0 ? "1, " + std::to_string(*count) : std::to_string(*count) + ", -1";
@@ -309,20 +330,25 @@ Result<std::string> lower_substring_index(CallWriter& call) {
 
 Result<std::string> lower_split_part(CallWriter& call) {
   ASSIGN_OR_RETURN(const Texts texts, call.all_arguments());
-  const std::string sql = "CASE WHEN " + texts[1] + " = '' THEN CASE WHEN abs(" + texts[2] + ") = 1 THEN " + texts[0] +
-                          " ELSE '' END ELSE split_part(" + texts[0] + ", " + texts[1] + ", " + texts[2] + ") END";
+  const std::string sql = "CASE WHEN " + texts[1] + " = '' THEN CASE WHEN abs(" + texts[2] + ") = 1 THEN " +
+                          texts[0] + " ELSE '' END ELSE split_part(" + texts[0] + ", " + texts[1] + ", " +
+                          texts[2] + ") END";
   const auto index = call.literal_integer(2);
   if (index && *index != 0) return sql;
-  return "CASE WHEN " + texts[2] + " = 0 AND " + texts[0] + " IS NOT NULL AND " + texts[1] + " IS NOT NULL THEN " +
-         call.raise_without_context("INVALID_INDEX_OF_ZERO", {}) + " ELSE " + sql + " END";
+  return "CASE WHEN " + texts[2] + " = 0 AND " + texts[0] + " IS NOT NULL AND " + texts[1] +
+         " IS NOT NULL THEN " + call.raise_without_context("INVALID_INDEX_OF_ZERO", {}) + " ELSE " + sql +
+         " END";
 }
 
 Result<std::string> lower_position_test(CallWriter& call) {
   ASSIGN_OR_RETURN(const Texts texts, call.all_arguments());
   if (call.type(0).is(TypeId::kBinary)) {
-    return call.kernel("binary_" + std::string(call.function), {texts[0], call.type(1).is(TypeId::kBinary) ? texts[1] : "encode(" + texts[1] + ")"});
+    return call.kernel("binary_" + std::string(call.function),
+                       {texts[0], call.type(1).is(TypeId::kBinary) ? texts[1] : "encode(" + texts[1] + ")"});
   }
-  const std::string_view name = call.function == "startswith" ? "starts_with" : call.function == "endswith" ? "suffix" : "contains";
+  const std::string_view name = call.function == "startswith" ? "starts_with"
+                                : call.function == "endswith" ? "suffix"
+                                                              : "contains";
   return std::string(name) + "(" + texts[0] + ", " + texts[1] + ")";
 }
 
@@ -331,7 +357,8 @@ Result<std::string> lower_sha2(CallWriter& call) {
   const auto bits = call.literal_integer(1);
   if (!bits) return unsupported("sha2 with a length that is not constant");
   if (*bits == 0 || *bits == 256) return "sha256(" + value + ")";
-  if (*bits == 224 || *bits == 384 || *bits == 512) return unsupported("sha2 with " + std::to_string(*bits) + " bits");
+  if (*bits == 224 || *bits == 384 || *bits == 512)
+    return unsupported("sha2 with " + std::to_string(*bits) + " bits");
   return std::string("CAST(NULL AS VARCHAR)");
 }
 

@@ -31,7 +31,8 @@ Status check_gang(const tasks::Slots& demand, int32_t ranks, const tasks::Slots&
 std::string describe(const tasks::Slots& slots, int32_t count) {
   const int64_t cpus = int64_t{slots.cpus} * count;
   std::string text = std::to_string(cpus) + (cpus == 1 ? " CPU" : " CPUs");
-  for (const auto& [name, amount] : slots.resources) text += " and " + std::to_string(int64_t{amount} * count) + " " + name;
+  for (const auto& [name, amount] : slots.resources)
+    text += " and " + std::to_string(int64_t{amount} * count) + " " + name;
   return text;
 }
 

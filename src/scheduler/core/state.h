@@ -1,9 +1,11 @@
-// The scheduler's core: a state machine without threads, clock or IO. `step` takes what happened and the time, changes the state and
-// returns what to do; the loop around it (scheduler.h) does it. The same history always gives the same actions.
+// The scheduler's core: a state machine without threads, clock or IO. `step` takes what happened and the
+// time, changes the state and returns what to do; the loop around it (scheduler.h) does it. The same history
+// always gives the same actions.
 //
-// A task stage takes what slots are free. A gang takes the slots of all its ranks at once or none. Stages are served in the order in
-// which they were submitted, and the first that has to wait holds the free slots: so a gang is never starved by small tasks behind it.
-// When a rank of a gang fails, the other ranks are killed, and when all slots are back, the next attempt starts with the same ranks.
+// A task stage takes what slots are free. A gang takes the slots of all its ranks at once or none. Stages are
+// served in the order in which they were submitted, and the first that has to wait holds the free slots: so a
+// gang is never starved by small tasks behind it. When a rank of a gang fails, the other ranks are killed,
+// and when all slots are back, the next attempt starts with the same ranks.
 #pragma once
 
 #include <deque>
@@ -24,8 +26,10 @@ using tasks::Slots;
 using tasks::StageId;
 using tasks::TaskId;
 
-// ---- what happened -----------------------------------------------------------------------------------------------------
-// A stage whose tasks are added one by one (AddTask), until NoMoreTasks. Ids are new and larger than all before.
+// ---- what happened
+// ----------------------------------------------------------------------------------------------------- A
+// stage whose tasks are added one by one (AddTask), until NoMoreTasks. Ids are new and larger than all
+// before.
 struct SubmitTaskStage {
   JobId job = 0;
   StageId stage = 0;
@@ -62,9 +66,11 @@ struct BarrierArrived {
 };
 // Time has passed; due when next_deadline says so.
 struct Tick {};
-using Event = std::variant<SubmitTaskStage, AddTask, NoMoreTasks, SubmitGang, CancelJob, TaskEnded, BarrierArrived, Tick>;
+using Event = std::variant<SubmitTaskStage, AddTask, NoMoreTasks, SubmitGang, CancelJob, TaskEnded,
+                           BarrierArrived, Tick>;
 
-// ---- what to do --------------------------------------------------------------------------------------------------------
+// ---- what to do
+// --------------------------------------------------------------------------------------------------------
 struct LaunchTask {
   tasks::TaskContext context;
 };
@@ -112,11 +118,12 @@ struct StageEnded {
   StageId stage = 0;
   Status status;
 };
-using Action = std::variant<LaunchTask, KillTask, ReleaseBarrier, FailBarrier, TaskSucceeded, GangAttemptStarted, GangAttemptFailed,
-                            StageEnded>;
+using Action = std::variant<LaunchTask, KillTask, ReleaseBarrier, FailBarrier, TaskSucceeded,
+                            GangAttemptStarted, GangAttemptFailed, StageEnded>;
 using Actions = std::vector<Action>;
 
-// ---- the state ---------------------------------------------------------------------------------------------------------
+// ---- the state
+// ---------------------------------------------------------------------------------------------------------
 struct RunningTask {
   StageId stage = 0;
   int32_t partition = 0;
@@ -156,9 +163,9 @@ struct Gang {
   int32_t max_attempts = 4;
   Duration barrier_timeout{};
   int32_t attempt = 0;
-  bool running = false;         // has its slots
-  std::vector<TaskId> tasks;    // of this attempt, by rank
-  std::set<int32_t> finished;   // ranks that ended well in this attempt
+  bool running = false;        // has its slots
+  std::vector<TaskId> tasks;   // of this attempt, by rank
+  std::set<int32_t> finished;  // ranks that ended well in this attempt
   Epoch epoch;
 };
 

@@ -128,12 +128,13 @@ class Step {
   void handle(const Tick&) {
     for (auto& [id, stage] : state_.stages) {
       Gang* gang = std::get_if<Gang>(&stage.kind);
-      if (gang == nullptr || stage.stopping || gang->epoch.arrived.empty() || now_ < gang->epoch.deadline) continue;
-      break_barrier(id, stage, kNoRank, "the ranks " + missing_ranks(*gang) + " did not come within " +
-                                            std::to_string(std::chrono::duration_cast<std::chrono::seconds>(
-                                                               gang->barrier_timeout)
-                                                               .count()) +
-                                            " s");
+      if (gang == nullptr || stage.stopping || gang->epoch.arrived.empty() || now_ < gang->epoch.deadline)
+        continue;
+      break_barrier(id, stage, kNoRank,
+                    "the ranks " + missing_ranks(*gang) + " did not come within " +
+                        std::to_string(
+                            std::chrono::duration_cast<std::chrono::seconds>(gang->barrier_timeout).count()) +
+                        " s");
     }
     place();
   }
@@ -146,9 +147,12 @@ class Step {
     return found == state_.stages.end() ? nullptr : &found->second;
   }
 
-  void refuse(JobId job, StageId stage, Status status) { actions_.push_back(StageEnded{job, stage, std::move(status)}); }
+  void refuse(JobId job, StageId stage, Status status) {
+    actions_.push_back(StageEnded{job, stage, std::move(status)});
+  }
 
-  // Hands out free slots, in the order of submission; the first stage that must wait keeps the rest from those behind it.
+  // Hands out free slots, in the order of submission; the first stage that must wait keeps the rest from
+  // those behind it.
   void place() {
     for (auto& [id, stage] : state_.stages) {
       if (stage.stopping) {
@@ -198,7 +202,8 @@ class Step {
 
   void task_ended(Stage& stage, const RunningTask& task, const TaskEnded& event) {
     if (event.failure == FailureKind::kNone) {
-      if (!stage.stopping) actions_.push_back(TaskSucceeded{task.stage, event.task, task.partition, task.attempt});
+      if (!stage.stopping)
+        actions_.push_back(TaskSucceeded{task.stage, event.task, task.partition, task.attempt});
       return;
     }
     if (stage.stopping) return;
@@ -291,21 +296,26 @@ class Step {
     if (gang.epoch.arrived.empty() || gang.finished.empty()) return;
     std::string gone;
     for (const int32_t rank : gang.finished) gone += (gone.empty() ? "" : ", ") + std::to_string(rank);
-    break_barrier(id, stage, *gang.finished.begin(), "the ranks " + gone + " have ended without coming to it");
+    break_barrier(id, stage, *gang.finished.begin(),
+                  "the ranks " + gone + " have ended without coming to it");
   }
 
   void break_barrier(StageId id, Stage& stage, int32_t rank, const std::string& reason) {
     const Gang& gang = std::get<Gang>(stage.kind);
     std::string waiting;
-    for (const auto& [waiter, message] : gang.epoch.arrived) waiting += (waiting.empty() ? "" : ", ") + std::to_string(waiter);
-    fail_attempt(id, stage, rank,
-                 error("BARRIER_BROKEN", {{"epoch", std::to_string(gang.epoch.number)}, {"waiting", waiting}, {"reason", reason}}));
+    for (const auto& [waiter, message] : gang.epoch.arrived)
+      waiting += (waiting.empty() ? "" : ", ") + std::to_string(waiter);
+    fail_attempt(
+        id, stage, rank,
+        error("BARRIER_BROKEN",
+              {{"epoch", std::to_string(gang.epoch.number)}, {"waiting", waiting}, {"reason", reason}}));
   }
 
   static std::string missing_ranks(const Gang& gang) {
     std::string missing;
     for (int32_t rank = 0; rank < gang.ranks; ++rank) {
-      if (gang.epoch.arrived.count(rank) == 0) missing += (missing.empty() ? "" : ", ") + std::to_string(rank);
+      if (gang.epoch.arrived.count(rank) == 0)
+        missing += (missing.empty() ? "" : ", ") + std::to_string(rank);
     }
     return missing;
   }

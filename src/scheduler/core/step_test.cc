@@ -28,8 +28,12 @@ class Core : public ::testing::Test {
     return ids;
   }
   static TaskEnded succeeded(TaskId task) { return {task, FailureKind::kNone, Status()}; }
-  static TaskEnded raised(TaskId task) { return {task, FailureKind::kTaskError, error("PYTHON_EXCEPTION", {{"message", "boom"}})}; }
-  static TaskEnded lost(TaskId task) { return {task, FailureKind::kWorkerLost, error("PYTHON_WORKER_CRASHED", {{"reason", "signal 9"}})}; }
+  static TaskEnded raised(TaskId task) {
+    return {task, FailureKind::kTaskError, error("PYTHON_EXCEPTION", {{"message", "boom"}})};
+  }
+  static TaskEnded lost(TaskId task) {
+    return {task, FailureKind::kWorkerLost, error("PYTHON_WORKER_CRASHED", {{"reason", "signal 9"}})};
+  }
   Actions submit_gang(StageId stage, int32_t ranks, int32_t max_attempts = 4) {
     return step(SubmitGang{1, stage, {}, ranks, max_attempts, std::chrono::seconds(60)});
   }
@@ -40,7 +44,8 @@ class Core : public ::testing::Test {
 
 TEST_F(Core, ATaskStageTakesWhatIsFree) {
   EXPECT_TRUE(step(SubmitTaskStage{1, 1, {}, 1, 4}).empty());
-  for (int partition = 0; partition < 4; ++partition) EXPECT_EQ(launched(step(AddTask{1, partition})).size(), 1u);
+  for (int partition = 0; partition < 4; ++partition)
+    EXPECT_EQ(launched(step(AddTask{1, partition})).size(), 1u);
   EXPECT_TRUE(step(AddTask{1, 4}).empty());
   const Actions actions = step(succeeded(2));
   EXPECT_EQ(pick<TaskSucceeded>(actions).at(0).partition, 1);
@@ -152,7 +157,8 @@ TEST_F(Core, ABarrierThatComesAfterARanksEndBreaksToo) {
 TEST_F(Core, DifferentCallsAtOneBarrierBreakIt) {
   const auto ranks = launched(submit_gang(1, 2, 1));
   step(BarrierArrived{ranks[0], {}});
-  EXPECT_EQ(pick<GangAttemptFailed>(step(BarrierArrived{ranks[1], {BarrierKind::kAllGather, ""}})).size(), 1u);
+  EXPECT_EQ(pick<GangAttemptFailed>(step(BarrierArrived{ranks[1], {BarrierKind::kAllGather, ""}})).size(),
+            1u);
 }
 
 TEST_F(Core, ABarrierTimesOutAndNamesWhoIsMissing) {
