@@ -22,6 +22,7 @@ import pytest  # noqa: E402
 from deuteron_server import DeuteronServer  # noqa: E402
 from pyspark import cloudpickle  # noqa: E402
 from pyspark.sql import SparkSession  # noqa: E402
+from pyspark.sql.connect.client.retries import DefaultPolicy  # noqa: E402
 
 for noisy in ("SQLQueryContextLogger", "DataFrameQueryContextLogger", "pyspark.sql.connect.logging"):
     logging.getLogger(noisy).setLevel(logging.CRITICAL)
@@ -65,7 +66,7 @@ def server(request, tmp_path_factory):
         yield type("RunningServer", (), {"remote": target, "process": None})()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def remote(server):
     return server.remote
 
@@ -76,7 +77,7 @@ def new_session(remote):
     made = []
 
     def make(address=None):
-        made.append(SparkSession.builder.remote(address or remote).create())
+        made.append(connect(address or remote))
         make_active(made[-1])
         return made[-1]
 
@@ -85,18 +86,35 @@ def new_session(remote):
         close(session)
 
 
-@pytest.fixture(scope="module")
-def module_session(remote):
-    session = SparkSession.builder.remote(remote).create()
-    yield session
-    close(session)
-
-
 @pytest.fixture
-def spark(module_session):
-    """One session per test file."""
-    make_active(module_session)
-    return module_session
+def spark(server):
+    """A session that lasts as long as the server is well: one test that ends or blocks it must not fail all others."""
+    if getattr(server, "suspect", False) or (server.process is not None and server.process.poll() is not None):
+        server.suspect = False
+        server.restart()
+        server.session = None
+    if getattr(server, "session", None) is None:
+        server.session = connect(server.remote)
+    make_active(server.session)
+    return server.session
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    report = (yield).get_result()
+    server = getattr(item, "funcargs", {}).get("server")
+    if report.failed and isinstance(server, DeuteronServer):
+        server.suspect = call.excinfo is not None and "Timeout" in str(call.excinfo.value)
+        ended = "" if server.process is None else server.process.poll()
+        report.sections.append(("server", f"exit status {ended}\n{server.log()[-2000:]}"))
+
+
+def connect(remote):
+    """A session whose client gives up within seconds, not minutes, when its server is gone."""
+    session = SparkSession.builder.remote(remote).create()
+    session.client.set_retry_policies([DefaultPolicy(max_retries=4, initial_backoff=100, max_backoff=1000)])
+    make_active(session)
+    return session
 
 
 def make_active(session):

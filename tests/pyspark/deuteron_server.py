@@ -90,6 +90,17 @@ class DeuteronServer:
             raise TimeoutError(f"the server did not end within {STOP_TIMEOUT_S} s of SIGTERM:\n{self.log()[-3000:]}")
         return status
 
+    def restart(self):
+        """After an end that was not asked for, or when it does not answer any more."""
+        if self.process is not None:
+            try:
+                os.killpg(self.process.pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+            self.process.wait(STOP_TIMEOUT_S)
+        self.port = free_port()
+        self.start()
+
     def log(self) -> str:
         return (self.folder / "server.log").read_text(errors="replace")
 

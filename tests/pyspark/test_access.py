@@ -12,9 +12,9 @@ import grpc
 import pyspark.sql.connect.proto as pb2
 import pyspark.sql.connect.proto.base_pb2_grpc as service
 import pytest
+from conftest import connect
 from deuteron_server import DeuteronServer, binary, descendants, free_port
 from pyspark.errors import PySparkException
-from pyspark.sql import SparkSession
 
 pytestmark = pytest.mark.deuteron
 TOKEN = "correct-horse-battery"
@@ -170,7 +170,7 @@ def test_worker_sockets_and_files_are_private(tmp_path):
     temporary.chmod(0o777)
     environment = {"TMPDIR": str(temporary), "XDG_RUNTIME_DIR": str(temporary)}
     with DeuteronServer(tmp_path, environment=environment) as server:
-        spark = SparkSession.builder.remote(server.remote).create()
+        spark = connect(server.remote)
         spark.range(0, 2, 1, 2).mapInArrow(lambda batches: batches, "id long", barrier=True).collect()
         seen = [path for path in temporary.iterdir()]
         mine = [name for name in os.listdir("/dev/shm") if "deuteron" in name]
@@ -190,7 +190,7 @@ def test_sessions_do_not_see_each_other(new_session):
 
 def test_a_session_belongs_to_its_user(server):
     """Another user with the same session id gets a session of his own, or none."""
-    first = SparkSession.builder.remote(f"{server.remote}/;user_id=anna").create()
+    first = connect(f"{server.remote}/;user_id=anna")
     first.sql("select 42 as secret").createOrReplaceTempView("hidden")
     first.table("hidden").collect()
     request = pb2.ConfigRequest(session_id=first.session_id, user_context=pb2.UserContext(user_id="berta"),

@@ -5,11 +5,10 @@ import stat
 
 import pytest
 from deuteron_server import DeuteronServer, wait_until
-from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.functions import udf
 
-from conftest import close, make_active
+from conftest import close, connect
 
 pytestmark = pytest.mark.deuteron
 
@@ -21,8 +20,7 @@ class Log:
         self.folder = folder / "events"
         self.server = DeuteronServer(folder, "--event-log", str(self.folder))
         self.server.start()
-        self.spark = SparkSession.builder.remote(self.server.remote).create()
-        make_active(self.spark)
+        self.spark = connect(self.server.remote)
 
     def events(self, name=None):
         found = []

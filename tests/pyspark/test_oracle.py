@@ -2,9 +2,8 @@
 
 import pytest
 from oracle import cases
-from pyspark.sql import SparkSession
 
-from conftest import close
+from conftest import connect, make_active
 
 
 def recorded():
@@ -16,21 +15,20 @@ def recorded():
             yield pytest.param(case_file, case, answers.get(case.key), id=name[:100])
 
 
-@pytest.fixture(scope="module")
-def session_of(remote):
-    """One session per case file, its setup run once."""
-    sessions = {}
+SESSIONS = {}  # one per server and case file, its setup run once
 
+
+@pytest.fixture
+def session_of(server, spark):
     def get(case_file):
-        if case_file.path not in sessions:
-            session = SparkSession.builder.remote(remote).create()
-            sessions[case_file.path] = session
-            cases.run_setup(session, case_file)
-        return sessions[case_file.path]
+        key = (server.remote, case_file.path)
+        if key not in SESSIONS:
+            SESSIONS[key] = connect(server.remote)
+            cases.run_setup(SESSIONS[key], case_file)
+        make_active(SESSIONS[key])
+        return SESSIONS[key]
 
-    yield get
-    for session in sessions.values():
-        close(session)
+    return get
 
 
 @pytest.mark.parametrize("case_file, case, expected", list(recorded()))
