@@ -28,6 +28,15 @@ tasks::FailureKind to_task_failure(FailureKind kind) {
   return tasks::FailureKind::kWorkerLost;
 }
 
+// As Spark tells it: the message is the whole traceback. What the pool adds to the exception's own line stays, behind it.
+Status with_whole_traceback(const Status& status) {
+  const std::string& traceback = status.detail().python_traceback;
+  if (traceback.empty()) return status;
+  const auto found = status.detail().parameters.find("message");
+  const bool is_told = found == status.detail().parameters.end() || traceback.find(found->second) != std::string::npos;
+  return error("PYTHON_EXCEPTION", {{"message", is_told ? traceback : traceback + found->second + "\n"}}).with_traceback(traceback);
+}
+
 }  // namespace
 
 void PythonLauncher::connect(worker_pool::WorkerPool& pool, scheduler::LaunchObserver& observer) {
@@ -129,7 +138,7 @@ void PythonLauncher::on_task_finished(tasks::TaskId task, worker_pool::TaskResul
 void PythonLauncher::on_task_failed(tasks::TaskId task, worker_pool::TaskFailure failure) {
   const auto running = remove(task);
   if (running == nullptr) return;
-  observer_->task_ended(task, {to_task_failure(failure.kind), std::move(failure.status), nullptr, input_bytes(*running), 0});
+  observer_->task_ended(task, {to_task_failure(failure.kind), with_whole_traceback(failure.status), nullptr, input_bytes(*running), 0});
 }
 
 void PythonLauncher::on_barrier_call(tasks::TaskId task, tasks::BarrierRequest request) {
