@@ -85,6 +85,8 @@ class LocalExecutor : public Executor {
     return explain_stages(plan, services_.engine, request, scheduler_.slots().cpus);
   }
 
+  void warm_up() override { pool_->start_template(zygote_options()); }
+
   void close_session(const std::string& session_id) override {
     std::vector<worker_pool::ZygoteId> ended;
     {
@@ -126,6 +128,15 @@ class LocalExecutor : public Executor {
     return services_.engine.write(fragment, run.context(), request, run.stop());
   }
 
+  worker_pool::ZygoteOptions zygote_options() const {
+    worker_pool::ZygoteOptions zygote;
+    zygote.interpreter = options_.python_interpreter;
+    zygote.package_folder = options_.python_folder;
+    zygote.spares = options_.spare_workers;
+    zygote.memory_limit_bytes = options_.worker_memory_bytes;
+    return zygote;
+  }
+
   // Workers cannot forget a path they have had on sys.path, nor a module they imported: one zygote per
   // session and set of artifacts.
   worker_pool::ZygoteId zygote_for(const Request& request) {
@@ -133,12 +144,8 @@ class LocalExecutor : public Executor {
     const auto key = std::make_pair(request.session_id, request.python_paths);
     const auto found = zygotes_.find(key);
     if (found != zygotes_.end()) return found->second;
-    worker_pool::ZygoteOptions zygote;
+    worker_pool::ZygoteOptions zygote = zygote_options();
     zygote.name = "python-" + request.session_id.substr(0, 8);
-    zygote.interpreter = options_.python_interpreter;
-    zygote.package_folder = options_.python_folder;
-    zygote.spares = options_.spare_workers;
-    zygote.memory_limit_bytes = options_.worker_memory_bytes;
     return zygotes_[key] = pool_->start_zygote(std::move(zygote));
   }
 
