@@ -6,7 +6,7 @@ namespace deuteron::session {
 namespace {
 
 TEST(SessionSettings, ValueStandsBeforeServerDefaultBeforeSparkDefault) {
-  SessionSettings settings({{"spark.sql.shuffle.partitions", "7"}});
+  SessionSettings settings(std::map<std::string, std::string>{{"spark.sql.shuffle.partitions", "7"}});
   EXPECT_EQ(*settings.get("spark.sql.shuffle.partitions"), "7");
   EXPECT_EQ(*settings.get("spark.sql.session.timeZone"), "UTC");
   ASSERT_TRUE(settings.set("spark.sql.shuffle.partitions", "9").ok());
