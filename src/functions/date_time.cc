@@ -240,7 +240,7 @@ const Function kDates[] = {
     {.name = "make_date", .signature = "(int, int, int) -> date"},
     {.name = "from_utc_timestamp", .signature = "(timestamp, string) -> timestamp"},
     {.name = "to_utc_timestamp", .signature = "(timestamp, string) -> timestamp"},
-    {.name = "current_date", .signature = "() -> date", .aliases = ":curdate"},
+    {.name = "current_date", .signature = "() -> date"},
     {.name = "current_timestamp", .signature = "() -> timestamp"},
     {.name = "now", .signature = "() -> timestamp"},
     {.name = "localtimestamp", .signature = "() -> timestamp_ntz"},

@@ -36,7 +36,7 @@ Result<Call> resolve_inline(const Context& context) {
   if (!type.is(TypeId::kArray) || !type.element().is(TypeId::kStruct)) {
     return context.unexpected_type(0, "\"ARRAY<STRUCT>\"");
   }
-  const bool outer = context.function.name == "inline_outer" || type.contains_null();
+  const bool outer = type.contains_null();
   types::Schema fields = type.element().fields();
   for (types::StructField& field : fields) field.nullable |= outer;
   return context.call("inline", {type}, DataType::structure(std::move(fields)), false);
@@ -80,7 +80,7 @@ Result<Call> resolve_stack(const Context& context) {
 const Function kGenerators[] = {
     GENERATOR("explode", resolve_explode),    GENERATOR("explode_outer", resolve_explode),
     GENERATOR("posexplode", resolve_explode), GENERATOR("posexplode_outer", resolve_explode),
-    GENERATOR("inline", resolve_inline),      GENERATOR("inline_outer", resolve_inline),
+    GENERATOR("inline", resolve_inline),
     GENERATOR("stack", resolve_stack),
 };
 

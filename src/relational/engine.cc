@@ -32,6 +32,8 @@ uint64_t heap_bytes(const std::vector<ColumnBuilder>& columns) {
   return bytes;
 }
 
+bool reads_all_first(const plan::resolved::Relation& relation);
+
 class DuckEngine : public Engine {
  public:
   DuckEngine(std::unique_ptr<Database> database, std::shared_ptr<exchange::SharedMemory> memory)
@@ -57,12 +59,15 @@ class DuckEngine : public Engine {
     return write_files(parts(), fragment, context, request, cancel);
   }
   Result<std::string> explain(const RelationPtr& fragment, const RunContext& context) override {
-    ASSIGN_OR_RETURN(const auto run, FragmentRun::make(parts(), fragment, context));
+    ASSIGN_OR_RETURN(const auto run, FragmentRun::make(parts(), fragment, context, {}, nullptr, false, reads_all_first(*fragment)));
     return run->sql();
   }
   catalog::FileSchemaReader& files() override { return files_; }
 
  private:
+  // `needs_wide_decimals`: nothing was sent, and the fragment must be run without narrow decimals.
+  Status query_once(const RelationPtr& fragment, const RunContext& context, const BatchSink& sink, CancelToken& cancel,
+                    bool narrow_decimals, bool& needs_wide_decimals);
   EngineParts parts() { return {*database_, scans_, sinks_, files_}; }
 
   std::unique_ptr<Database> database_;
@@ -72,13 +77,37 @@ class DuckEngine : public Engine {
   FileSources files_;
 };
 
+// Whether no row comes out before all input has been read: then a run that fails can be made again with other text.
+bool reads_all_first(const plan::resolved::Relation& relation) {
+  using namespace plan::resolved;
+  if (std::holds_alternative<Aggregate>(relation.node) || std::holds_alternative<Sort>(relation.node)) return true;
+  if (const auto* project = std::get_if<Project>(&relation.node)) return reads_all_first(*project->input);
+  if (const auto* filter = std::get_if<Filter>(&relation.node)) return reads_all_first(*filter->input);
+  if (const auto* limit = std::get_if<Limit>(&relation.node)) return reads_all_first(*limit->input);
+  return false;
+}
+
 Status DuckEngine::query(const RelationPtr& fragment, const RunContext& context, const BatchSink& sink, CancelToken& cancel) {
+  if (reads_all_first(*fragment)) {
+    bool needs_wide_decimals = false;
+    Status status = query_once(fragment, context, sink, cancel, true, needs_wide_decimals);
+    if (!needs_wide_decimals) return status;
+  }
+  bool again = false;
+  return query_once(fragment, context, sink, cancel, false, again);
+}
+
+Status DuckEngine::query_once(const RelationPtr& fragment, const RunContext& context, const BatchSink& sink, CancelToken& cancel,
+                              bool narrow_decimals, bool& needs_wide_decimals) {
   ASSIGN_OR_RETURN(const StreamFormatPtr format,
                    StreamFormat::make(to_schema(fragment->output), exchange::Layout::kFlat, context.time_zone));
-  ASSIGN_OR_RETURN(const auto run, FragmentRun::make(parts(), fragment, context));
+  ASSIGN_OR_RETURN(const auto run, FragmentRun::make(parts(), fragment, context, {}, nullptr, false, narrow_decimals));
   ASSIGN_OR_RETURN(const Connection connection, database_->connect());
   Statement statement(connection, cancel);
-  if (!statement.start(run->sql())) return run->status_of(statement.failure(), cancel);
+  if (!statement.start(run->sql())) {
+    needs_wide_decimals = run->uses_narrow_decimals() && !statement.failure().cancelled;
+    return needs_wide_decimals ? Status() : run->status_of(statement.failure(), cancel);
+  }
   std::vector<ColumnBuilder> columns = format->make_columns();
   if (statement.columns() < columns.size()) return internal_error("DuckDB gave fewer columns than the plan has");
   int64_t rows = 0;
@@ -98,7 +127,10 @@ Status DuckEngine::query(const RelationPtr& fragment, const RunContext& context,
     rows += count;
     if (rows >= kClientBatchRows || heap_bytes(columns) >= kClientBatchBytes) RETURN_IF_ERROR(send());
   }
-  if (statement.failed()) return run->status_of(statement.failure(), cancel);
+  if (statement.failed()) {
+    needs_wide_decimals = run->uses_narrow_decimals() && !sent && !statement.failure().cancelled;
+    return needs_wide_decimals ? Status() : run->status_of(statement.failure(), cancel);
+  }
   if (rows > 0 || !sent) RETURN_IF_ERROR(send());
   return Status();
 }

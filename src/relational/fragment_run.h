@@ -51,9 +51,12 @@ class FragmentRun {
   // by which the rows are then sorted.
   static Result<std::unique_ptr<FragmentRun>> make(const EngineParts& parts, const plan::resolved::RelationPtr& relation,
                                                    const RunContext& context, const CutLeaf& cut = {},
-                                                   const KeyColumns* keys = nullptr, bool diagnosing = false);
+                                                   const KeyColumns* keys = nullptr, bool diagnosing = false,
+                                                   bool narrow_decimals = false);
   ~FragmentRun();
   const std::string& sql() const { return sql_; }
+  // The run may fail only because decimals were kept narrow: then it is made and run again without.
+  bool uses_narrow_decimals() const { return fragment_.uses_narrow_decimals(); }
   // What a failure means in Spark's words; may run the fragment a second time to find the operation.
   Status status_of(const EngineFailure& failure, CancelToken& cancel) const;
 

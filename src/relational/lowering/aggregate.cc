@@ -207,6 +207,12 @@ Result<Written> percentile(Aggregation& aggregation) {
                  call.result()};
 }
 
+Result<Written> join_texts(Aggregation& aggregation) {
+  ASSIGN_OR_RETURN(const Texts texts, aggregation.call.all_arguments());
+  const std::string separator = texts.size() > 1 ? "coalesce(" + texts[1] + ", '')" : "''";
+  return Written{aggregation.aggregate("string_agg", texts[0] + ", " + separator), aggregation.call.result()};
+}
+
 const std::unordered_map<std::string_view, Lowering>& lowerings() {
   static const std::unordered_map<std::string_view, Lowering> kLowerings = {
       {"count", count},
@@ -236,7 +242,7 @@ const std::unordered_map<std::string_view, Lowering>& lowerings() {
       {"max_by", extremum_by},
       {"min_by", extremum_by},
       {"approx_count_distinct", approximate_count},
-      {"percentile", percentile},
+      {"mode", by_name}, {"listagg", join_texts}, {"percentile", percentile},
       {"median", percentile},
   };
   return kLowerings;

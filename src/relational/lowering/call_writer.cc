@@ -187,7 +187,7 @@ const CallRule* find_call_rule(std::string_view function) {
   static const auto* const kRules = [] {
     auto* rules = new std::unordered_map<std::string_view, const CallRule*>;
     for (const RuleTable& table : {arithmetic_rules(), mathematics_rules(), comparison_rules(),
-                                   string_rules(), date_time_rules(), collection_rules()}) {
+                                   string_rules(), date_time_rules(), collection_rules(), cast_rules()}) {
       for (const CallRule* rule = table.begin; rule != table.end; ++rule)
         rules->emplace(rule->function, rule);
     }

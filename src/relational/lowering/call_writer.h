@@ -98,6 +98,7 @@ RuleTable comparison_rules();
 RuleTable string_rules();
 RuleTable date_time_rules();
 RuleTable collection_rules();
+RuleTable cast_rules();
 
 // CAST(text AS to), with Spark's meaning; errors are raised in the name of `call`.
 Result<std::string> write_cast(CallWriter& call, const std::string& text, const types::DataType& from,

@@ -371,4 +371,23 @@ Result<std::string> write_as_text(CallWriter& call, const std::string& text, con
   return unsupported("a cast from " + from.simple_string() + " to string");
 }
 
+namespace {
+
+// int(x), string(x) …
+Result<std::string> lower_cast(CallWriter& call) {
+  ASSIGN_OR_RETURN(const std::string value, call.argument(0));
+  return write_cast(call, value, call.type(0), call.result(), call.ansi ? CastMode::kAnsi : CastMode::kLegacy);
+}
+
+#define CAST(type) {.function = type, .lower = lower_cast}
+const CallRule kRules[] = {
+    CAST("boolean"), CAST("tinyint"), CAST("smallint"), CAST("int"), CAST("bigint"), CAST("float"), CAST("double"), CAST("decimal"),
+    CAST("date"), CAST("timestamp"), CAST("binary"), CAST("string"),
+};
+#undef CAST
+
+}  // namespace
+
+RuleTable cast_rules() { return {std::begin(kRules), std::end(kRules)}; }
+
 }  // namespace deuteron::relational

@@ -62,6 +62,7 @@ class Fragment {
   int add_failure(Failure failure);
   void add_native_check(NativeCheck check) { native_checks_.push_back(std::move(check)); }
   void set_uses_narrow_decimals() { uses_narrow_decimals_ = true; }
+  bool uses_narrow_decimals() const { return uses_narrow_decimals_; }
   void add_kernel(std::string name) { kernels_.insert(std::move(name)); }
   // Names for KernelRegistry::ensure, each one exact signature.
   const std::set<std::string>& kernels() const { return kernels_; }

@@ -45,6 +45,7 @@ Result<std::string> ExpressionWriter::write_key(const ExpressionPtr& expression)
   ASSIGN_OR_RETURN(Written written, write_node(expression));
   if (expression->type.is(TypeId::kDouble)) return "(" + written.sql + " + CAST(0 AS DOUBLE))";
   if (expression->type.is(TypeId::kFloat)) return "(" + written.sql + " + CAST(0 AS FLOAT))";
+  if (expression->type.is(TypeId::kDecimal)) return write(expression);
   return std::move(written.sql);
 }
 
