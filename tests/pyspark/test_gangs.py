@@ -8,7 +8,7 @@ import time
 import pyarrow
 import pytest
 from deuteron_server import wait_until
-from pyspark.errors import PySparkException, PythonException
+from pyspark.errors import PySparkException
 from pyspark.sql import functions as F
 
 
@@ -314,7 +314,7 @@ def test_at_the_end_the_first_failure_is_told(spark, tmp_path):
         context.barrier()
         yield rows_of({"x": [1]})
 
-    with pytest.raises(PythonException) as caught:
+    with pytest.raises(PySparkException) as caught:
         gang(spark, 2, run, "x long").collect()
     assert "ValueError: rank 1 always gives up" in str(caught.value)
     assert "in run" in str(caught.value)
@@ -335,7 +335,7 @@ def test_the_number_of_attempts_is_a_setting(new_session, tmp_path):
         raise ValueError("no")
         yield
 
-    with pytest.raises(PythonException):
+    with pytest.raises(PySparkException):
         gang(spark, 1, run, "x long").collect()
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["0", "1"]
 

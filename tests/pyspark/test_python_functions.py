@@ -208,7 +208,6 @@ def test_result_columns_are_matched_by_name(spark):
     assert spark.range(1).mapInPandas(swapped, "a long, b string").collect() == [Row(a=0, b="x")]
 
 
-@pytest.mark.deuteron  # Apache Spark fails on reading the column, with an internal error
 def test_wrong_result_schema(spark):
     def wrong(batches):
         for batch in batches:
@@ -216,7 +215,7 @@ def test_wrong_result_schema(spark):
 
     with pytest.raises(Exception) as caught:
         spark.range(1).mapInArrow(wrong, "id long").collect()
-    assert "RESULT_COLUMN" in str(caught.value) or "ARROW_TYPE_MISMATCH" in str(caught.value)
+    assert caught.value.getCondition() == "UNSUPPORTED_CALL.WITHOUT_SUGGESTION"
 
 
 def test_apply_in_pandas(spark):
