@@ -17,8 +17,7 @@ Expressions Parser::expression_list() {
   return list;
 }
 
-// ---- OR, AND, NOT
-// ----------------------------------------------------------------------------------------------
+// ---- OR, AND, NOT -------------------------------------------------------------------------------
 
 ExpressionPtr Parser::expression() {
   const Level level(*this, 0);
@@ -68,8 +67,7 @@ ExpressionPtr Parser::negation() {
   return call("not", {negation()}, start);
 }
 
-// ---- BETWEEN, IN, LIKE, IS
-// -------------------------------------------------------------------------------------
+// ---- BETWEEN, IN, LIKE, IS ----------------------------------------------------------------------
 
 ExpressionPtr Parser::predicated() {
   const Level level(*this, 0, false);
@@ -172,8 +170,7 @@ ExpressionPtr Parser::is_predicate(const ExpressionPtr& value, size_t start) {
   return negate(call("<=>", {value, std::move(literal)}, start), negated, start);
 }
 
-// ---- binary operators
-// ------------------------------------------------------------------------------------------
+// ---- binary operators ---------------------------------------------------------------------------
 
 namespace {
 
@@ -243,8 +240,7 @@ ExpressionPtr Parser::unary() {
   return call(function, {unary()}, start);
 }
 
-// ---- primary expressions
-// ---------------------------------------------------------------------------------------
+// ---- primary expressions ------------------------------------------------------------------------
 
 ExpressionPtr Parser::primary() {
   const Level level(*this, 1, false);
@@ -411,8 +407,7 @@ ExpressionPtr Parser::parameter() {
   return make(std::move(node), start);
 }
 
-// ---- lambda functions
-// ------------------------------------------------------------------------------------------
+// ---- lambda functions ---------------------------------------------------------------------------
 
 // (x, y) ->
 bool Parser::at_lambda() const {

@@ -68,8 +68,7 @@ ExpressionPtr Parser::call_argument() {
   return expression();
 }
 
-// ---- calls with a syntax of their own
-// --------------------------------------------------------------------------
+// ---- calls with a syntax of their own -----------------------------------------------------------
 
 ExpressionPtr Parser::special_call() {
   if (at("EXTRACT") && at_name(2) && at("FROM", 3)) return extract_call();
@@ -207,8 +206,7 @@ ExpressionPtr Parser::struct_call() {
   return call("struct", std::move(arguments), start);
 }
 
-// ---- windows
-// ---------------------------------------------------------------------------------------------------
+// ---- windows ------------------------------------------------------------------------------------
 
 ExpressionPtr Parser::over(ExpressionPtr function, size_t start) {
   if (!at("OVER") || !(at("(", 1) || at_name(1))) return function;

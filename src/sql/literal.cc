@@ -64,8 +64,7 @@ ExpressionPtr Parser::literal() {
   return number(is_negative, start);
 }
 
-// ---- numbers
-// ---------------------------------------------------------------------------------------------------
+// ---- numbers ------------------------------------------------------------------------------------
 
 ExpressionPtr Parser::number(bool is_negative, size_t start) {
   const TokenKind kind = peek().kind;
@@ -178,8 +177,7 @@ ExpressionPtr Parser::real_number(const std::string& digits, TypeId type, size_t
   return make(unresolved::Literal{{DataType(type), Value(value)}}, start);
 }
 
-// ---- typed literals
-// --------------------------------------------------------------------------------------------
+// ---- typed literals -----------------------------------------------------------------------------
 
 ExpressionPtr Parser::invalid_typed_literal(std::string_view type, const std::string& text, size_t start) {
   fail_at(start, "INVALID_TYPED_LITERAL",

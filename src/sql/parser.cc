@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "sql/context_summary.h"
 #include "sql/json_type.h"
 #include "sql/lexer.h"
 #include "sql/parser_state.h"
@@ -43,12 +44,14 @@ Parser::Parser(std::string_view text) : text_(text) {
       if ((static_cast<unsigned char>(text[i]) & 0xC0) != 0x80) character_starts_.push_back(i);
     }
   }
+  for (size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '\n') line_begins_.push_back(i + 1);
+  }
   has_window_clause_ =
       std::any_of(tokens_.begin(), tokens_.end(), [](const Token& t) { return t.upper == "WINDOW"; });
 }
 
-// ---- tokens
-// ----------------------------------------------------------------------------------------------------
+// ---- tokens -------------------------------------------------------------------------------------
 
 const Token& Parser::peek(size_t ahead) const {
   return tokens_[std::min(position_ + ahead, tokens_.size() - 1)];
@@ -104,8 +107,7 @@ void Parser::expect_end() {
   fail_here(is_extra ? ": extra input " + quoted_text(peek()) : "");
 }
 
-// ---- failure and bounds
-// ----------------------------------------------------------------------------------------
+// ---- failure and bounds -------------------------------------------------------------------------
 
 void Parser::fail(Status status) {
   if (failure_.ok()) failure_ = std::move(status);
@@ -119,19 +121,20 @@ std::string Parser::quoted_text(const Token& token) {
 void Parser::fail_here(const std::string& hint) {
   if (!failure_.ok()) return;
   const Token& token = peek();
-  const auto lines_before =
-      std::count(text_.begin(), text_.begin() + static_cast<std::ptrdiff_t>(token.begin), '\n');
-  const int32_t column = character_index(token.begin) - character_index(line_begin_of(text_, token.begin));
+  const auto [line, column] = line_and_column(token.begin);
   QueryContext context = context_of_bytes(token.begin, token.end);
-  context.summary = "(line " + std::to_string(lines_before + 1) + ", pos " + std::to_string(column) +
+  context.summary = "(line " + std::to_string(line) + ", pos " + std::to_string(column - 1) +
                     ")\n\n== SQL ==\n" + marked_line(text_, token.begin);
   fail(error("PARSE_SYNTAX_ERROR", {{"error", quoted_text(token)}, {"hint", hint}}, {std::move(context)}));
 }
 
 void Parser::fail_at(size_t start, std::string condition, std::map<std::string, std::string> parameters) {
   if (!failure_.ok()) return;
-  QueryContext context =
-      context_of_bytes(tokens_[start].begin, std::max(tokens_[start].end, tokens_[last_read_].end));
+  const size_t begin = tokens_[start].begin;
+  const size_t end = std::max(tokens_[start].end, tokens_[last_read_].end);
+  QueryContext context = context_of_bytes(begin, end);
+  const auto [line, column] = line_and_column(begin);
+  context.summary = summarize_context(text_, begin, end, line, column);
   fail(error(std::move(condition), std::move(parameters), {std::move(context)}));
 }
 
@@ -152,13 +155,18 @@ void Parser::grow(int by) {
   if (height_ > kMaximumHeight) fail(error("FAILED_TO_PARSE_TOO_COMPLEX"));
 }
 
-// ---- origins
-// ---------------------------------------------------------------------------------------------------
+// ---- origins ------------------------------------------------------------------------------------
 
 int32_t Parser::character_index(size_t byte) const {
   if (character_starts_.empty()) return static_cast<int32_t>(byte);
   const auto found = std::lower_bound(character_starts_.begin(), character_starts_.end(), byte);
   return static_cast<int32_t>(found - character_starts_.begin());
+}
+
+std::pair<size_t, size_t> Parser::line_and_column(size_t byte) const {
+  const auto after = std::upper_bound(line_begins_.begin(), line_begins_.end(), byte);
+  const int32_t column = character_index(byte) - character_index(*(after - 1)) + 1;
+  return {static_cast<size_t>(after - line_begins_.begin()), static_cast<size_t>(column)};
 }
 
 QueryContext Parser::context_of_bytes(size_t begin, size_t end) const {
@@ -173,9 +181,15 @@ QueryContext Parser::context_of_bytes(size_t begin, size_t end) const {
 plan::Origin Parser::origin_from(size_t start) const {
   if (!failure_.ok()) return nullptr;
   const size_t begin = tokens_[start].begin;
-  QueryContext context = context_of_bytes(begin, std::max(begin, tokens_[last_read_].end));
-  fragment_bytes_ += context.fragment.size();
-  if (fragment_bytes_ > kMaximumFragmentBytes) context.fragment.clear();
+  const size_t end = std::max(begin, tokens_[last_read_].end);
+  QueryContext context = context_of_bytes(begin, end);
+  origin_bytes_ += 3 * context.fragment.size();
+  if (origin_bytes_ > kMaximumOriginBytes) {
+    context.fragment.clear();
+  } else {
+    const auto [line, column] = line_and_column(begin);
+    context.summary = summarize_context(text_, begin, end, line, column);
+  }
   return std::make_shared<const QueryContext>(std::move(context));
 }
 
@@ -203,8 +217,7 @@ ExpressionPtr Parser::integer_literal(int64_t value, size_t start) const {
   return make(unresolved::Literal{{types::DataType(types::TypeId::kInteger), types::Value(value)}}, start);
 }
 
-// ---- names
-// -----------------------------------------------------------------------------------------------------
+// ---- names --------------------------------------------------------------------------------------
 
 std::string Parser::identifier() {
   if (!at_name()) {
@@ -263,8 +276,7 @@ bool Parser::at_implicit_alias(bool of_relation) const {
                   "NATURAL", "ON", "RIGHT", "SEMI", "SETMINUS", "UNION", "USING", "SELECT"});
 }
 
-// ---- whole texts
-// -----------------------------------------------------------------------------------------------
+// ---- whole texts --------------------------------------------------------------------------------
 
 void Parser::fail_empty() { fail(error("PARSE_EMPTY_STATEMENT", {}, {context_of_bytes(0, text_.size())})); }
 
@@ -316,8 +328,7 @@ Names Parser::whole_name() {
   return parsed;
 }
 
-// ---- the interface
-// ---------------------------------------------------------------------------------------------
+// ---- the interface ------------------------------------------------------------------------------
 
 namespace {
 

@@ -32,8 +32,8 @@ class Parser {
  public:
   static constexpr int kMaximumNesting = 1000;  // a pair of parentheses counts twice
   static constexpr int kMaximumHeight = 1000;
-  // Fragments of nested expressions repeat the text: beyond this sum a place has its position only.
-  static constexpr size_t kMaximumFragmentBytes = 32 << 20;
+  // The fragments of nested expressions repeat the text: beyond this sum an origin has its position only.
+  static constexpr size_t kMaximumOriginBytes = 64 << 20;
 
   // The text must outlive the parser.
   explicit Parser(std::string_view text);
@@ -100,6 +100,7 @@ class Parser {
   plan::Origin origin_from(size_t start) const;
   QueryContext context_of_bytes(size_t begin, size_t end) const;
   int32_t character_index(size_t byte) const;
+  std::pair<size_t, size_t> line_and_column(size_t byte) const;  // from 1, in characters
   template <typename Node>
   ExpressionPtr make(Node node, size_t start) const {
     return plan::unresolved::make_expression(std::move(node), origin_from(start));
@@ -265,8 +266,9 @@ class Parser {
   Status failure_;
   int nesting_ = 0;
   int height_ = 0;
-  mutable size_t fragment_bytes_ = 0;
+  mutable size_t origin_bytes_ = 0;
   int32_t parameters_ = 0;                 // number of ? so far
+  std::vector<size_t> line_begins_ = {0};
   std::vector<size_t> character_starts_;   // byte offset of each character; empty when all are single bytes
   std::vector<std::string> lambda_names_;  // parameters in scope, upper case
   bool has_window_clause_ = false;

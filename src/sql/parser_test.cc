@@ -96,6 +96,34 @@ TEST(SyntaxError, ShowsTheLine) {
   EXPECT_EQ(status.detail().contexts[0].summary, "(line 2, pos 9)\n\n== SQL ==\nfrom t x y\n---------^^^\n");
 }
 
+TEST(Origin, SummaryMarksTheFragment) {
+  const auto parsed = parse_statement("select a,\n  1 / 0 as bad, 'a text that is longer than what is shown'\nfrom t");
+  ASSERT_TRUE(parsed.ok());
+  const auto* project = unresolved::as<unresolved::Project>(std::get<unresolved::RelationPtr>(*parsed));
+  ASSERT_NE(project, nullptr);
+  const auto* alias = unresolved::as<unresolved::Alias>(project->expressions[1]);
+  ASSERT_NE(alias, nullptr);
+  EXPECT_EQ(alias->child->origin->summary,
+            "== SQL (line 2, position 3) ==\n"
+            "  1 / 0 as bad, 'a text that is longer ...\n"
+            "  ^^^^^\n");
+}
+
+std::string string_of(const std::string& text) {
+  const auto parsed = parse_expression(text);
+  const auto* literal = parsed.ok() ? unresolved::as<unresolved::Literal>(*parsed) : nullptr;
+  return literal == nullptr ? "?" : std::get<std::string>(literal->value.value.data);
+}
+
+TEST(String, Escapes) {
+  EXPECT_EQ(string_of("'\\0'"), std::string(1, '\0'));
+  EXPECT_EQ(string_of("'\\Z\\b\\t'"), "\x1A\b\t");
+  EXPECT_EQ(string_of("'\\141\\377'"), "a377");
+  EXPECT_EQ(string_of("'\\%\\_'"), "\\%\\_");
+  EXPECT_EQ(string_of("'it''s' 'x'"), "it'sx");
+  EXPECT_EQ(string_of("r'\\n'"), "\\n");
+}
+
 TEST(TpcH, EveryQueryParses) {
   int count = 0;
   for (int number = 1; number <= 22; ++number) {

@@ -33,7 +33,9 @@ bool Parser::at_query(size_t position) const {
     return tokens_[std::min(index, tokens_.size() - 1)];
   };
   size_t inner = position;
-  while (token(inner).upper == "(") ++inner;
+  while (token(inner).upper == "(") {
+    if (++inner - position > kMaximumNesting) return false;  // will be refused anyway
+  }
   if (!contains(kQueryWords, token(inner).upper)) return false;
   const Token& next = token(inner + 1);
   if (next.kind == TokenKind::kSymbol ? contains(kNotAfterQueryWord, next.upper)
@@ -278,8 +280,7 @@ ExpressionPtr Parser::named_expression() {
   return make(std::move(alias), start);
 }
 
-// ---- ORDER BY and its like, LIMIT, OFFSET
-// ----------------------------------------------------------------------
+// ---- ORDER BY and its like, LIMIT, OFFSET -------------------------------------------------------
 
 ExpressionPtr Parser::sort_item() {
   const size_t start = position_;
