@@ -56,8 +56,9 @@ class LocalExecutor : public Executor {
     return Status();
   }
 
-  // The pool goes first: it tells the scheduler of the end of every task.
+  // The scheduler stops first, so that it starts nothing more; it is destroyed after the pool, which still tells it of ends.
   ~LocalExecutor() override {
+    scheduler_.stop();
     {
       std::lock_guard lock(slab_watch_->mutex);
       slab_watch_->pool = nullptr;

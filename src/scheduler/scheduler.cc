@@ -12,14 +12,26 @@ Scheduler::Scheduler(tasks::Slots slots, Launcher& launcher, events::Bus& bus)
   thread_ = std::thread(&Scheduler::run, this);
 }
 
-Scheduler::~Scheduler() {
+Scheduler::~Scheduler() { stop(); }
+
+void Scheduler::stop() {
   {
     std::lock_guard lock(mutex_);
     stopping_ = true;
   }
   arrived_.notify_one();
+  if (!thread_.joinable()) return;
   thread_.join();
   for (const auto& [task, record] : tasks_) launcher_.kill(task);
+  tasks_.clear();
+  for (auto& [stage, record] : stages_) record.listener->stage_ended(cancelled());
+  stages_.clear();
+  std::lock_guard lock(mutex_);
+  for (const Message& message : inbox_) {
+    if (message.listener != nullptr) message.listener->stage_ended(cancelled());
+  }
+  inbox_.clear();
+  stopped_ = true;
 }
 
 tasks::JobId Scheduler::new_job(const std::string& session_id, const std::string& operation_id) {
@@ -37,9 +49,15 @@ void Scheduler::cancel_job(tasks::JobId job) {
   send({core::CancelJob{job}, 0, nullptr, {}, {}});
 }
 
+tasks::StageId Scheduler::end_at_once(StageListener& listener) {
+  listener.stage_ended(cancelled());
+  return next_stage_++;
+}
+
 tasks::StageId Scheduler::submit_tasks(const TaskStageRequest& request,
                                        std::shared_ptr<StageListener> listener) {
   std::unique_lock lock(mutex_);
+  if (stopped_) return end_at_once(*listener);
   const tasks::StageId stage = next_stage_++;
   core::SubmitTaskStage event{request.job, stage, request.slots_per_task, request.max_task_errors,
                               request.max_lost_workers};
@@ -65,6 +83,7 @@ tasks::StageId Scheduler::submit_gang(GangRequest request, std::shared_ptr<Stage
   std::map<int32_t, std::shared_ptr<const tasks::TaskWork>> works;
   for (int32_t rank = 0; rank < ranks; ++rank) works[rank] = std::move(request.ranks[rank]);
   std::unique_lock lock(mutex_);
+  if (stopped_) return end_at_once(*listener);
   const tasks::StageId stage = next_stage_++;
   core::SubmitGang event{
       request.job, stage, request.slots_per_task, ranks, request.max_attempts, request.barrier_timeout};

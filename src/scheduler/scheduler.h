@@ -53,10 +53,14 @@ class Scheduler : public LaunchObserver {
  public:
   // The launcher and the bus must outlive the scheduler.
   Scheduler(tasks::Slots slots, Launcher& launcher, events::Bus& bus);
-  // All jobs must have ended; what still runs is killed, and its end is not waited for.
+  // Calls stop().
   ~Scheduler() override;
   Scheduler(const Scheduler&) = delete;
   Scheduler& operator=(const Scheduler&) = delete;
+
+  // Ends the thread, kills what still runs and ends its stages as cancelled. The launcher is not called afterwards, nor is any listener;
+  // what others still report is not looked at.
+  void stop();
 
   const tasks::Slots& slots() const { return slots_; }
 
@@ -92,6 +96,7 @@ class Scheduler : public LaunchObserver {
   };
 
   void send(Message message);
+  tasks::StageId end_at_once(StageListener& listener);  // of a scheduler that has stopped
   void run();
   void handle(Message message);
   void perform(const core::Action& action);
@@ -114,7 +119,8 @@ class Scheduler : public LaunchObserver {
   std::mutex mutex_;
   std::condition_variable arrived_;
   std::vector<Message> inbox_;
-  bool stopping_ = false;
+  bool stopping_ = false;  // the thread shall end
+  bool stopped_ = false;   // it has
   tasks::StageId next_stage_ = 1;
   tasks::JobId next_job_ = 1;
 

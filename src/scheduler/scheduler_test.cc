@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <future>
 
 namespace deuteron::scheduler {
@@ -96,6 +97,25 @@ TEST(Scheduler, ABarrierTimeoutComesByItself) {
       {scheduler.new_job("s", "o"), "train", {}, {nullptr, nullptr}, 1, std::chrono::milliseconds(20)},
       listener);
   EXPECT_EQ(listener->wait().condition(), "BARRIER_STAGE_FAILED");
+}
+
+TEST(Scheduler, StoppingEndsWhatIsUnderWay) {
+  FakeLauncher launcher;
+  events::Bus bus;
+  std::atomic<int> killed{0};
+  launcher.on_kill = [&](tasks::TaskId) { ++killed; };
+  auto listener = std::make_shared<Ended>();
+  std::promise<void> started;
+  launcher.on_start = [&](const tasks::TaskContext& context) {
+    if (context.partition == 1) started.set_value();
+  };
+  Scheduler scheduler(tasks::Slots{2, {}}, launcher, bus);
+  scheduler.submit_gang({scheduler.new_job("s", "o"), "train", {}, {nullptr, nullptr}, 4, std::chrono::hours(1)}, listener);
+  started.get_future().wait();
+  scheduler.stop();
+  EXPECT_EQ(killed, 2);
+  EXPECT_EQ(listener->wait().condition(), "OPERATION_CANCELED");
+  scheduler.task_ended(1, {});
 }
 
 TEST(Scheduler, CancelEndsAStage) {
