@@ -63,7 +63,8 @@ class Executor {
                        const Request& request, CancelToken& cancel) = 0;
   // The stages and the DuckDB SQL of each, as text.
   virtual Result<std::string> explain(const plan::resolved::RelationPtr& plan, const Request& request) = 0;
-  // Starts, in the background, what makes the first Python function of a session quick (a process of about 100 MiB).
+  // Starts, in the background, what makes the first Python function of a session quick (a process of about
+  // 100 MiB).
   virtual void warm_up() {}
   // Ends the workers and drops what is kept for a session.
   virtual void close_session(const std::string& session_id) = 0;

@@ -56,7 +56,8 @@ class LocalExecutor : public Executor {
     return Status();
   }
 
-  // The scheduler stops first, so that it starts nothing more; it is destroyed after the pool, which still tells it of ends.
+  // The scheduler stops first, so that it starts nothing more; it is destroyed after the pool, which still
+  // tells it of ends.
   ~LocalExecutor() override {
     scheduler_.stop();
     {

@@ -19,22 +19,23 @@ tasks::FailureKind to_task_failure(FailureKind kind) {
   switch (kind) {
     case FailureKind::kPythonError:
     case FailureKind::kMemoryLimit:
-    case FailureKind::kNotStarted:
-      return tasks::FailureKind::kTaskError;
+    case FailureKind::kNotStarted: return tasks::FailureKind::kTaskError;
     case FailureKind::kWorkerExited:
-    case FailureKind::kKilled:
-      break;
+    case FailureKind::kKilled: break;
   }
   return tasks::FailureKind::kWorkerLost;
 }
 
-// As Spark tells it: the message is the whole traceback. What the pool adds to the exception's own line stays, behind it.
+// As Spark tells it: the message is the whole traceback. What the pool adds to the exception's own line
+// stays, behind it.
 Status with_whole_traceback(const Status& status) {
   const std::string& traceback = status.detail().python_traceback;
   if (traceback.empty()) return status;
   const auto found = status.detail().parameters.find("message");
-  const bool is_told = found == status.detail().parameters.end() || traceback.find(found->second) != std::string::npos;
-  return error("PYTHON_EXCEPTION", {{"message", is_told ? traceback : traceback + found->second + "\n"}}).with_traceback(traceback);
+  const bool is_told =
+      found == status.detail().parameters.end() || traceback.find(found->second) != std::string::npos;
+  return error("PYTHON_EXCEPTION", {{"message", is_told ? traceback : traceback + found->second + "\n"}})
+      .with_traceback(traceback);
 }
 
 }  // namespace
@@ -132,24 +133,28 @@ void PythonLauncher::on_task_finished(tasks::TaskId task, worker_pool::TaskResul
     output->data = {running->output, result.data.offset, result.data.length};
   }
   const auto output_bytes = static_cast<int64_t>(result.data.length);
-  observer_->task_ended(task, {tasks::FailureKind::kNone, Status(), std::move(output), input_bytes(*running), output_bytes});
+  observer_->task_ended(
+      task, {tasks::FailureKind::kNone, Status(), std::move(output), input_bytes(*running), output_bytes});
 }
 
 void PythonLauncher::on_task_failed(tasks::TaskId task, worker_pool::TaskFailure failure) {
   const auto running = remove(task);
   if (running == nullptr) return;
-  observer_->task_ended(task, {to_task_failure(failure.kind), with_whole_traceback(failure.status), nullptr, input_bytes(*running), 0});
+  observer_->task_ended(task, {to_task_failure(failure.kind), with_whole_traceback(failure.status), nullptr,
+                               input_bytes(*running), 0});
 }
 
 void PythonLauncher::on_barrier_call(tasks::TaskId task, tasks::BarrierRequest request) {
   observer_->barrier_requested(task, std::move(request));
 }
 
-void PythonLauncher::on_worker_started(worker_pool::WorkerId worker, worker_pool::ZygoteId /*zygote*/, pid_t process) {
+void PythonLauncher::on_worker_started(worker_pool::WorkerId worker, worker_pool::ZygoteId /*zygote*/,
+                                       pid_t process) {
   bus_.publish(events::WorkerStarted{worker, process, ""});
 }
 
-void PythonLauncher::on_worker_exited(worker_pool::WorkerId worker, pid_t process, const std::string& reason) {
+void PythonLauncher::on_worker_exited(worker_pool::WorkerId worker, pid_t process,
+                                      const std::string& reason) {
   bus_.publish(events::WorkerExited{worker, process, reason});
 }
 

@@ -58,8 +58,8 @@ class Scheduler : public LaunchObserver {
   Scheduler(const Scheduler&) = delete;
   Scheduler& operator=(const Scheduler&) = delete;
 
-  // Ends the thread, kills what still runs and ends its stages as cancelled. The launcher is not called afterwards, nor is any listener;
-  // what others still report is not looked at.
+  // Ends the thread, kills what still runs and ends its stages as cancelled. The launcher is not called
+  // afterwards, nor is any listener; what others still report is not looked at.
   void stop();
 
   const tasks::Slots& slots() const { return slots_; }

@@ -110,7 +110,8 @@ TEST(Scheduler, StoppingEndsWhatIsUnderWay) {
     if (context.partition == 1) started.set_value();
   };
   Scheduler scheduler(tasks::Slots{2, {}}, launcher, bus);
-  scheduler.submit_gang({scheduler.new_job("s", "o"), "train", {}, {nullptr, nullptr}, 4, std::chrono::hours(1)}, listener);
+  scheduler.submit_gang(
+      {scheduler.new_job("s", "o"), "train", {}, {nullptr, nullptr}, 4, std::chrono::hours(1)}, listener);
   started.get_future().wait();
   scheduler.stop();
   EXPECT_EQ(killed, 2);

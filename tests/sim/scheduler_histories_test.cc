@@ -1,5 +1,6 @@
-// Random histories of the scheduler's core under a manual clock: jobs come, tasks end well, raise or are killed, barriers are reached,
-// jobs are cancelled, messages come late. After each step the invariants must hold, and in the end everything must have ended.
+// Random histories of the scheduler's core under a manual clock: jobs come, tasks end well, raise or are
+// killed, barriers are reached, jobs are cancelled, messages come late. After each step the invariants must
+// hold, and in the end everything must have ended.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -23,7 +24,8 @@ struct SimulatedTask {
 
 class History {
  public:
-  explicit History(uint32_t seed) : random_(seed), total_{pick(1, 6), {{"gpu", pick(0, 3)}}}, state_(total_) {}
+  explicit History(uint32_t seed)
+      : random_(seed), total_{pick(1, 6), {{"gpu", pick(0, 3)}}}, state_(total_) {}
 
   void run(int steps) {
     for (int count = 0; count < steps; ++count) {
@@ -35,7 +37,9 @@ class History {
   }
 
  private:
-  int32_t pick(int32_t low, int32_t high) { return std::uniform_int_distribution<int32_t>(low, high)(random_); }
+  int32_t pick(int32_t low, int32_t high) {
+    return std::uniform_int_distribution<int32_t>(low, high)(random_);
+  }
   bool chance(int percent) { return pick(1, 100) <= percent; }
 
   void happen() {
@@ -51,7 +55,8 @@ class History {
   void submit() {
     const StageId stage = next_stage_++;
     const JobId job = pick(1, 5);
-    const Slots demand{pick(1, 2), chance(20) ? std::map<std::string, int32_t>{{"gpu", 1}} : std::map<std::string, int32_t>{}};
+    const Slots demand{pick(1, 2), chance(20) ? std::map<std::string, int32_t>{{"gpu", 1}}
+                                              : std::map<std::string, int32_t>{}};
     open_[stage] = true;
     demand_[stage] = demand;
     if (chance(50)) {
@@ -59,7 +64,8 @@ class History {
       ranks_[stage] = ranks;
       possible_[stage] = fits(demand, ranks, total_);
       attempts_allowed_[stage] = pick(1, 4);
-      apply(SubmitGang{job, stage, demand, ranks, attempts_allowed_[stage], std::chrono::milliseconds(pick(100, 2000))});
+      apply(SubmitGang{job, stage, demand, ranks, attempts_allowed_[stage],
+                       std::chrono::milliseconds(pick(100, 2000))});
     } else {
       possible_[stage] = fits(demand, 1, total_);
       growing_.push_back(stage);
@@ -133,7 +139,9 @@ class History {
         EXPECT_EQ(other.context.attempt, context.attempt) << "two attempts of one gang at once";
       }
     }
-    EXPECT_TRUE(running_.emplace(context.task, SimulatedTask{context, false, false, context.ranks > 0 ? 2 : 0}).second);
+    EXPECT_TRUE(
+        running_.emplace(context.task, SimulatedTask{context, false, false, context.ranks > 0 ? 2 : 0})
+            .second);
     if (context.ranks > 0) {
       ++gang_launches_[context.stage];
       EXPECT_LT(context.attempt, attempts_allowed_.at(context.stage));
@@ -169,7 +177,8 @@ class History {
   void act(const StageEnded& action) {
     EXPECT_TRUE(open_.at(action.stage)) << "ended twice";
     open_.at(action.stage) = false;
-    for (const auto& [id, task] : running_) EXPECT_NE(task.context.stage, action.stage) << "ended while a task runs";
+    for (const auto& [id, task] : running_)
+      EXPECT_NE(task.context.stage, action.stage) << "ended while a task runs";
     if (!possible_.at(action.stage)) {
       EXPECT_FALSE(action.status.ok());
     } else if (action.status.ok() && ranks_.count(action.stage) == 0) {
@@ -193,9 +202,10 @@ class History {
   void finish() {
     for (const StageId stage : growing_) apply(NoMoreTasks{stage});
     for (int count = 0; count < 200000 && !state_.stages.empty(); ++count) {
-      const int64_t idle = static_cast<int64_t>(std::count_if(running_.begin(), running_.end(), [](const auto& entry) {
-        return entry.second.waiting && !entry.second.killed;
-      }));
+      const int64_t idle =
+          static_cast<int64_t>(std::count_if(running_.begin(), running_.end(), [](const auto& entry) {
+            return entry.second.waiting && !entry.second.killed;
+          }));
       if (idle == static_cast<int64_t>(running_.size())) {
         const auto deadline = next_deadline(state_);
         ASSERT_TRUE(deadline.has_value()) << "stuck: nobody runs and nothing is due";
