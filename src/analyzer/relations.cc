@@ -85,6 +85,9 @@ Result<Input> RelationResolver::resolve_leaf(const unresolved::RelationPtr& rela
   if (const auto* node = unresolved::as<unresolved::UnsupportedRelation>(relation)) {
     return at(unsupported(node->feature), origin);
   }
+  if (const auto* node = unresolved::as<unresolved::CatalogCall>(relation)) {
+    return at(unsupported("spark.catalog." + node->function), origin);
+  }
   return at(unsupported("this kind of relation"), origin);
 }
 
