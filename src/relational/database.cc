@@ -243,10 +243,13 @@ Status status_of(const EngineFailure& failure) {
     }
     default: break;
   }
-  // Files that break off say so in many ways, always with the file's name.
   const std::string_view message = failure.message;
+  if (message.find("null_padding in conjunction with quoted new lines") != std::string_view::npos) {
+    return unsupported("line breaks within quotes of CSV files without the option multiLine");
+  }
+  // Files that break off say so in many ways, always with the file's name.
   if (message.find("arquet") != std::string_view::npos ||
-      message.find("read_csv") != std::string_view::npos ||
+      message.find("CSV Error") != std::string_view::npos ||
       message.find("Malformed JSON") != std::string_view::npos ||
       message.find("Snappy") != std::string_view::npos) {
     const std::string path = quoted_part(message);

@@ -72,6 +72,7 @@ Status check_options(const std::string& format, const Options& options) {
     if (entry.format[0] != '\0' && entry.format != format) continue;
     const auto found = options.find(entry.key);
     if (found == options.end() || lower_case(found->second) == entry.harmless) continue;
+    if (format == "json" && std::string_view(entry.key) == "mode" && lower_case(found->second) == "dropmalformed") continue;
     return unsupported("the option " + std::string(entry.key) + " = " + found->second + " of " + format +
                        " files");
   }
@@ -206,6 +207,8 @@ std::string csv_options(const Options& options, bool header) {
   std::string text =
       ", all_varchar=true, null_padding=true, strict_mode=false, allow_quoted_nulls=false, new_line='\\n'";
   text += header ? ", header=true" : ", header=false";
+  // Line breaks within quotes are found by a reader that starts at the beginning of the file only.
+  if (is_true(options, "multiline")) text += ", parallel=false";
   text += ", delim=" + quote_text(separator) + ", quote=" + quote_text(option(options, "quote", "\"")) +
           ", escape=" + quote_text(option(options, "escape", "\\")) +
           ", nullstr=" + quote_text(option(options, "nullvalue", ""));
@@ -230,11 +233,28 @@ std::string trimmed(const std::string& column, const Options& options) {
   return text;
 }
 
-std::string json_reader(const Names& files, const Options& options) {
-  const char* format = is_true(options, "multiline") ? "auto" : "newline_delimited";
-  return "read_json_objects(" + list_text(files) + ", format='" + format +
-         "', ignore_errors=" + (is_true(options, "multiline") ? "false" : "true") +
-         ", maximum_object_size=134217728)";
+// A table function's text with one more argument.
+std::string with_argument(std::string reader, const std::string& argument) { return reader.insert(reader.size() - 1, argument); }
+
+// Columns: json (null when malformed), line (the text), and the partition columns.
+std::string json_reader(const Names& files, const Options& options, const std::string& hive) {
+  if (is_true(options, "multiline")) {
+    return "(SELECT *, json::VARCHAR AS line FROM read_json_objects(" + list_text(files) +
+           ", format='auto', maximum_object_size=134217728" + hive + "))";
+  }
+  // Lines are read as a CSV file of one column, so that a malformed one is a row like the others.
+  return "(SELECT *, CASE WHEN json_valid(line) THEN line::JSON END AS json FROM read_csv(" + list_text(files) +
+         ", columns={'line': 'VARCHAR'}, delim='\x01', quote='', escape='', comment='', header=false, auto_detect=false, nullstr='\x03', "
+         "strict_mode=false, max_line_size=16777216" +
+         hive + ") WHERE trim(line) <> '')";
+}
+
+constexpr const char* kNoHive = ", hive_partitioning=false";
+
+// Rows of text files; an empty line is a row, the end of the last line is not.
+std::string text_reader(const Names& files, const std::string& hive) {
+  return "(SELECT *, unnest(string_split(regexp_replace(content, '\\r?\\n$', ''), chr(10))) AS line FROM read_text(" + list_text(files) + hive +
+         ") WHERE content <> '')";
 }
 
 // The structure that json_transform takes. Timestamps stay text until the zone is known.
@@ -253,17 +273,19 @@ nlohmann::json json_structure(const DataType& type) {
   }
 }
 
-DataType type_of_structure(const nlohmann::json& structure) {
+std::string corrupt_record_column(const Options& options) { return option(options, "columnnameofcorruptrecord", "_corrupt_record"); }
+
+DataType type_of_structure(const nlohmann::json& structure, bool only_text) {
   if (structure.is_array()) {
-    return DataType::array(structure.empty() ? DataType(TypeId::kString) : type_of_structure(structure[0]));
+    return DataType::array(structure.empty() ? DataType(TypeId::kString) : type_of_structure(structure[0], only_text));
   }
   if (structure.is_object()) {
     Schema fields;  // nlohmann's objects are sorted by name, as Spark sorts them
     for (const auto& [name, child] : structure.items())
-      fields.push_back({name, type_of_structure(child), true, ""});
+      fields.push_back({name, type_of_structure(child, only_text), true, ""});
     return DataType::structure(std::move(fields));
   }
-  const std::string name = structure.is_string() ? structure.get<std::string>() : "";
+  const std::string name = structure.is_string() && !only_text ? structure.get<std::string>() : "";
   if (name == "BIGINT" || name == "UBIGINT") return DataType(TypeId::kLong);
   if (name == "HUGEINT") return DataType::decimal(38, 0);
   if (name == "DOUBLE") return DataType(TypeId::kDouble);
@@ -381,7 +403,7 @@ Result<FileSources::ParquetFilePtr> FileSources::parquet_file(const std::string&
 
 Result<Schema> FileSources::infer_csv(const Names& files, const Options& options) {
   ASSIGN_OR_RETURN(const auto head, rows_of("SELECT * FROM read_csv(" + quote_text(files.front()) +
-                                            csv_options(options, false) + ", sample_size=1000) LIMIT 1"));
+                                            csv_options(options, false) + ", sample_size=1000, hive_partitioning=false) LIMIT 1"));
   if (head.empty()) return Schema();
   Schema schema;
   const bool header = is_true(options, "header");
@@ -401,7 +423,7 @@ Result<Schema> FileSources::infer_csv(const Names& files, const Options& options
       {TypeId::kInteger, "regexp_full_match({}, '[+-]?[0-9]+') AND TRY_CAST({} AS INTEGER) IS NOT NULL"},
       {TypeId::kLong, "regexp_full_match({}, '[+-]?[0-9]+') AND TRY_CAST({} AS BIGINT) IS NOT NULL"},
       {TypeId::kDouble,
-       "regexp_full_match({}, '[+-]?([0-9]+\\.?[0-9]*|\\.[0-9]+)([eE][+-]?[0-9]+)?|NaN|-?Inf')"},
+       "regexp_full_match({}, '\\s*[+-]?([0-9]+\\.?[0-9]*|\\.[0-9]+)([eE][+-]?[0-9]+)?\\s*|NaN|-?Inf')"},
       {TypeId::kDate,
        "regexp_full_match({}, '[0-9]{4}-[0-9]{2}-[0-9]{2}') AND TRY_CAST({} AS DATE) IS NOT NULL"},
       {TypeId::kTimestamp,
@@ -420,7 +442,7 @@ Result<Schema> FileSources::infer_csv(const Names& files, const Options& options
       sql += ", count(*) FILTER (WHERE " + test + ")";
     }
   }
-  ASSIGN_OR_RETURN(const auto counts, rows_of(sql + " FROM " + csv_reader(files, options, schema.size())));
+  ASSIGN_OR_RETURN(const auto counts, rows_of(sql + " FROM " + with_argument(csv_reader(files, options, schema.size()), ", hive_partitioning=false")));
   constexpr size_t kWidth = std::size(kCandidates) + 1;
   for (size_t i = 0; i < schema.size(); ++i) {
     const int64_t values = integer(counts[0][i * kWidth]);
@@ -435,11 +457,16 @@ Result<Schema> FileSources::infer_csv(const Names& files, const Options& options
 
 Result<Schema> FileSources::infer_json(const Names& files, const Options& options) {
   ASSIGN_OR_RETURN(const auto rows,
-                   rows_of("SELECT json_group_structure(json) FROM " + json_reader(files, options)));
+                   rows_of("SELECT json_group_structure(json), count(*) FILTER (WHERE json IS NULL) FROM " + json_reader(files, options, kNoHive)));
   if (rows.empty() || rows[0][0].empty()) return Schema();
   const nlohmann::json structure = nlohmann::json::parse(rows[0][0], nullptr, false);
   if (!structure.is_object()) return Schema({{"_corrupt_record", DataType(TypeId::kString), true, ""}});
-  return type_of_structure(structure).fields();
+  Schema schema = type_of_structure(structure, is_true(options, "primitivesasstring")).fields();
+  if (integer(rows[0][1]) > 0 && lower_case(option(options, "mode", "permissive")) == "permissive") {
+    schema.push_back({corrupt_record_column(options), DataType(TypeId::kString), true, ""});
+    std::sort(schema.begin(), schema.end(), [](const auto& left, const auto& right) { return left.name < right.name; });
+  }
+  return schema;
 }
 
 Result<catalog::FileSource> FileSources::describe(const std::string& format, const Names& paths,
@@ -458,8 +485,7 @@ Result<catalog::FileSource> FileSources::describe(const std::string& format, con
     data = {{"value", DataType(TypeId::kString), true, ""}};
   } else if (!source.paths.empty()) {
     if (kind == "parquet") {
-      ASSIGN_OR_RETURN(const ParquetFilePtr file, parquet_file(source.paths.front()));
-      data = file->columns;
+      ASSIGN_OR_RETURN(data, merged_parquet_schema(source.paths, is_true(options, "mergeschema")));
     } else if (kind == "csv") {
       ASSIGN_OR_RETURN(data, infer_csv(source.paths, options));
     } else {
@@ -488,11 +514,29 @@ Result<catalog::FileSource> FileSources::describe(const std::string& format, con
   return source;
 }
 
+// The first file's columns; when all files are to be merged, those of the others after them.
+Result<Schema> FileSources::merged_parquet_schema(const Names& files, bool merge) {
+  Schema schema;
+  for (const std::string& path : files) {
+    ASSIGN_OR_RETURN(const ParquetFilePtr file, parquet_file(path));
+    for (const types::StructField& field : file->columns) {
+      const auto known = std::find_if(schema.begin(), schema.end(), [&](const types::StructField& other) { return other.name == field.name; });
+      if (known == schema.end()) {
+        schema.push_back(field);
+      } else if (!known->type.same_type(field.type)) {
+        return error("CANNOT_MERGE_SCHEMAS", {{"left", DataType::structure(schema).simple_string()},
+                                              {"right", DataType::structure(file->columns).simple_string()}});
+      }
+    }
+    if (!merge) break;
+  }
+  return schema;
+}
+
 Result<std::string> FileSources::parquet_columns(const Relation& relation, const FileScan& scan) {
   Schema in_file;
   if (!scan.paths.empty()) {
-    ASSIGN_OR_RETURN(const ParquetFilePtr file, parquet_file(scan.paths.front()));
-    in_file = file->columns;
+    ASSIGN_OR_RETURN(in_file, merged_parquet_schema(scan.paths, is_true(scan.options, "mergeschema")));
   }
   std::string columns;
   for (size_t i = 0; i < relation.output.size(); ++i) {
@@ -566,25 +610,25 @@ Result<std::string> FileSources::scan_sql(const Relation& relation, const FileSc
     } else if (scan.format == "csv") {
       add(i,
           text_to_value(trimmed("f" + std::to_string(data_columns++), scan.options), field.type, time_zone));
+    } else if (scan.format == "json" && field.name == corrupt_record_column(scan.options)) {
+      add(i, "CASE WHEN json IS NULL THEN line END");
     } else if (scan.format == "json") {
       structure[field.name] = json_structure(field.type);
       const std::string value = "row." + quote_name(field.name);
       add(i, field.type.is(TypeId::kTimestamp) ? zoned_timestamp(value, time_zone) : value);
     } else {
-      add(i, "content");
+      add(i, "rtrim(line, chr(13))");
     }
   }
   std::string reader;
   if (scan.format == "csv") {
-    reader = csv_reader(whole, scan.options, data_columns);
-    reader.insert(reader.size() - 1, hive);
+    reader = with_argument(csv_reader(whole, scan.options, data_columns), hive);
   } else if (scan.format == "json") {
-    reader = json_reader(whole, scan.options);
-    reader.insert(reader.size() - 1, hive);
-    reader =
-        "(SELECT *, json_transform(json, " + quote_text(structure.dump()) + ") AS row FROM " + reader + ")";
+    reader = "(SELECT *, json_transform(json, " + quote_text(structure.dump()) + ") AS row FROM " + json_reader(whole, scan.options, hive);
+    if (lower_case(option(scan.options, "mode", "permissive")) == "dropmalformed") reader += " WHERE json IS NOT NULL";
+    reader += ")";
   } else {
-    return unsupported("text files");
+    reader = text_reader(whole, hive);
   }
   return "(SELECT " + (columns.empty() ? "NULL AS no_column" : columns) + " FROM " + reader + ")";
 }

@@ -57,6 +57,7 @@ class FileSources : public catalog::FileSchemaReader {
   Result<ParquetFilePtr> parquet_file(const std::string& path);
   Result<types::Schema> infer_csv(const plan::Names& files, const plan::Options& options);
   Result<types::Schema> infer_json(const plan::Names& files, const plan::Options& options);
+  Result<types::Schema> merged_parquet_schema(const plan::Names& files, bool merge);
   Result<std::string> parquet_columns(const plan::resolved::Relation& relation,
                                       const plan::resolved::FileScan& scan);
 

@@ -263,7 +263,15 @@ Result<RelationWriter::Block> RelationWriter::build_node(const Values& node, con
     }
     rows.push_back("(" + join_text(values, ", ") + ")");
   }
-  if (rows.empty() || relation.output.empty()) return unsupported("VALUES without rows or columns");
+  if (rows.empty()) {
+    // No row, and perhaps no column: the types alone.
+    std::vector<std::string> nulls(std::max<size_t>(relation.output.size(), 1), "NULL");
+    const std::string names = relation.output.empty() ? "(no_column)" : "(" + list_columns(relation.output) + ")";
+    block.from = "(VALUES (" + join_text(nulls, ", ") + ")) AS " + next_alias() + names;
+    block.where.emplace_back("false");
+    return block;
+  }
+  if (relation.output.empty()) return unsupported("VALUES without columns");
   block.from =
       "(VALUES " + join_text(rows, ", ") + ") AS " + next_alias() + "(" + list_columns(relation.output) + ")";
   return block;
