@@ -107,7 +107,7 @@ def train(images: DataFrame, settings: training.Settings, kill_rank: int | None)
     with watching(folder, lambda watch: print_epochs(watch, settings)), contextlib.ExitStack() as stack:
         if kill_rank is not None:
             stack.enter_context(watching(folder, lambda watch: kill_in_mid_training(watch, kill_rank, settings)))
-        gang = images.repartition(settings.ranks).mapInArrow(training.rank_function(settings), training.ROW_SCHEMA,
+        gang = images.repartition(settings.ranks, "id").mapInArrow(training.rank_function(settings), training.ROW_SCHEMA,
                                                              barrier=True)
         return [row.asDict() for row in gang.collect()]
 

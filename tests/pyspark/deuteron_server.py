@@ -108,6 +108,22 @@ class DeuteronServer:
         return descendants(self.pid)
 
 
+def client(folder: Path, code: str, *arguments: str) -> list:
+    """The command of a client in a process of its own. A file, since the client library does not start under `python -c`."""
+    path = Path(folder) / f"client-{abs(hash(code))}.py"
+    path.write_text(code)
+    return [sys.executable, str(path), *arguments]
+
+
+COUNT = """
+import sys
+from pyspark.sql import SparkSession
+spark = SparkSession.builder.remote(sys.argv[1]).getOrCreate()
+print(spark.range(7).count())
+spark.stop()
+"""
+
+
 def listens(port: int) -> bool:
     try:
         socket.create_connection(("127.0.0.1", port), timeout=1).close()

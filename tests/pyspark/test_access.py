@@ -5,7 +5,7 @@ import shutil
 import socket
 import stat
 import subprocess
-import sys
+import tempfile
 from pathlib import Path
 
 import grpc
@@ -13,19 +13,23 @@ import pyspark.sql.connect.proto as pb2
 import pyspark.sql.connect.proto.base_pb2_grpc as service
 import pytest
 from conftest import connect
-from deuteron_server import DeuteronServer, binary, descendants, free_port
+from deuteron_server import COUNT, DeuteronServer, binary, client, descendants, free_port
 from pyspark.errors import PySparkException
 
 pytestmark = pytest.mark.deuteron
 TOKEN = "correct-horse-battery"
 SESSION = {"session_id": "00000000-0000-4000-8000-000000000001", "user_context": pb2.UserContext(user_id="x")}
-COUNT = ("import sys; from pyspark.sql import SparkSession; s = SparkSession.builder.remote(sys.argv[1]).getOrCreate(); "
-         "print(s.range(7).count()); s.stop()")
 
 
-def count_from_elsewhere(remote, **environment):
-    return subprocess.run([sys.executable, "-c", COUNT, remote], capture_output=True, text=True, timeout=60,
-                          env=dict(os.environ, **environment))
+@pytest.fixture
+def count_from_elsewhere(tmp_path):
+    """Counts seven rows from a process of its own."""
+
+    def count(remote, **environment):
+        return subprocess.run(client(tmp_path, COUNT, remote), capture_output=True, text=True, timeout=60,
+                              env=dict(os.environ, **environment))
+
+    return count
 
 
 def refused(*arguments):
@@ -41,9 +45,11 @@ def refused(*arguments):
 
 
 def test_listens_on_loopback_only(server):
-    with open("/proc/net/tcp") as connections:
-        addresses = {line.split()[1] for line in connections if line.split()[3] == "0A"}
-    assert {address.split(":")[0] for address in addresses if address.endswith(f":{server.port:04X}")} == {"0100007F"}
+    addresses = set()
+    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+        lines = [line.split() for line in Path(table).read_text().splitlines()[1:]]
+        addresses |= {fields[1].split(":")[0] for fields in lines if fields[3] == "0A" and fields[1].endswith(f":{server.port:04X}")}
+    assert addresses and addresses <= {"0100007F", "0000000000000000FFFF00000100007F", "00000000000000000000000001000000"}
 
 
 @pytest.mark.parametrize("arguments", [[], ["--token", TOKEN]])
@@ -55,7 +61,7 @@ def test_tls_without_a_token_is_refused_for_other_addresses(certificate):
     assert "--token" in refused("--host", "0.0.0.0", "--tls-certificate", str(certificate[0]), "--tls-key", str(certificate[1]))
 
 
-def test_insecure_is_said_by_name(tmp_path):
+def test_insecure_is_said_by_name(tmp_path, count_from_elsewhere):
     with DeuteronServer(tmp_path, "--host", "0.0.0.0", "--insecure") as server:
         assert count_from_elsewhere(server.remote).stdout.strip() == "7"
 
@@ -78,12 +84,12 @@ def guarded(tmp_path_factory):
         yield running
 
 
-def test_the_right_token(guarded):
+def test_the_right_token(guarded, count_from_elsewhere):
     assert count_from_elsewhere(f"sc://localhost:{guarded.port}/;token={TOKEN}").stdout.strip() == "7"
 
 
 @pytest.mark.parametrize("parameters", ["/;token=wrong", f"/;token={TOKEN}x", f"/;token={TOKEN[:-1]}", ""])
-def test_a_wrong_token(guarded, parameters):
+def test_a_wrong_token(guarded, parameters, count_from_elsewhere):
     answer = count_from_elsewhere(f"sc://localhost:{guarded.port}{parameters}")
     assert answer.returncode != 0
     assert "UNAUTHENTICATED" in answer.stderr
@@ -119,7 +125,7 @@ def test_every_rpc_checks_the_token(guarded, method, metadata):
     assert caught.value.code() == grpc.StatusCode.UNAUTHENTICATED
 
 
-def test_the_token_is_not_in_the_process_list_of_workers(guarded):
+def test_the_token_is_not_in_the_process_list_of_workers(guarded, count_from_elsewhere):
     count_from_elsewhere(f"sc://localhost:{guarded.port}/;token={TOKEN}")
     for process in descendants(guarded.pid):
         assert TOKEN not in Path(f"/proc/{process}/cmdline").read_text()
@@ -145,7 +151,7 @@ def certificate(tmp_path_factory):
     return folder / "certificate.pem", folder / "key.pem"
 
 
-def test_tls_with_a_token(tmp_path, certificate):
+def test_tls_with_a_token(tmp_path, certificate, count_from_elsewhere):
     with DeuteronServer(tmp_path, "--token", TOKEN, "--tls-certificate", str(certificate[0]), "--tls-key",
                         str(certificate[1])) as server:
         roots = {"GRPC_DEFAULT_SSL_ROOTS_FILE_PATH": str(certificate[0])}
@@ -165,8 +171,7 @@ def test_tls_with_a_token(tmp_path, certificate):
 
 
 def test_worker_sockets_and_files_are_private(tmp_path):
-    temporary = tmp_path / "tmp"
-    temporary.mkdir(mode=0o777)
+    temporary = Path(tempfile.mkdtemp(prefix="d-", dir="/tmp"))
     temporary.chmod(0o777)
     environment = {"TMPDIR": str(temporary), "XDG_RUNTIME_DIR": str(temporary)}
     with DeuteronServer(tmp_path, environment=environment) as server:
@@ -178,6 +183,7 @@ def test_worker_sockets_and_files_are_private(tmp_path):
             assert stat.S_IMODE(path.lstat().st_mode) & 0o077 == 0, path
         spark.client.release_session()
         spark.client.close()
+    shutil.rmtree(temporary)
 
 
 def test_sessions_do_not_see_each_other(new_session):

@@ -4,14 +4,13 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import time
 
 import pyarrow
 import pyarrow.parquet
 import pytest
 from conftest import close
-from deuteron_server import DeuteronServer, binary, wait_until
+from deuteron_server import COUNT, DeuteronServer, binary, client, wait_until
 from pyspark.errors import AnalysisException, ArithmeticException, ParseException, PySparkException, PythonException
 from pyspark.sql import functions as F
 from pyspark.sql.functions import udf
@@ -34,11 +33,9 @@ def raised(kind, condition, action):
     return caught.value
 
 
-def assert_answers(remote):
+def assert_answers(remote, folder):
     """A new client, in a process of its own, gets an answer."""
-    code = ("import sys; from pyspark.sql import SparkSession; s = SparkSession.builder.remote(sys.argv[1]).getOrCreate(); "
-            "print(s.range(7).count()); s.stop()")
-    answer = subprocess.run([sys.executable, "-c", code, remote], capture_output=True, text=True, timeout=60)
+    answer = subprocess.run(client(folder, COUNT, remote), capture_output=True, text=True, timeout=60)
     assert answer.stdout.strip() == "7", answer.stderr[-2000:]
 
 
@@ -218,21 +215,21 @@ SparkSession.builder.remote(sys.argv[1]).getOrCreate().range(1).mapInArrow(work,
 def test_a_client_that_vanishes(tmp_path):
     with DeuteronServer(tmp_path) as server:
         path = tmp_path / "worker"
-        client = subprocess.Popen([sys.executable, "-c", VANISHING_CLIENT, server.remote, str(path)],
-                                  stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        vanishing = subprocess.Popen(client(tmp_path, VANISHING_CLIENT, server.remote, str(path)),
+                                     stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
             wait_until(path.exists, 30, "the function runs")
         finally:
-            client.kill()
-            client.wait(10)
+            vanishing.kill()
+            vanishing.wait(10)
         worker = int(path.read_text())
-        assert_answers(server.remote)
+        assert_answers(server.remote, tmp_path)
         wait_until(lambda: not os.path.exists(f"/proc/{worker}/exe"), 30, "the vanished client's worker ends")
-        assert_answers(server.remote)
+        assert_answers(server.remote, tmp_path)
 
 
 @pytest.mark.deuteron
-def test_garbage_on_the_port(server):
+def test_garbage_on_the_port(server, tmp_path):
     preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
     for garbage in (b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", b"\xde\xad" * 2500, preface + b"\xbe\xef" * 250, b""):
         with socket.create_connection(("127.0.0.1", server.port), timeout=5) as connection:
@@ -242,7 +239,7 @@ def test_garbage_on_the_port(server):
                 connection.recv(100)
             except OSError:
                 pass
-    assert_answers(server.remote)
+    assert_answers(server.remote, tmp_path)
 
 
 @pytest.mark.deuteron

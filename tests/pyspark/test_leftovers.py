@@ -1,12 +1,14 @@
 """What a server leaves behind: no process, socket, file or shared memory."""
 
 import os
+import shutil
 import subprocess
-import sys
+import tempfile
 import time
+from pathlib import Path
 
 import pytest
-from deuteron_server import DeuteronServer, descendants, wait_until
+from deuteron_server import DeuteronServer, client, descendants, wait_until
 
 pytestmark = pytest.mark.deuteron
 
@@ -58,29 +60,29 @@ spark.stop()
 
 
 def start_client(server, turns):
-    return subprocess.Popen([sys.executable, "-c", PROGRAM, server.remote, str(turns)], stdin=subprocess.PIPE,
+    return subprocess.Popen(client(server.folder, PROGRAM, server.remote, str(turns)), stdin=subprocess.PIPE,
                             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
 
 
-def expect(client, word):
-    assert client.stdout.readline().strip() == word
+def expect(running, word):
+    assert running.stdout.readline().strip() == word
 
 
-def go_on(client):
-    client.stdin.write("\n")
-    client.stdin.flush()
+def go_on(running):
+    running.stdin.write("\n")
+    running.stdin.flush()
 
 
 def run_program(server):
-    client = start_client(server, 0)
+    running = start_client(server, 0)
     try:
         for word in ("warm", "done"):
-            expect(client, word)
-            go_on(client)
-        assert client.wait(30) == 0
+            expect(running, word)
+            go_on(running)
+        assert running.wait(30) == 0
     finally:
-        client.kill()
-        client.wait(10)
+        running.kill()
+        running.wait(10)
 
 
 def alive(processes):
@@ -101,10 +103,17 @@ def mine_in_shared_memory(before):
     return {name for name in set(os.listdir("/dev/shm")) - before if "deuteron" in name.lower()}
 
 
-def test_after_a_server_that_was_asked_to_stop(tmp_path):
-    temporary, runtime = tmp_path / "tmp", tmp_path / "run"
-    temporary.mkdir()
-    runtime.mkdir(mode=0o700)
+@pytest.fixture
+def short_folders():
+    """Two empty folders whose paths leave room for the name of a socket."""
+    folders = [Path(tempfile.mkdtemp(prefix="d-", dir="/tmp")) for _ in range(2)]
+    yield folders
+    for folder in folders:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def test_after_a_server_that_was_asked_to_stop(tmp_path, short_folders):
+    temporary, runtime = short_folders
     before = set(os.listdir("/dev/shm"))
     environment = {"TMPDIR": str(temporary), "XDG_RUNTIME_DIR": str(runtime)}
     with DeuteronServer(tmp_path, environment=environment) as server:
@@ -116,7 +125,7 @@ def test_after_a_server_that_was_asked_to_stop(tmp_path):
     assert mine_in_shared_memory(before) == set()
     assert [str(path) for folder in (temporary, runtime) for path in folder.rglob("*")] == []
     with open("/proc/net/unix") as sockets:
-        assert str(tmp_path) not in sockets.read()
+        assert not [line for line in sockets if str(temporary) in line or str(runtime) in line]
     with open("/proc/net/tcp") as connections:
         assert not [line for line in connections if f":{port:04X} 00000000:0000 0A" in line]
 
@@ -136,21 +145,21 @@ def test_after_a_server_that_was_killed(tmp_path):
 
 def test_many_queries_do_not_add_up(tmp_path):
     with DeuteronServer(tmp_path) as server:
-        client = start_client(server, 15)
+        running = start_client(server, 15)
         try:
-            expect(client, "warm")
+            expect(running, "warm")
             files, processes, memory = open_files(server.pid), len(descendants(server.pid)), resident_bytes(server.pid)
-            go_on(client)
-            expect(client, "done")
+            go_on(running)
+            expect(running, "done")
             time.sleep(0.3)
             assert open_files(server.pid) <= files + 5
             assert len(descendants(server.pid)) <= processes + 1
             assert resident_bytes(server.pid) <= memory + (64 << 20)
-            go_on(client)
-            assert client.wait(30) == 0
+            go_on(running)
+            assert running.wait(30) == 0
         finally:
-            client.kill()
-            client.wait(10)
+            running.kill()
+            running.wait(10)
 
 
 def test_a_released_session_takes_its_workers_along(tmp_path):

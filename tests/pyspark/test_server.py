@@ -3,7 +3,6 @@
 import os
 import signal
 import subprocess
-import sys
 import threading
 import time
 import uuid
@@ -12,9 +11,8 @@ import grpc
 import pyspark.sql.connect.proto as pb2
 import pyspark.sql.connect.proto.base_pb2_grpc as service
 import pytest
-from deuteron_server import DeuteronServer, wait_until
+from deuteron_server import DeuteronServer, client, wait_until
 from pyspark.errors import PySparkException
-from pyspark.sql import SparkSession
 
 
 def sleeping(seconds):
@@ -340,23 +338,33 @@ def test_python_files_as_artifacts(new_session, tmp_path):
 # --- the end ---------------------------------------------------------------------------------------------------------
 
 
+DRAINED = """
+import os, sys, time
+from pyspark.sql import SparkSession
+spark = SparkSession.builder.remote(sys.argv[1]).getOrCreate()
+def work(batches):
+    time.sleep(1.5)
+    yield from batches
+print("runs", flush=True)
+print(spark.range(5).mapInArrow(work, "id long").count(), flush=True)
+os._exit(0)
+"""
+
+
 @pytest.mark.deuteron
 def test_sigterm_drains_and_exits_with_0(tmp_path):
     server = DeuteronServer(tmp_path)
     server.start()
-    code = ("import sys, time; from pyspark.sql import SparkSession; s = SparkSession.builder.remote(sys.argv[1]).getOrCreate()\n"
-            "def work(batches):\n    time.sleep(1.5)\n    yield from batches\n"
-            "print('runs', flush=True); print(s.range(5).mapInArrow(work, 'id long').count(), flush=True); import os; os._exit(0)")
-    client = subprocess.Popen([sys.executable, "-c", code, server.remote], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    draining = subprocess.Popen(client(tmp_path, DRAINED, server.remote), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     try:
-        assert client.stdout.readline().strip() == "runs"
+        assert draining.stdout.readline().strip() == "runs"
         time.sleep(0.8)
         server.process.send_signal(signal.SIGTERM)
-        assert client.stdout.readline().strip() == "5"
+        assert draining.stdout.readline().strip() == "5"
         assert server.process.wait(20) == 0
     finally:
-        client.kill()
-        client.wait(10)
+        draining.kill()
+        draining.wait(10)
         server.stop() if server.process.poll() is None else None
 
 
