@@ -26,6 +26,9 @@ Result<Call> resolve_concat(const Context& context) {
     }
   }
   if (any_array) {
+    for (DataType& type : all) {
+      if (type.is(TypeId::kNull)) type = text;
+    }
     const auto common = widest_without_strings(all);
     if (!common || !common->is(TypeId::kArray)) return context.differing_types("concat", all, false);
     return context.call("concat", std::vector<DataType>(all.size(), *common), *common,

@@ -277,7 +277,11 @@ std::optional<double> power(double base, double exponent) {
 }
 std::optional<double> signum(double value) { return value > 0 ? 1.0 : value < 0 ? -1.0 : value; }
 std::optional<double> hypotenuse(double a, double b) { return std::hypot(a, b); }
-std::optional<double> cube_root(double value) { return std::cbrt(value); }
+std::optional<double> cube_root(double value) {
+  const double root = std::cbrt(value);
+  if (!std::isfinite(root) || root == 0) return root;
+  return root - (root * root * root - value) / (3 * root * root);  // the last bit, which the C library may miss
+}
 
 // Java takes the low five or six bits of the count.
 template <typename T>

@@ -241,6 +241,24 @@ std::optional<Timestamp> parse_without_zone(std::string_view text) {
   return Timestamp{parsed->local_micros + (parsed->only_time ? today_micros() : 0)};
 }
 
+// The region that the text names, and the time beside it; null when its zone is no region.
+std::optional<std::string> parse_region(std::string_view text) {
+  const auto parsed = read_timestamp(text);
+  if (!parsed || parsed->zone.empty() || zone_seconds(parsed->zone)) return std::nullopt;
+  const bool plausible = parsed->zone.find('/') != std::string_view::npos &&
+                         std::all_of(parsed->zone.begin(), parsed->zone.end(), [](unsigned char c) {
+                           return std::isalnum(c) || c == '/' || c == '_' || c == '-' || c == '+';
+                         });
+  if (!plausible) return std::nullopt;
+  return std::string(parsed->zone);
+}
+
+std::optional<Timestamp> parse_beside_region(std::string_view text) {
+  const auto parsed = read_timestamp(text);
+  if (!parsed) return std::nullopt;
+  return Timestamp{parsed->local_micros + (parsed->only_time ? today_micros() : 0)};
+}
+
 // A zone in the text is read and left aside; a time alone is no timestamp without zone.
 std::optional<Timestamp> parse_ntz(std::string_view text) {
   const auto parsed = read_timestamp(text);
@@ -520,6 +538,8 @@ std::optional<Signature> find_time_kernel(std::string_view name) {
       {"parse_date", Adapter<parse_date>::signature()},
       {"parse_timestamp_with_zone", Adapter<parse_with_zone>::signature()},
       {"parse_timestamp_without_zone", Adapter<parse_without_zone>::signature()},
+      {"parse_timestamp_region", Adapter<parse_region>::signature()},
+      {"parse_timestamp_beside_region", Adapter<parse_beside_region>::signature()},
       {"parse_timestamp_ntz", Adapter<parse_ntz>::signature()},
       {"date_format", Adapter<date_format>::signature()},
       {"parse_with_pattern", Adapter<parse_with_pattern>::signature()},

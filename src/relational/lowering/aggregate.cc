@@ -72,7 +72,21 @@ Result<Written> sum(Aggregation& aggregation) {
   ASSIGN_OR_RETURN(const Written value, call.loose(0));
   const bool tries = aggregation.node.function == "try_sum" || !aggregation.node.ansi;
   if (type.is(TypeId::kDecimal)) {
-    return Written{aggregation.aggregate("sum", value.sql), DataType::decimal(38, type.scale())};
+    const DataType held = DataType::decimal(38, type.scale());
+    const std::string total = aggregation.aggregate("sum", value.sql);
+    if (call.type(0).precision() <= 28) return Written{total, held};  // 10^10 rows cannot pass 38 digits
+    // DuckDB's 128 bits hold a little more than 38 digits.
+    const std::string limit = cast_to(std::string(38 - static_cast<size_t>(type.scale()), '9') + (type.scale() > 0 ? "." : "") +
+                                          std::string(static_cast<size_t>(type.scale()), '9'),
+                                      held);
+    const std::string failure = tries ? "NULL"
+                                      : call.raise("NUMERIC_VALUE_OUT_OF_RANGE.WITH_SUGGESTION",
+                                                   {{"value", "{0}"},
+                                                    {"precision", std::to_string(type.precision())},
+                                                    {"scale", std::to_string(type.scale())},
+                                                    {"config", kAnsiSetting}},
+                                                   {total});
+    return Written{"CASE WHEN abs(" + total + ") > " + limit + " THEN " + failure + " ELSE " + total + " END", held};
   }
   if (is_floating(type)) {
     const std::string operand =

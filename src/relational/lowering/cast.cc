@@ -91,8 +91,10 @@ Result<std::string> from_text(const Conversion& cast) {
     case TypeId::kDate: parsed = parsed_by("parse_date"); break;
     case TypeId::kTimestamp: {
       // A zone that the text itself names, else the session's.
+      const std::string in_region = "TRY(timezone('UTC', timezone(" + parsed_by("parse_timestamp_region") + ", " +
+                                    parsed_by("parse_timestamp_beside_region") + ")))";
       parsed = "coalesce(" + parsed_by("parse_timestamp_with_zone") + ", " +
-               call.to_utc(parsed_by("parse_timestamp_without_zone")) + ")";
+               call.to_utc(parsed_by("parse_timestamp_without_zone")) + ", " + in_region + ")";
       break;
     }
     case TypeId::kTimestampNtz: parsed = parsed_by("parse_timestamp_ntz"); break;
