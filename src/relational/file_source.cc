@@ -49,7 +49,6 @@ struct UnsupportedOption {
   const char* harmless;  // the value, in lower case, that asks for nothing
 };
 constexpr UnsupportedOption kUnsupportedOptions[] = {
-    {"parquet", "mergeschema", "false"},
     {"csv", "mode", "permissive"},
     {"json", "mode", "permissive"},
     {"csv", "encoding", "utf-8"},
@@ -61,7 +60,6 @@ constexpr UnsupportedOption kUnsupportedOptions[] = {
     {"csv", "linesep", "\n"},
     {"json", "linesep", "\n"},
     {"csv", "chartoescapequoteescaping", ""},
-    {"json", "primitivesasstring", "false"},
     {"json", "prefersdecimal", "false"},
     {"", "modifiedbefore", ""},
     {"", "modifiedafter", ""},
@@ -211,7 +209,7 @@ std::string csv_options(const Options& options, bool header) {
   if (is_true(options, "multiline")) text += ", parallel=false";
   text += ", delim=" + quote_text(separator) + ", quote=" + quote_text(option(options, "quote", "\"")) +
           ", escape=" + quote_text(option(options, "escape", "\\")) +
-          ", nullstr=" + quote_text(option(options, "nullvalue", ""));
+          ", nullstr=['', " + quote_text(option(options, "nullvalue", "")) + "]";
   const std::string comment = option(options, "comment", "");
   if (!comment.empty()) text += ", comment=" + quote_text(comment);
   return text;
@@ -230,6 +228,21 @@ std::string trimmed(const std::string& column, const Options& options) {
   std::string text = column;
   if (is_true(options, "ignoreleadingwhitespace")) text = "ltrim(" + text + ")";
   if (is_true(options, "ignoretrailingwhitespace")) text = "rtrim(" + text + ")";
+  return text;
+}
+
+// A string column. Spark keeps a field as it stands, quotes included, when a quote within it is not escaped by the escape character;
+// DuckDB has taken the outer ones away.
+std::string csv_text(const std::string& column, const Options& options) {
+  const std::string quote = option(options, "quote", "\"");
+  std::string text = trimmed(column, options);
+  if (!quote.empty() && option(options, "escape", "\\") != quote) {
+    const std::string doubled = quote_text(quote + quote);
+    text = "CASE WHEN contains(" + text + ", " + doubled + ") THEN concat(" + quote_text(quote) + ", " + text + ", " +
+           quote_text(quote) + ") ELSE " + text + " END";
+  }
+  const std::string empty = option(options, "emptyvalue", "");
+  if (!empty.empty()) text = "CASE WHEN " + column + " = '' THEN " + quote_text(empty) + " ELSE " + text + " END";
   return text;
 }
 
@@ -252,8 +265,8 @@ std::string json_reader(const Names& files, const Options& options, const std::s
 constexpr const char* kNoHive = ", hive_partitioning=false";
 
 // Rows of text files; an empty line is a row, the end of the last line is not.
-std::string text_reader(const Names& files, const std::string& hive) {
-  return "(SELECT *, unnest(string_split(regexp_replace(content, '\\r?\\n$', ''), chr(10))) AS line FROM read_text(" + list_text(files) + hive +
+std::string text_reader(const Names& files) {
+  return "(SELECT *, unnest(string_split(regexp_replace(content, '\\r?\\n$', ''), chr(10))) AS line FROM read_text(" + list_text(files) +
          ") WHERE content <> '')";
 }
 
@@ -607,9 +620,13 @@ Result<std::string> FileSources::scan_sql(const Relation& relation, const FileSc
     const types::StructField& field = scan.schema[i];
     if (is_partition_column(scan, field.name)) {
       add(i, "CAST(" + quote_name(field.name) + " AS " + duckdb_type(field.type) + ")");
+    } else if (scan.format == "csv" && field.name == corrupt_record_column(scan.options)) {
+      return unsupported("the column of corrupt records in CSV files");
     } else if (scan.format == "csv") {
+      const std::string column = "f" + std::to_string(data_columns++);
       add(i,
-          text_to_value(trimmed("f" + std::to_string(data_columns++), scan.options), field.type, time_zone));
+          field.type.is(TypeId::kString) ? csv_text(column, scan.options)
+                                         : text_to_value(trimmed(column, scan.options), field.type, time_zone));
     } else if (scan.format == "json" && field.name == corrupt_record_column(scan.options)) {
       add(i, "CASE WHEN json IS NULL THEN line END");
     } else if (scan.format == "json") {
@@ -628,7 +645,8 @@ Result<std::string> FileSources::scan_sql(const Relation& relation, const FileSc
     if (lower_case(option(scan.options, "mode", "permissive")) == "dropmalformed") reader += " WHERE json IS NOT NULL";
     reader += ")";
   } else {
-    reader = text_reader(whole, hive);
+    if (!scan.partition_columns.empty()) return unsupported("text files in partition folders");
+    reader = text_reader(whole);
   }
   return "(SELECT " + (columns.empty() ? "NULL AS no_column" : columns) + " FROM " + reader + ")";
 }
