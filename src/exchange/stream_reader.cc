@@ -47,6 +47,59 @@ Status check_nesting(const ArrowSchema& field, int depth, int64_t& fields) {
   return Status();
 }
 
+// How many field nodes and buffers a message has for an array.
+struct ArrayParts {
+  int64_t nodes = 0;
+  int64_t buffers = 0;
+};
+
+Status add_parts(const ArrowSchema& field, ArrayParts& parts) {
+  ArrowSchemaView view;
+  if (ArrowSchemaViewInit(&view, &field, nullptr) != NANOARROW_OK) return malformed("a field has an unknown type");
+  ArrowLayout layout;
+  ArrowLayoutInit(&layout, view.storage_type);
+  ++parts.nodes;
+  for (const ArrowBufferType type : layout.buffer_type) parts.buffers += type == NANOARROW_BUFFER_TYPE_NONE ? 0 : 1;
+  for (int64_t i = 0; i < field.n_children; ++i) RETURN_IF_ERROR(add_parts(*field.children[i], parts));
+  return Status();
+}
+
+template <typename T>
+T read_at(const uint8_t* at) {
+  T value;
+  std::memcpy(&value, at, sizeof(value));
+  return value;
+}
+
+// Where the field with this number of a flatbuffer table begins; null when it is absent. The buffer has been verified.
+const uint8_t* table_field(const uint8_t* table, int number) {
+  const uint8_t* shape = table - read_at<int32_t>(table);
+  const int entry = 4 + 2 * number;
+  if (entry + 2 > read_at<uint16_t>(shape)) return nullptr;
+  const auto offset = read_at<uint16_t>(shape + entry);
+  return offset == 0 ? nullptr : table + offset;
+}
+
+const uint8_t* follow(const uint8_t* at) { return at == nullptr ? nullptr : at + read_at<uint32_t>(at); }
+
+// The parts that a dictionary batch says it has. The decoder takes their number for granted.
+ArrayParts parts_of_dictionary_message(const uint8_t* message) {
+  constexpr size_t kPrefixBytes = 8;
+  constexpr int kHeader = 2;  // of Message
+  constexpr int kData = 1;    // of DictionaryBatch
+  constexpr int kNodes = 1;   // of RecordBatch
+  constexpr int kBuffers = 2;
+  ArrayParts parts{-1, -1};
+  const uint8_t* header = follow(table_field(follow(message + kPrefixBytes), kHeader));
+  const uint8_t* data = header == nullptr ? nullptr : follow(table_field(header, kData));
+  if (data == nullptr) return parts;
+  const uint8_t* nodes = follow(table_field(data, kNodes));
+  const uint8_t* buffers = follow(table_field(data, kBuffers));
+  parts.nodes = nodes == nullptr ? 0 : read_at<uint32_t>(nodes);
+  parts.buffers = buffers == nullptr ? 0 : read_at<uint32_t>(buffers);
+  return parts;
+}
+
 // Validation reads offsets in place: they must lie as the processor wants them.
 bool is_aligned(const ArrowArrayView& view, int depth = 0) {
   if (depth > kDeepestNesting) return false;
@@ -146,8 +199,18 @@ struct StreamReader::Contents {
     return Status();
   }
 
-  Status read_dictionary(ArrowIpcDecoder& decoder, int64_t body) {
+  Status read_dictionary(ArrowIpcDecoder& decoder, int64_t position, int64_t body) {
     if (!batches.empty()) return unsupported("Arrow dictionaries that change within a stream");
+    if (decoder.codec != NANOARROW_IPC_COMPRESSION_TYPE_NONE) return unsupported("compressed Arrow data");
+    const ArrowIpcDictionaryEncoding* encoding =
+        decoder.dictionary == nullptr ? nullptr : ArrowIpcDictionaryEncodingsFindById(&encodings, decoder.dictionary->id);
+    if (encoding == nullptr || encoding->schema->dictionary == nullptr) return malformed("a dictionary that no field has");
+    ArrayParts expected;
+    RETURN_IF_ERROR(add_parts(*encoding->schema->dictionary, expected));
+    const ArrayParts actual = parts_of_dictionary_message(data + position);
+    if (actual.nodes != expected.nodes || actual.buffers != expected.buffers) {
+      return malformed("a dictionary batch does not fit its field");
+    }
     ArrowError failure{};
     if (ArrowIpcDecoderDecodeDictionary(&decoder, view_of(data + body, decoder.body_size_bytes),
                                         NANOARROW_VALIDATION_LEVEL_FULL, &dictionaries,
@@ -169,7 +232,7 @@ struct StreamReader::Contents {
       if (!found) return Status();
       const int64_t body = position + decoder.header_size_bytes;
       if (decoder.message_type == NANOARROW_IPC_MESSAGE_TYPE_DICTIONARY_BATCH) {
-        RETURN_IF_ERROR(read_dictionary(decoder, body));
+        RETURN_IF_ERROR(read_dictionary(decoder, position, body));
       } else if (decoder.message_type == NANOARROW_IPC_MESSAGE_TYPE_RECORD_BATCH) {
         batches.push_back({position, body, decoder.body_size_bytes, 0});
         ASSIGN_OR_RETURN(const ArrowArrayView* view,
