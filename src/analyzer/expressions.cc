@@ -374,9 +374,6 @@ Result<ExpressionPtr> ExpressionResolver::resolve_condition(const unresolved::Ex
                                                             const plan::Origin& origin) {
   ASSIGN_OR_RETURN(ExpressionPtr condition, resolve(expression));
   if (condition->type.is(TypeId::kBoolean)) return condition;
-  if (condition->type.is(TypeId::kNull)) {
-    return cast_implicitly(std::move(condition), DataType(TypeId::kBoolean));
-  }
   const bool join = error_condition == "JOIN_CONDITION_IS_NOT_BOOLEAN_TYPE";
   std::map<std::string, std::string> parameters;
   parameters[join ? "joinCondition" : "filter"] = quoted_expression(pretty(expression));

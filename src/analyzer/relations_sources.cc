@@ -4,6 +4,7 @@
 #include "analyzer/errors.h"
 #include "analyzer/local_data.h"
 #include "analyzer/relations.h"
+#include "exchange/arrow_schema.h"
 #include "functions/coercion.h"
 #include "sql/parser.h"
 
@@ -131,9 +132,18 @@ Result<Input> RelationResolver::data_source(const unresolved::DataSource& node, 
 }
 
 Result<Input> RelationResolver::local_relation(const plan::Bytes& data, const std::string& schema_text) {
-  if (schema_text.empty()) return unsupported("a local relation without a schema");
-  ASSIGN_OR_RETURN(const types::Schema schema, parse_schema_text(schema_text));
+  types::Schema schema;
+  if (!schema_text.empty()) {
+    ASSIGN_OR_RETURN(schema, parse_schema_text(schema_text));
+  } else if (data != nullptr) {
+    ASSIGN_OR_RETURN(schema, exchange::schema_of_stream(*data));
+  }
   const int64_t rows = data == nullptr ? 0 : count_rows(*data);
+  if (schema.empty()) {
+    // Rows without columns: only their number matters.
+    ASSIGN_OR_RETURN(Input numbers, range({0, rows, 1, local_partitions(analysis_, rows)}));
+    return analyzer::project(analysis_, std::move(numbers), {});
+  }
   return source(resolved::make_relation(resolved::LocalData{data}, new_columns(analysis_, schema),
                                         local_partitions(analysis_, rows)));
 }
@@ -176,7 +186,7 @@ Result<Input> RelationResolver::sql_text(const unresolved::Sql& sql) {
 }
 
 Result<Input> RelationResolver::values(const unresolved::Values& node, const plan::Origin& origin) {
-  if (node.rows.empty()) return source(resolved::make_relation(resolved::LocalData{}, {}, 1));
+  if (node.rows.empty()) return local_relation(nullptr, "");
   Scope scope;
   scope.outer = outer_;
   scope.case_sensitive = analysis_.settings.case_sensitive;

@@ -104,7 +104,9 @@ RuleTable cast_rules();
 Result<std::string> write_cast(CallWriter& call, const std::string& text, const types::DataType& from,
                                const types::DataType& to, plan::CastMode mode);
 // Spark's text of a value, as CAST(x AS STRING) gives it.
-Result<std::string> write_as_text(CallWriter& call, const std::string& text, const types::DataType& from);
+// pretty: as DataFrame.show prints it (nulls inside as NULL, bytes as [61 62]).
+Result<std::string> write_as_text(CallWriter& call, const std::string& text, const types::DataType& from,
+                                  bool pretty = false);
 
 std::string cast_to(const std::string& text, const types::DataType& type);
 std::string cast_to(const std::string& text, std::string_view duckdb_type_name);

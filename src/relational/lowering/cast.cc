@@ -317,7 +317,8 @@ Result<std::string> write_cast(CallWriter& call, const std::string& text, const 
   return to_time(cast);
 }
 
-Result<std::string> write_as_text(CallWriter& call, const std::string& text, const DataType& from) {
+Result<std::string> write_as_text(CallWriter& call, const std::string& text, const DataType& from, bool pretty) {
+  const std::string null_text = pretty ? "'NULL'" : "'null'";
   switch (from.id()) {
     case TypeId::kNull: return std::string("CAST(NULL AS VARCHAR)");
     case TypeId::kString: return text;
@@ -334,7 +335,9 @@ Result<std::string> write_as_text(CallWriter& call, const std::string& text, con
       return "regexp_replace(CAST(" + text + " AS VARCHAR), '^(-?)\\.', '\\10.')";
     case TypeId::kFloat: return call.kernel("float_text", {text});
     case TypeId::kDouble: return call.kernel("double_text", {text});
-    case TypeId::kBinary: return "decode(" + text + ")";
+    case TypeId::kBinary:
+      if (pretty) return "'[' || rtrim(regexp_replace(hex(" + text + "), '(..)', '\\1 ', 'g')) || ']'";
+      return "decode(" + text + ")";
     case TypeId::kDate: return call.kernel("date_text", {text});
     case TypeId::kTimestamp: return call.kernel("timestamp_text", {call.to_local(text)});
     case TypeId::kTimestampNtz: return call.kernel("timestamp_text", {text});
@@ -346,16 +349,16 @@ Result<std::string> write_as_text(CallWriter& call, const std::string& text, con
                          {text, std::to_string(from.start_field()), std::to_string(from.end_field())});
     case TypeId::kArray: {
       const std::string name = call.fresh_name();
-      ASSIGN_OR_RETURN(const std::string element, write_as_text(call, name, from.element()));
+      ASSIGN_OR_RETURN(const std::string element, write_as_text(call, name, from.element(), pretty));
       return "'[' || coalesce(array_to_string(list_transform(" + text + ", lambda " + name + ": coalesce(" +
-             element + ", 'null')), ', '), CASE WHEN " + text + " IS NOT NULL THEN '' END) || ']'";
+             element + ", " + null_text + ")), ', '), CASE WHEN " + text + " IS NOT NULL THEN '' END) || ']'";
     }
     case TypeId::kMap: {
       const std::string name = call.fresh_name();
-      ASSIGN_OR_RETURN(const std::string key, write_as_text(call, name + ".key", from.key()));
-      ASSIGN_OR_RETURN(const std::string value, write_as_text(call, name + ".value", from.value()));
+      ASSIGN_OR_RETURN(const std::string key, write_as_text(call, name + ".key", from.key(), pretty));
+      ASSIGN_OR_RETURN(const std::string value, write_as_text(call, name + ".value", from.value(), pretty));
       return "'{' || coalesce(array_to_string(list_transform(map_entries(" + text + "), lambda " + name +
-             ": " + key + " || ' -> ' || coalesce(" + value + ", 'null')), ', '), CASE WHEN " + text +
+             ": " + key + " || ' -> ' || coalesce(" + value + ", " + null_text + ")), ', '), CASE WHEN " + text +
              " IS NOT NULL THEN '' END) || '}'";
     }
     case TypeId::kStruct: {
@@ -363,8 +366,8 @@ Result<std::string> write_as_text(CallWriter& call, const std::string& text, con
       for (const auto& field : from.fields()) {
         ASSIGN_OR_RETURN(
             const std::string shown,
-            write_as_text(call, "struct_extract(" + text + ", " + quote_text(field.name) + ")", field.type));
-        fields += (fields.empty() ? "" : " || ', ' || ") + std::string("coalesce(") + shown + ", 'null')";
+            write_as_text(call, "struct_extract(" + text + ", " + quote_text(field.name) + ")", field.type, pretty));
+        fields += (fields.empty() ? "" : " || ', ' || ") + std::string("coalesce(") + shown + ", " + null_text + ")";
       }
       return "CASE WHEN " + text + " IS NOT NULL THEN '{' || " + fields + " || '}' END";
     }
@@ -381,8 +384,16 @@ Result<std::string> lower_cast(CallWriter& call) {
   return write_cast(call, value, call.type(0), call.result(), call.ansi ? CastMode::kAnsi : CastMode::kLegacy);
 }
 
+// What DataFrame.show prints of one value.
+Result<std::string> lower_pretty_string(CallWriter& call) {
+  ASSIGN_OR_RETURN(const std::string value, call.argument(0));
+  ASSIGN_OR_RETURN(const std::string shown, write_as_text(call, value, call.type(0), true));
+  return "coalesce(" + shown + ", 'NULL')";
+}
+
 #define CAST(type) {.function = type, .lower = lower_cast}
 const CallRule kRules[] = {
+    {.function = "to_pretty_string", .lower = lower_pretty_string},
     CAST("boolean"), CAST("tinyint"), CAST("smallint"), CAST("int"), CAST("bigint"), CAST("float"), CAST("double"), CAST("decimal"),
     CAST("date"), CAST("timestamp"), CAST("binary"), CAST("string"),
 };
