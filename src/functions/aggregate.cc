@@ -200,8 +200,12 @@ const Function kAggregates[] = {
      .kind = Kind::kAggregate},
     {.name = "percentile", .kind = Kind::kAggregate, .defaults = "3:1", .resolver = resolve_percentile},
     {.name = "mode", .kind = Kind::kAggregate, .resolver = resolve_extremum},
-    {.name = "listagg", .signature = "(string, string?) -> string", .nulls = Nulls::kAlways, .kind = Kind::kAggregate,
-     .aliases = "string_agg", .defaults = "2:NULL"},
+    {.name = "listagg",
+     .signature = "(string, string?) -> string",
+     .nulls = Nulls::kAlways,
+     .kind = Kind::kAggregate,
+     .aliases = "string_agg",
+     .defaults = "2:NULL"},
     {.name = "median", .kind = Kind::kAggregate, .resolver = resolve_median},
 };
 

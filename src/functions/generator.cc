@@ -80,8 +80,7 @@ Result<Call> resolve_stack(const Context& context) {
 const Function kGenerators[] = {
     GENERATOR("explode", resolve_explode),    GENERATOR("explode_outer", resolve_explode),
     GENERATOR("posexplode", resolve_explode), GENERATOR("posexplode_outer", resolve_explode),
-    GENERATOR("inline", resolve_inline),
-    GENERATOR("stack", resolve_stack),
+    GENERATOR("inline", resolve_inline),      GENERATOR("stack", resolve_stack),
 };
 
 #undef GENERATOR

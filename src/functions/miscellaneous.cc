@@ -19,23 +19,38 @@ Result<Call> resolve_typeof(const Context& context) {
 Result<Call> resolve_cast(const Context& context) {
   if (context.size() != 1) return context.wrong_number("1");
   static const std::unordered_map<std::string_view, DataType> kTypes = {
-      {"boolean", DataType(TypeId::kBoolean)}, {"tinyint", DataType(TypeId::kByte)}, {"smallint", DataType(TypeId::kShort)},
-      {"int", DataType(TypeId::kInteger)}, {"bigint", DataType(TypeId::kLong)}, {"float", DataType(TypeId::kFloat)},
-      {"double", DataType(TypeId::kDouble)}, {"decimal", DataType::decimal(10, 0)}, {"date", DataType(TypeId::kDate)},
-      {"timestamp", DataType(TypeId::kTimestamp)}, {"binary", DataType(TypeId::kBinary)}, {"string", DataType(TypeId::kString)}};
+      {"boolean", DataType(TypeId::kBoolean)}, {"tinyint", DataType(TypeId::kByte)},
+      {"smallint", DataType(TypeId::kShort)},  {"int", DataType(TypeId::kInteger)},
+      {"bigint", DataType(TypeId::kLong)},     {"float", DataType(TypeId::kFloat)},
+      {"double", DataType(TypeId::kDouble)},   {"decimal", DataType::decimal(10, 0)},
+      {"date", DataType(TypeId::kDate)},       {"timestamp", DataType(TypeId::kTimestamp)},
+      {"binary", DataType(TypeId::kBinary)},   {"string", DataType(TypeId::kString)}};
   const DataType& from = context.type(0);
   const DataType& to = kTypes.at(context.function.name);
   if (!can_cast(from, to, plan::CastMode::kDefault, context.options.ansi)) {
-    return context.mismatch("CAST_WITHOUT_SUGGESTION", {{"srcType", quoted_type(from)}, {"targetType", quoted_type(to)}});
+    return context.mismatch("CAST_WITHOUT_SUGGESTION",
+                            {{"srcType", quoted_type(from)}, {"targetType", quoted_type(to)}});
   }
-  return context.call(to, context.any_nullable() || cast_may_give_null(from, to, plan::CastMode::kDefault, context.options.ansi));
+  return context.call(to, context.any_nullable() ||
+                              cast_may_give_null(from, to, plan::CastMode::kDefault, context.options.ansi));
 }
 
-#define CAST(type) {.name = type, .display = "{0}", .resolver = resolve_cast}
+#define CAST(type) \
+  { .name = type, .display = "{0}", .resolver = resolve_cast }
 
 const Function kMiscellaneous[] = {
-    CAST("boolean"), CAST("tinyint"), CAST("smallint"), CAST("int"), CAST("bigint"), CAST("float"), CAST("double"), CAST("decimal"),
-    CAST("date"), CAST("timestamp"), CAST("binary"), CAST("string"),
+    CAST("boolean"),
+    CAST("tinyint"),
+    CAST("smallint"),
+    CAST("int"),
+    CAST("bigint"),
+    CAST("float"),
+    CAST("double"),
+    CAST("decimal"),
+    CAST("date"),
+    CAST("timestamp"),
+    CAST("binary"),
+    CAST("string"),
     {.name = "typeof", .resolver = resolve_typeof},
 };
 

@@ -45,29 +45,33 @@ class DuckEngine : public Engine {
     return register_sink_function(connection.handle(), sinks_);
   }
 
-  Status query(const RelationPtr& fragment, const RunContext& context, const BatchSink& sink, CancelToken& cancel) override;
-  Result<exchange::StageOutputPtr> materialize(const RelationPtr& fragment, const RunContext& context, const MaterializeRequest& request,
+  Status query(const RelationPtr& fragment, const RunContext& context, const BatchSink& sink,
+               CancelToken& cancel) override;
+  Result<exchange::StageOutputPtr> materialize(const RelationPtr& fragment, const RunContext& context,
+                                               const MaterializeRequest& request,
                                                CancelToken& cancel) override {
     return relational::materialize(parts(), memory_, fragment, context, request, cancel);
   }
   Result<int32_t> partition_count(const RelationPtr& fragment, const RunContext& context) override {
     return relational::partition_count(parts(), fragment, context);
   }
-  Result<std::vector<TextRow>> collect_text(const RelationPtr& fragment, const RunContext& context, int64_t limit,
-                                            CancelToken& cancel) override;
-  Status write(const RelationPtr& fragment, const RunContext& context, const WriteRequest& request, CancelToken& cancel) override {
+  Result<std::vector<TextRow>> collect_text(const RelationPtr& fragment, const RunContext& context,
+                                            int64_t limit, CancelToken& cancel) override;
+  Status write(const RelationPtr& fragment, const RunContext& context, const WriteRequest& request,
+               CancelToken& cancel) override {
     return write_files(parts(), fragment, context, request, cancel);
   }
   Result<std::string> explain(const RelationPtr& fragment, const RunContext& context) override {
-    ASSIGN_OR_RETURN(const auto run, FragmentRun::make(parts(), fragment, context, {}, nullptr, false, reads_all_first(*fragment)));
+    ASSIGN_OR_RETURN(const auto run, FragmentRun::make(parts(), fragment, context, {}, nullptr, false,
+                                                       reads_all_first(*fragment)));
     return run->sql();
   }
   catalog::FileSchemaReader& files() override { return files_; }
 
  private:
   // `needs_wide_decimals`: nothing was sent, and the fragment must be run without narrow decimals.
-  Status query_once(const RelationPtr& fragment, const RunContext& context, const BatchSink& sink, CancelToken& cancel,
-                    bool narrow_decimals, bool& needs_wide_decimals);
+  Status query_once(const RelationPtr& fragment, const RunContext& context, const BatchSink& sink,
+                    CancelToken& cancel, bool narrow_decimals, bool& needs_wide_decimals);
   EngineParts parts() { return {*database_, scans_, sinks_, files_}; }
 
   std::unique_ptr<Database> database_;
@@ -77,17 +81,20 @@ class DuckEngine : public Engine {
   FileSources files_;
 };
 
-// Whether no row comes out before all input has been read: then a run that fails can be made again with other text.
+// Whether no row comes out before all input has been read: then a run that fails can be made again with other
+// text.
 bool reads_all_first(const plan::resolved::Relation& relation) {
   using namespace plan::resolved;
-  if (std::holds_alternative<Aggregate>(relation.node) || std::holds_alternative<Sort>(relation.node)) return true;
+  if (std::holds_alternative<Aggregate>(relation.node) || std::holds_alternative<Sort>(relation.node))
+    return true;
   if (const auto* project = std::get_if<Project>(&relation.node)) return reads_all_first(*project->input);
   if (const auto* filter = std::get_if<Filter>(&relation.node)) return reads_all_first(*filter->input);
   if (const auto* limit = std::get_if<Limit>(&relation.node)) return reads_all_first(*limit->input);
   return false;
 }
 
-Status DuckEngine::query(const RelationPtr& fragment, const RunContext& context, const BatchSink& sink, CancelToken& cancel) {
+Status DuckEngine::query(const RelationPtr& fragment, const RunContext& context, const BatchSink& sink,
+                         CancelToken& cancel) {
   if (reads_all_first(*fragment)) {
     bool needs_wide_decimals = false;
     Status status = query_once(fragment, context, sink, cancel, true, needs_wide_decimals);
@@ -97,11 +104,13 @@ Status DuckEngine::query(const RelationPtr& fragment, const RunContext& context,
   return query_once(fragment, context, sink, cancel, false, again);
 }
 
-Status DuckEngine::query_once(const RelationPtr& fragment, const RunContext& context, const BatchSink& sink, CancelToken& cancel,
-                              bool narrow_decimals, bool& needs_wide_decimals) {
-  ASSIGN_OR_RETURN(const StreamFormatPtr format,
-                   StreamFormat::make(to_schema(fragment->output), exchange::Layout::kFlat, context.time_zone));
-  ASSIGN_OR_RETURN(const auto run, FragmentRun::make(parts(), fragment, context, {}, nullptr, false, narrow_decimals));
+Status DuckEngine::query_once(const RelationPtr& fragment, const RunContext& context, const BatchSink& sink,
+                              CancelToken& cancel, bool narrow_decimals, bool& needs_wide_decimals) {
+  ASSIGN_OR_RETURN(
+      const StreamFormatPtr format,
+      StreamFormat::make(to_schema(fragment->output), exchange::Layout::kFlat, context.time_zone));
+  ASSIGN_OR_RETURN(const auto run,
+                   FragmentRun::make(parts(), fragment, context, {}, nullptr, false, narrow_decimals));
   ASSIGN_OR_RETURN(const Connection connection, database_->connect());
   Statement statement(connection, cancel);
   if (!statement.start(run->sql())) {
@@ -109,7 +118,8 @@ Status DuckEngine::query_once(const RelationPtr& fragment, const RunContext& con
     return needs_wide_decimals ? Status() : run->status_of(statement.failure(), cancel);
   }
   std::vector<ColumnBuilder> columns = format->make_columns();
-  if (statement.columns() < columns.size()) return internal_error("DuckDB gave fewer columns than the plan has");
+  if (statement.columns() < columns.size())
+    return internal_error("DuckDB gave fewer columns than the plan has");
   int64_t rows = 0;
   bool sent = false;
   const auto send = [&]() -> Status {
@@ -122,7 +132,8 @@ Status DuckEngine::query_once(const RelationPtr& fragment, const RunContext& con
   while (duckdb_data_chunk chunk = statement.next()) {
     const auto count = static_cast<int64_t>(duckdb_data_chunk_get_size(chunk));
     for (size_t i = 0; i < columns.size(); ++i) {
-      RETURN_IF_ERROR(append_rows(duckdb_data_chunk_get_vector(chunk, i), statement.source(i), {0, count}, columns[i]));
+      RETURN_IF_ERROR(
+          append_rows(duckdb_data_chunk_get_vector(chunk, i), statement.source(i), {0, count}, columns[i]));
     }
     rows += count;
     if (rows >= kClientBatchRows || heap_bytes(columns) >= kClientBatchBytes) RETURN_IF_ERROR(send());
@@ -135,7 +146,8 @@ Status DuckEngine::query_once(const RelationPtr& fragment, const RunContext& con
   return Status();
 }
 
-Result<std::vector<Engine::TextRow>> DuckEngine::collect_text(const RelationPtr& fragment, const RunContext& context, int64_t limit,
+Result<std::vector<Engine::TextRow>> DuckEngine::collect_text(const RelationPtr& fragment,
+                                                              const RunContext& context, int64_t limit,
                                                               CancelToken& cancel) {
   ASSIGN_OR_RETURN(const auto run, FragmentRun::make(parts(), fragment, context));
   ASSIGN_OR_RETURN(const Connection connection, database_->connect());
@@ -149,7 +161,8 @@ Result<std::vector<Engine::TextRow>> DuckEngine::collect_text(const RelationPtr&
       TextRow& values = rows.emplace_back();
       for (size_t column = 0; column < fragment->output.size(); ++column) {
         duckdb_vector vector = duckdb_data_chunk_get_vector(chunk, column);
-        if (statement.source(column).id != DUCKDB_TYPE_VARCHAR) return internal_error("collect_text of a column that is no string");
+        if (statement.source(column).id != DUCKDB_TYPE_VARCHAR)
+          return internal_error("collect_text of a column that is no string");
         uint64_t* validity = duckdb_vector_get_validity(vector);
         if (validity != nullptr && !duckdb_validity_row_is_valid(validity, row)) {
           values.emplace_back();
@@ -166,7 +179,8 @@ Result<std::vector<Engine::TextRow>> DuckEngine::collect_text(const RelationPtr&
 
 }  // namespace
 
-Result<std::unique_ptr<Engine>> make_engine(const EngineOptions& options, std::shared_ptr<exchange::SharedMemory> memory) {
+Result<std::unique_ptr<Engine>> make_engine(const EngineOptions& options,
+                                            std::shared_ptr<exchange::SharedMemory> memory) {
   ASSIGN_OR_RETURN(std::unique_ptr<Database> database, Database::open(options));
   auto engine = std::make_unique<DuckEngine>(std::move(database), std::move(memory));
   RETURN_IF_ERROR(engine->start());

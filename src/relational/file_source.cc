@@ -70,7 +70,9 @@ Status check_options(const std::string& format, const Options& options) {
     if (entry.format[0] != '\0' && entry.format != format) continue;
     const auto found = options.find(entry.key);
     if (found == options.end() || lower_case(found->second) == entry.harmless) continue;
-    if (format == "json" && std::string_view(entry.key) == "mode" && lower_case(found->second) == "dropmalformed") continue;
+    if (format == "json" && std::string_view(entry.key) == "mode" &&
+        lower_case(found->second) == "dropmalformed")
+      continue;
     return unsupported("the option " + std::string(entry.key) + " = " + found->second + " of " + format +
                        " files");
   }
@@ -208,8 +210,8 @@ std::string csv_options(const Options& options, bool header) {
   // Line breaks within quotes are found by a reader that starts at the beginning of the file only.
   if (is_true(options, "multiline")) text += ", parallel=false";
   text += ", delim=" + quote_text(separator) + ", quote=" + quote_text(option(options, "quote", "\"")) +
-          ", escape=" + quote_text(option(options, "escape", "\\")) +
-          ", nullstr=['', " + quote_text(option(options, "nullvalue", "")) + "]";
+          ", escape=" + quote_text(option(options, "escape", "\\")) + ", nullstr=['', " +
+          quote_text(option(options, "nullvalue", "")) + "]";
   const std::string comment = option(options, "comment", "");
   if (!comment.empty()) text += ", comment=" + quote_text(comment);
   return text;
@@ -231,23 +233,26 @@ std::string trimmed(const std::string& column, const Options& options) {
   return text;
 }
 
-// A string column. Spark keeps a field as it stands, quotes included, when a quote within it is not escaped by the escape character;
-// DuckDB has taken the outer ones away.
+// A string column. Spark keeps a field as it stands, quotes included, when a quote within it is not escaped
+// by the escape character; DuckDB has taken the outer ones away.
 std::string csv_text(const std::string& column, const Options& options) {
   const std::string quote = option(options, "quote", "\"");
   std::string text = trimmed(column, options);
   if (!quote.empty() && option(options, "escape", "\\") != quote) {
     const std::string doubled = quote_text(quote + quote);
-    text = "CASE WHEN contains(" + text + ", " + doubled + ") THEN concat(" + quote_text(quote) + ", " + text + ", " +
-           quote_text(quote) + ") ELSE " + text + " END";
+    text = "CASE WHEN contains(" + text + ", " + doubled + ") THEN concat(" + quote_text(quote) + ", " +
+           text + ", " + quote_text(quote) + ") ELSE " + text + " END";
   }
   const std::string empty = option(options, "emptyvalue", "");
-  if (!empty.empty()) text = "CASE WHEN " + column + " = '' THEN " + quote_text(empty) + " ELSE " + text + " END";
+  if (!empty.empty())
+    text = "CASE WHEN " + column + " = '' THEN " + quote_text(empty) + " ELSE " + text + " END";
   return text;
 }
 
 // A table function's text with one more argument.
-std::string with_argument(std::string reader, const std::string& argument) { return reader.insert(reader.size() - 1, argument); }
+std::string with_argument(std::string reader, const std::string& argument) {
+  return reader.insert(reader.size() - 1, argument);
+}
 
 // Columns: json (null when malformed), line (the text), and the partition columns.
 std::string json_reader(const Names& files, const Options& options, const std::string& hive) {
@@ -256,8 +261,10 @@ std::string json_reader(const Names& files, const Options& options, const std::s
            ", format='auto', maximum_object_size=134217728" + hive + "))";
   }
   // Lines are read as a CSV file of one column, so that a malformed one is a row like the others.
-  return "(SELECT *, CASE WHEN json_valid(line) THEN line::JSON END AS json FROM read_csv(" + list_text(files) +
-         ", columns={'line': 'VARCHAR'}, delim='\x01', quote='', escape='', comment='', header=false, auto_detect=false, nullstr='\x03', "
+  return "(SELECT *, CASE WHEN json_valid(line) THEN line::JSON END AS json FROM read_csv(" +
+         list_text(files) +
+         ", columns={'line': 'VARCHAR'}, delim='\x01', quote='', escape='', comment='', header=false, "
+         "auto_detect=false, nullstr='\x03', "
          "strict_mode=false, max_line_size=16777216" +
          hive + ") WHERE trim(line) <> '')";
 }
@@ -266,8 +273,9 @@ constexpr const char* kNoHive = ", hive_partitioning=false";
 
 // Rows of text files; an empty line is a row, the end of the last line is not.
 std::string text_reader(const Names& files) {
-  return "(SELECT *, unnest(string_split(regexp_replace(content, '\\r?\\n$', ''), chr(10))) AS line FROM read_text(" + list_text(files) +
-         ") WHERE content <> '')";
+  return "(SELECT *, unnest(string_split(regexp_replace(content, '\\r?\\n$', ''), chr(10))) AS line FROM "
+         "read_text(" +
+         list_text(files) + ") WHERE content <> '')";
 }
 
 // The structure that json_transform takes. Timestamps stay text until the zone is known.
@@ -286,11 +294,14 @@ nlohmann::json json_structure(const DataType& type) {
   }
 }
 
-std::string corrupt_record_column(const Options& options) { return option(options, "columnnameofcorruptrecord", "_corrupt_record"); }
+std::string corrupt_record_column(const Options& options) {
+  return option(options, "columnnameofcorruptrecord", "_corrupt_record");
+}
 
 DataType type_of_structure(const nlohmann::json& structure, bool only_text) {
   if (structure.is_array()) {
-    return DataType::array(structure.empty() ? DataType(TypeId::kString) : type_of_structure(structure[0], only_text));
+    return DataType::array(structure.empty() ? DataType(TypeId::kString)
+                                             : type_of_structure(structure[0], only_text));
   }
   if (structure.is_object()) {
     Schema fields;  // nlohmann's objects are sorted by name, as Spark sorts them
@@ -416,7 +427,8 @@ Result<FileSources::ParquetFilePtr> FileSources::parquet_file(const std::string&
 
 Result<Schema> FileSources::infer_csv(const Names& files, const Options& options) {
   ASSIGN_OR_RETURN(const auto head, rows_of("SELECT * FROM read_csv(" + quote_text(files.front()) +
-                                            csv_options(options, false) + ", sample_size=1000, hive_partitioning=false) LIMIT 1"));
+                                            csv_options(options, false) +
+                                            ", sample_size=1000, hive_partitioning=false) LIMIT 1"));
   if (head.empty()) return Schema();
   Schema schema;
   const bool header = is_true(options, "header");
@@ -455,7 +467,9 @@ Result<Schema> FileSources::infer_csv(const Names& files, const Options& options
       sql += ", count(*) FILTER (WHERE " + test + ")";
     }
   }
-  ASSIGN_OR_RETURN(const auto counts, rows_of(sql + " FROM " + with_argument(csv_reader(files, options, schema.size()), ", hive_partitioning=false")));
+  ASSIGN_OR_RETURN(const auto counts, rows_of(sql + " FROM " +
+                                              with_argument(csv_reader(files, options, schema.size()),
+                                                            ", hive_partitioning=false")));
   constexpr size_t kWidth = std::size(kCandidates) + 1;
   for (size_t i = 0; i < schema.size(); ++i) {
     const int64_t values = integer(counts[0][i * kWidth]);
@@ -470,14 +484,16 @@ Result<Schema> FileSources::infer_csv(const Names& files, const Options& options
 
 Result<Schema> FileSources::infer_json(const Names& files, const Options& options) {
   ASSIGN_OR_RETURN(const auto rows,
-                   rows_of("SELECT json_group_structure(json), count(*) FILTER (WHERE json IS NULL) FROM " + json_reader(files, options, kNoHive)));
+                   rows_of("SELECT json_group_structure(json), count(*) FILTER (WHERE json IS NULL) FROM " +
+                           json_reader(files, options, kNoHive)));
   if (rows.empty() || rows[0][0].empty()) return Schema();
   const nlohmann::json structure = nlohmann::json::parse(rows[0][0], nullptr, false);
   if (!structure.is_object()) return Schema({{"_corrupt_record", DataType(TypeId::kString), true, ""}});
   Schema schema = type_of_structure(structure, is_true(options, "primitivesasstring")).fields();
   if (integer(rows[0][1]) > 0 && lower_case(option(options, "mode", "permissive")) == "permissive") {
     schema.push_back({corrupt_record_column(options), DataType(TypeId::kString), true, ""});
-    std::sort(schema.begin(), schema.end(), [](const auto& left, const auto& right) { return left.name < right.name; });
+    std::sort(schema.begin(), schema.end(),
+              [](const auto& left, const auto& right) { return left.name < right.name; });
   }
   return schema;
 }
@@ -533,7 +549,9 @@ Result<Schema> FileSources::merged_parquet_schema(const Names& files, bool merge
   for (const std::string& path : files) {
     ASSIGN_OR_RETURN(const ParquetFilePtr file, parquet_file(path));
     for (const types::StructField& field : file->columns) {
-      const auto known = std::find_if(schema.begin(), schema.end(), [&](const types::StructField& other) { return other.name == field.name; });
+      const auto known = std::find_if(schema.begin(), schema.end(), [&](const types::StructField& other) {
+        return other.name == field.name;
+      });
       if (known == schema.end()) {
         schema.push_back(field);
       } else if (!known->type.same_type(field.type)) {
@@ -624,9 +642,9 @@ Result<std::string> FileSources::scan_sql(const Relation& relation, const FileSc
       return unsupported("the column of corrupt records in CSV files");
     } else if (scan.format == "csv") {
       const std::string column = "f" + std::to_string(data_columns++);
-      add(i,
-          field.type.is(TypeId::kString) ? csv_text(column, scan.options)
-                                         : text_to_value(trimmed(column, scan.options), field.type, time_zone));
+      add(i, field.type.is(TypeId::kString)
+                 ? csv_text(column, scan.options)
+                 : text_to_value(trimmed(column, scan.options), field.type, time_zone));
     } else if (scan.format == "json" && field.name == corrupt_record_column(scan.options)) {
       add(i, "CASE WHEN json IS NULL THEN line END");
     } else if (scan.format == "json") {
@@ -641,8 +659,10 @@ Result<std::string> FileSources::scan_sql(const Relation& relation, const FileSc
   if (scan.format == "csv") {
     reader = with_argument(csv_reader(whole, scan.options, data_columns), hive);
   } else if (scan.format == "json") {
-    reader = "(SELECT *, json_transform(json, " + quote_text(structure.dump()) + ") AS row FROM " + json_reader(whole, scan.options, hive);
-    if (lower_case(option(scan.options, "mode", "permissive")) == "dropmalformed") reader += " WHERE json IS NOT NULL";
+    reader = "(SELECT *, json_transform(json, " + quote_text(structure.dump()) + ") AS row FROM " +
+             json_reader(whole, scan.options, hive);
+    if (lower_case(option(scan.options, "mode", "permissive")) == "dropmalformed")
+      reader += " WHERE json IS NOT NULL";
     reader += ")";
   } else {
     if (!scan.partition_columns.empty()) return unsupported("text files in partition folders");

@@ -1,5 +1,5 @@
-// One fragment, written as SQL and ready to run: its text, what it may fail with, and the scans it reads, which live as long as it
-// does. Not thread-safe.
+// One fragment, written as SQL and ready to run: its text, what it may fail with, and the scans it reads,
+// which live as long as it does. Not thread-safe.
 #pragma once
 
 #include <cstdint>
@@ -47,9 +47,10 @@ struct KeyColumns {
 
 class FragmentRun {
  public:
-  // With `keys` the text has two more columns at the end: the partition (INTEGER), and the number of the set of equal keys (BIGINT),
-  // by which the rows are then sorted.
-  static Result<std::unique_ptr<FragmentRun>> make(const EngineParts& parts, const plan::resolved::RelationPtr& relation,
+  // With `keys` the text has two more columns at the end: the partition (INTEGER), and the number of the set
+  // of equal keys (BIGINT), by which the rows are then sorted.
+  static Result<std::unique_ptr<FragmentRun>> make(const EngineParts& parts,
+                                                   const plan::resolved::RelationPtr& relation,
                                                    const RunContext& context, const CutLeaf& cut = {},
                                                    const KeyColumns* keys = nullptr, bool diagnosing = false,
                                                    bool narrow_decimals = false);
@@ -61,10 +62,12 @@ class FragmentRun {
   Status status_of(const EngineFailure& failure, CancelToken& cancel) const;
 
  private:
-  FragmentRun(const EngineParts& parts, plan::resolved::RelationPtr relation, const RunContext& context, CutLeaf cut)
+  FragmentRun(const EngineParts& parts, plan::resolved::RelationPtr relation, const RunContext& context,
+              CutLeaf cut)
       : parts_(parts), relation_(std::move(relation)), context_(context), cut_(std::move(cut)) {}
   Result<std::string> write_leaf(const plan::resolved::Relation& leaf);
-  std::string scan_sql(const plan::resolved::Relation& leaf, const ScanSourcePtr& source, const std::vector<int32_t>& columns);
+  std::string scan_sql(const plan::resolved::Relation& leaf, const ScanSourcePtr& source,
+                       const std::vector<int32_t>& columns);
   Status diagnose(CancelToken& cancel) const;
 
   EngineParts parts_;

@@ -266,7 +266,8 @@ Result<RelationWriter::Block> RelationWriter::build_node(const Values& node, con
   if (rows.empty()) {
     // No row, and perhaps no column: the types alone.
     std::vector<std::string> nulls(std::max<size_t>(relation.output.size(), 1), "NULL");
-    const std::string names = relation.output.empty() ? "(no_column)" : "(" + list_columns(relation.output) + ")";
+    const std::string names =
+        relation.output.empty() ? "(no_column)" : "(" + list_columns(relation.output) + ")";
     block.from = "(VALUES (" + join_text(nulls, ", ") + ")) AS " + next_alias() + names;
     block.where.emplace_back("false");
     return block;

@@ -34,7 +34,8 @@ size_t shown_to(std::string_view text, size_t position, bool& is_cut) {
 }  // namespace
 
 std::string summarize_context(std::string_view text, size_t begin, size_t end, size_t line, size_t column) {
-  std::string summary = "== SQL (line " + std::to_string(line) + ", position " + std::to_string(column) + ") ==\n";
+  std::string summary =
+      "== SQL (line " + std::to_string(line) + ", position " + std::to_string(column) + ") ==\n";
   bool cut_before = false;
   bool cut_behind = false;
   size_t position = shown_from(text, begin, cut_before);

@@ -267,7 +267,7 @@ class Parser {
   int nesting_ = 0;
   int height_ = 0;
   mutable size_t origin_bytes_ = 0;
-  int32_t parameters_ = 0;                 // number of ? so far
+  int32_t parameters_ = 0;  // number of ? so far
   std::vector<size_t> line_begins_ = {0};
   std::vector<size_t> character_starts_;   // byte offset of each character; empty when all are single bytes
   std::vector<std::string> lambda_names_;  // parameters in scope, upper case

@@ -97,7 +97,8 @@ TEST(SyntaxError, ShowsTheLine) {
 }
 
 TEST(Origin, SummaryMarksTheFragment) {
-  const auto parsed = parse_statement("select a,\n  1 / 0 as bad, 'a text that is longer than what is shown'\nfrom t");
+  const auto parsed =
+      parse_statement("select a,\n  1 / 0 as bad, 'a text that is longer than what is shown'\nfrom t");
   ASSERT_TRUE(parsed.ok());
   const auto* project = unresolved::as<unresolved::Project>(std::get<unresolved::RelationPtr>(*parsed));
   ASSERT_NE(project, nullptr);

@@ -280,7 +280,8 @@ std::optional<double> hypotenuse(double a, double b) { return std::hypot(a, b); 
 std::optional<double> cube_root(double value) {
   const double root = std::cbrt(value);
   if (!std::isfinite(root) || root == 0) return root;
-  return root - (root * root * root - value) / (3 * root * root);  // the last bit, which the C library may miss
+  return root -
+         (root * root * root - value) / (3 * root * root);  // the last bit, which the C library may miss
 }
 
 // Java takes the low five or six bits of the count.

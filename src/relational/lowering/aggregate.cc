@@ -76,9 +76,10 @@ Result<Written> sum(Aggregation& aggregation) {
     const std::string total = aggregation.aggregate("sum", value.sql);
     if (call.type(0).precision() <= 28) return Written{total, held};  // 10^10 rows cannot pass 38 digits
     // DuckDB's 128 bits hold a little more than 38 digits.
-    const std::string limit = cast_to(std::string(38 - static_cast<size_t>(type.scale()), '9') + (type.scale() > 0 ? "." : "") +
-                                          std::string(static_cast<size_t>(type.scale()), '9'),
-                                      held);
+    const std::string limit =
+        cast_to(std::string(38 - static_cast<size_t>(type.scale()), '9') + (type.scale() > 0 ? "." : "") +
+                    std::string(static_cast<size_t>(type.scale()), '9'),
+                held);
     const std::string failure = tries ? "NULL"
                                       : call.raise("NUMERIC_VALUE_OUT_OF_RANGE.WITH_SUGGESTION",
                                                    {{"value", "{0}"},
@@ -86,7 +87,8 @@ Result<Written> sum(Aggregation& aggregation) {
                                                     {"scale", std::to_string(type.scale())},
                                                     {"config", kAnsiSetting}},
                                                    {total});
-    return Written{"CASE WHEN abs(" + total + ") > " + limit + " THEN " + failure + " ELSE " + total + " END", held};
+    return Written{"CASE WHEN abs(" + total + ") > " + limit + " THEN " + failure + " ELSE " + total + " END",
+                   held};
   }
   if (is_floating(type)) {
     const std::string operand =
@@ -256,7 +258,9 @@ const std::unordered_map<std::string_view, Lowering>& lowerings() {
       {"max_by", extremum_by},
       {"min_by", extremum_by},
       {"approx_count_distinct", approximate_count},
-      {"mode", by_name}, {"listagg", join_texts}, {"percentile", percentile},
+      {"mode", by_name},
+      {"listagg", join_texts},
+      {"percentile", percentile},
       {"median", percentile},
   };
   return kLowerings;

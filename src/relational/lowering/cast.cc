@@ -91,8 +91,8 @@ Result<std::string> from_text(const Conversion& cast) {
     case TypeId::kDate: parsed = parsed_by("parse_date"); break;
     case TypeId::kTimestamp: {
       // A zone that the text itself names, else the session's.
-      const std::string in_region = "TRY(timezone('UTC', timezone(" + parsed_by("parse_timestamp_region") + ", " +
-                                    parsed_by("parse_timestamp_beside_region") + ")))";
+      const std::string in_region = "TRY(timezone('UTC', timezone(" + parsed_by("parse_timestamp_region") +
+                                    ", " + parsed_by("parse_timestamp_beside_region") + ")))";
       parsed = "coalesce(" + parsed_by("parse_timestamp_with_zone") + ", " +
                call.to_utc(parsed_by("parse_timestamp_without_zone")) + ", " + in_region + ")";
       break;
@@ -317,7 +317,8 @@ Result<std::string> write_cast(CallWriter& call, const std::string& text, const 
   return to_time(cast);
 }
 
-Result<std::string> write_as_text(CallWriter& call, const std::string& text, const DataType& from, bool pretty) {
+Result<std::string> write_as_text(CallWriter& call, const std::string& text, const DataType& from,
+                                  bool pretty) {
   const std::string null_text = pretty ? "'NULL'" : "'null'";
   switch (from.id()) {
     case TypeId::kNull: return std::string("CAST(NULL AS VARCHAR)");
@@ -358,16 +359,17 @@ Result<std::string> write_as_text(CallWriter& call, const std::string& text, con
       ASSIGN_OR_RETURN(const std::string key, write_as_text(call, name + ".key", from.key(), pretty));
       ASSIGN_OR_RETURN(const std::string value, write_as_text(call, name + ".value", from.value(), pretty));
       return "'{' || coalesce(array_to_string(list_transform(map_entries(" + text + "), lambda " + name +
-             ": " + key + " || ' -> ' || coalesce(" + value + ", " + null_text + ")), ', '), CASE WHEN " + text +
-             " IS NOT NULL THEN '' END) || '}'";
+             ": " + key + " || ' -> ' || coalesce(" + value + ", " + null_text + ")), ', '), CASE WHEN " +
+             text + " IS NOT NULL THEN '' END) || '}'";
     }
     case TypeId::kStruct: {
       std::string fields;
       for (const auto& field : from.fields()) {
-        ASSIGN_OR_RETURN(
-            const std::string shown,
-            write_as_text(call, "struct_extract(" + text + ", " + quote_text(field.name) + ")", field.type, pretty));
-        fields += (fields.empty() ? "" : " || ', ' || ") + std::string("coalesce(") + shown + ", " + null_text + ")";
+        ASSIGN_OR_RETURN(const std::string shown,
+                         write_as_text(call, "struct_extract(" + text + ", " + quote_text(field.name) + ")",
+                                       field.type, pretty));
+        fields += (fields.empty() ? "" : " || ', ' || ") + std::string("coalesce(") + shown + ", " +
+                  null_text + ")";
       }
       return "CASE WHEN " + text + " IS NOT NULL THEN '{' || " + fields + " || '}' END";
     }
@@ -381,7 +383,8 @@ namespace {
 // int(x), string(x) …
 Result<std::string> lower_cast(CallWriter& call) {
   ASSIGN_OR_RETURN(const std::string value, call.argument(0));
-  return write_cast(call, value, call.type(0), call.result(), call.ansi ? CastMode::kAnsi : CastMode::kLegacy);
+  return write_cast(call, value, call.type(0), call.result(),
+                    call.ansi ? CastMode::kAnsi : CastMode::kLegacy);
 }
 
 // What DataFrame.show prints of one value.
@@ -391,11 +394,22 @@ Result<std::string> lower_pretty_string(CallWriter& call) {
   return "coalesce(" + shown + ", 'NULL')";
 }
 
-#define CAST(type) {.function = type, .lower = lower_cast}
+#define CAST(type) \
+  { .function = type, .lower = lower_cast }
 const CallRule kRules[] = {
     {.function = "to_pretty_string", .lower = lower_pretty_string},
-    CAST("boolean"), CAST("tinyint"), CAST("smallint"), CAST("int"), CAST("bigint"), CAST("float"), CAST("double"), CAST("decimal"),
-    CAST("date"), CAST("timestamp"), CAST("binary"), CAST("string"),
+    CAST("boolean"),
+    CAST("tinyint"),
+    CAST("smallint"),
+    CAST("int"),
+    CAST("bigint"),
+    CAST("float"),
+    CAST("double"),
+    CAST("decimal"),
+    CAST("date"),
+    CAST("timestamp"),
+    CAST("binary"),
+    CAST("string"),
 };
 #undef CAST
 

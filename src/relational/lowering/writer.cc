@@ -22,11 +22,13 @@ using types::TypeId;
 
 namespace {
 
-// A literal cast to a type that holds it surely: written as a literal of that type, which DuckDB's optimizer sees through.
+// A literal cast to a type that holds it surely: written as a literal of that type, which DuckDB's optimizer
+// sees through.
 std::optional<types::Value> fold_cast(const types::Value& value, const DataType& from, const DataType& to) {
   if (const auto* integer = std::get_if<int64_t>(&value.data); integer != nullptr && from.is_integral()) {
     if (to.is_integral() && from.id() <= to.id()) return value;
-    if (to.is(TypeId::kDouble) && std::abs(*integer) < (int64_t{1} << 53)) return types::Value(static_cast<double>(*integer));
+    if (to.is(TypeId::kDouble) && std::abs(*integer) < (int64_t{1} << 53))
+      return types::Value(static_cast<double>(*integer));
     if (to.is(TypeId::kDecimal)) {
       types::Int128 unscaled = *integer, limit = 1;
       for (int i = 0; i < to.precision() - to.scale(); ++i) limit *= 10;
@@ -35,20 +37,24 @@ std::optional<types::Value> fold_cast(const types::Value& value, const DataType&
       return types::Value(unscaled);
     }
   }
-  if (const auto* decimal = std::get_if<types::Int128>(&value.data); decimal != nullptr && to.is(TypeId::kDecimal)) {
-    if (to.scale() < from.scale() || to.precision() - to.scale() < from.precision() - from.scale()) return std::nullopt;
+  if (const auto* decimal = std::get_if<types::Int128>(&value.data);
+      decimal != nullptr && to.is(TypeId::kDecimal)) {
+    if (to.scale() < from.scale() || to.precision() - to.scale() < from.precision() - from.scale())
+      return std::nullopt;
     types::Int128 unscaled = *decimal;
     for (int i = from.scale(); i < to.scale(); ++i) unscaled *= 10;
     return types::Value(unscaled);
   }
-  if (const auto* text = std::get_if<std::string>(&value.data); text != nullptr && from.is(TypeId::kString) && to.is(TypeId::kDate)) {
+  if (const auto* text = std::get_if<std::string>(&value.data);
+      text != nullptr && from.is(TypeId::kString) && to.is(TypeId::kDate)) {
     // yyyy-mm-dd and nothing else; other forms are left to the kernel.
     const auto digit = [&](size_t i) { return std::isdigit(static_cast<unsigned char>((*text)[i])) != 0; };
     if (text->size() != 10 || (*text)[4] != '-' || (*text)[7] != '-') return std::nullopt;
     for (const size_t i : {0, 1, 2, 3, 5, 6, 8, 9}) {
       if (!digit(i)) return std::nullopt;
     }
-    const int year = std::stoi(text->substr(0, 4)), month = std::stoi(text->substr(5, 2)), day = std::stoi(text->substr(8, 2));
+    const int year = std::stoi(text->substr(0, 4)), month = std::stoi(text->substr(5, 2)),
+              day = std::stoi(text->substr(8, 2));
     if (month < 1 || month > 12 || day < 1 || day > 31) return std::nullopt;
     const int64_t days = types::days_from_civil(year, month, day);
     if (types::civil_from_days(days).day != day) return std::nullopt;
@@ -77,7 +83,9 @@ Result<std::string> ExpressionWriter::write(const ExpressionPtr& expression) {
   return std::move(written.sql);
 }
 
-Result<Written> ExpressionWriter::write_loose(const ExpressionPtr& expression) { return write_node(expression); }
+Result<Written> ExpressionWriter::write_loose(const ExpressionPtr& expression) {
+  return write_node(expression);
+}
 
 Result<std::string> ExpressionWriter::write_key(const ExpressionPtr& expression) {
   ASSIGN_OR_RETURN(Written written, write_node(expression));
@@ -93,7 +101,8 @@ Result<std::string> ExpressionWriter::write_sort_key(const plan::resolved::SortK
     // A bare number would be taken as the position of a column.
     return "(" + written.sql + " IS NULL)";
   }
-  return written.sql + (key.ascending ? " ASC" : " DESC") + (key.nulls_first ? " NULLS FIRST" : " NULLS LAST");
+  return written.sql + (key.ascending ? " ASC" : " DESC") +
+         (key.nulls_first ? " NULLS FIRST" : " NULLS LAST");
 }
 
 Result<Written> ExpressionWriter::write_node(const ExpressionPtr& expression) {
@@ -128,7 +137,8 @@ Result<Written> ExpressionWriter::write_node(const ExpressionPtr& expression) {
     ASSIGN_OR_RETURN(std::string sql, write_cast(call, child.sql, from, type, cast->mode));
     return Written{std::move(sql), type};
   }
-  if (const auto* aggregate = std::get_if<AggregateCall>(&expression->node)) return write_aggregate(expression, *aggregate, "");
+  if (const auto* aggregate = std::get_if<AggregateCall>(&expression->node))
+    return write_aggregate(expression, *aggregate, "");
   if (const auto* window = std::get_if<Window>(&expression->node)) return write_window(expression, *window);
   if (const auto* field = std::get_if<GetField>(&expression->node)) {
     ASSIGN_OR_RETURN(const std::string child, write(field->child));
