@@ -131,13 +131,12 @@ def test_after_a_server_that_was_asked_to_stop(tmp_path, short_folders):
 
 
 def test_after_a_server_that_was_killed(tmp_path):
-    server = DeuteronServer(tmp_path)
-    server.start()
-    run_program(server)
-    below = descendants(server.pid)
-    server.process.kill()
-    server.process.wait(10)
-    server.process = None
+    with DeuteronServer(tmp_path) as server:
+        run_program(server)
+        below = descendants(server.pid)
+        server.process.kill()
+        server.process.wait(10)
+        server.process = None
     wait_until(lambda: not alive(below), 10, "the workers end")
     with DeuteronServer(tmp_path) as again:
         run_program(again)

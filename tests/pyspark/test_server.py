@@ -370,17 +370,15 @@ def test_sigterm_drains_and_exits_with_0(tmp_path):
 
 @pytest.mark.deuteron
 def test_sigterm_when_idle_is_quick(tmp_path):
-    server = DeuteronServer(tmp_path)
-    server.start()
-    start = time.time()
-    server.process.send_signal(signal.SIGTERM)
-    assert server.process.wait(10) == 0
-    assert time.time() - start < 2
+    with DeuteronServer(tmp_path) as server:
+        start = time.time()
+        server.process.send_signal(signal.SIGTERM)
+        assert server.process.wait(10) == 0
+        assert time.time() - start < 2
 
 
 @pytest.mark.deuteron
 def test_sigint_ends_it_too(tmp_path):
-    server = DeuteronServer(tmp_path)
-    server.start()
-    server.process.send_signal(signal.SIGINT)
-    assert server.process.wait(10) == 0
+    with DeuteronServer(tmp_path) as server:
+        server.process.send_signal(signal.SIGINT)
+        assert server.process.wait(10) == 0
