@@ -43,24 +43,6 @@ Status check_nesting(const ArrowSchema& field, int depth, int64_t& fields) {
   if (depth > kDeepestNesting || ++fields > kMostFields) return malformed("the schema is too large");
   for (int64_t i = 0; i < field.n_children; ++i)
     RETURN_IF_ERROR(check_nesting(*field.children[i], depth + 1, fields));
-  if (field.dictionary != nullptr) return check_nesting(*field.dictionary, depth + 1, fields);
-  return Status();
-}
-
-// How many field nodes and buffers a message has for an array.
-struct ArrayParts {
-  int64_t nodes = 0;
-  int64_t buffers = 0;
-};
-
-Status add_parts(const ArrowSchema& field, ArrayParts& parts) {
-  ArrowSchemaView view;
-  if (ArrowSchemaViewInit(&view, &field, nullptr) != NANOARROW_OK) return malformed("a field has an unknown type");
-  ArrowLayout layout;
-  ArrowLayoutInit(&layout, view.storage_type);
-  ++parts.nodes;
-  for (const ArrowBufferType type : layout.buffer_type) parts.buffers += type == NANOARROW_BUFFER_TYPE_NONE ? 0 : 1;
-  for (int64_t i = 0; i < field.n_children; ++i) RETURN_IF_ERROR(add_parts(*field.children[i], parts));
   return Status();
 }
 
@@ -82,38 +64,75 @@ const uint8_t* table_field(const uint8_t* table, int number) {
 
 const uint8_t* follow(const uint8_t* at) { return at == nullptr ? nullptr : at + read_at<uint32_t>(at); }
 
-// The parts that a dictionary batch says it has. The decoder takes their number for granted.
-ArrayParts parts_of_dictionary_message(const uint8_t* message) {
-  constexpr size_t kPrefixBytes = 8;
-  constexpr int kHeader = 2;  // of Message
-  constexpr int kData = 1;    // of DictionaryBatch
-  constexpr int kNodes = 1;   // of RecordBatch
-  constexpr int kBuffers = 2;
-  ArrayParts parts{-1, -1};
-  const uint8_t* header = follow(table_field(follow(message + kPrefixBytes), kHeader));
-  const uint8_t* data = header == nullptr ? nullptr : follow(table_field(header, kData));
-  if (data == nullptr) return parts;
-  const uint8_t* nodes = follow(table_field(data, kNodes));
-  const uint8_t* buffers = follow(table_field(data, kBuffers));
-  parts.nodes = nodes == nullptr ? 0 : read_at<uint32_t>(nodes);
-  parts.buffers = buffers == nullptr ? 0 : read_at<uint32_t>(buffers);
-  return parts;
+constexpr size_t kPrefixBytes = 8;
+constexpr int kMessageHeaderType = 1;
+constexpr int kMessageHeader = 2;
+
+bool has_text(const uint8_t* table, int number) { return table_field(table, number) != nullptr; }
+
+// Calls `check` on each table of a vector; true when the vector is absent or all are right.
+template <typename Check>
+bool check_tables(const uint8_t* vector, Check&& check) {
+  if (vector == nullptr) return true;
+  const auto count = read_at<uint32_t>(vector);
+  for (uint32_t i = 0; i < count; ++i) {
+    if (!check(follow(vector + 4 + size_t{4} * i))) return false;
+  }
+  return true;
 }
 
-// Validation reads offsets in place: they must lie as the processor wants them.
-bool is_aligned(const ArrowArrayView& view, int depth = 0) {
+bool check_metadata(const uint8_t* vector) {
+  return check_tables(vector, [](const uint8_t* pair) { return has_text(pair, 0) && has_text(pair, 1); });
+}
+
+// What the decoder takes for granted and the verifier does not ask for: that unions have their value and pairs both sides.
+bool check_field(const uint8_t* field, int depth) {
   if (depth > kDeepestNesting) return false;
+  const uint8_t* type = table_field(field, 2);
+  if (type == nullptr || *type == 0 || table_field(field, 3) == nullptr) return false;
+  if (!check_metadata(follow(table_field(field, 6)))) return false;
+  return check_tables(follow(table_field(field, 5)), [&](const uint8_t* child) { return check_field(child, depth + 1); });
+}
+
+bool field_is_without_dictionary(const uint8_t* field) {
+  return table_field(field, 4) == nullptr && check_tables(follow(table_field(field, 5)), field_is_without_dictionary);
+}
+
+// Of a checked schema message. Dictionaries are refused: the decoder trusts what their batches say.
+bool is_without_dictionaries(const uint8_t* message) {
+  const uint8_t* header = follow(table_field(follow(message + kPrefixBytes), kMessageHeader));
+  return check_tables(follow(table_field(header, 1)), field_is_without_dictionary);
+}
+
+bool check_message(const uint8_t* message) {
+  constexpr uint8_t kSchema = 1;
+  const uint8_t* root = follow(message + kPrefixBytes);
+  const uint8_t* type = table_field(root, kMessageHeaderType);
+  const uint8_t* header = follow(table_field(root, kMessageHeader));
+  if (type == nullptr || *type == 0 || header == nullptr) return false;
+  if (*type != kSchema) return true;
+  return check_metadata(follow(table_field(header, 2))) &&
+         check_tables(follow(table_field(header, 1)), [](const uint8_t* field) { return check_field(field, 0); });
+}
+
+// Validation computes with lengths without a look for overflow, and reads offsets in place: lengths must be possible, and buffers lie
+// as the processor wants them.
+bool is_sane(const ArrowArrayView& view, int depth = 0) {
+  constexpr int64_t kWidestElementBits = int64_t{1} << 27;
+  if (depth > kDeepestNesting || view.length < 0 || view.length > kMostRowsPerBatch || view.offset != 0) return false;
+  if (view.layout.child_size_elements < 0 || view.layout.child_size_elements > kMostRowsPerBatch) return false;
   for (int i = 0; i < NANOARROW_MAX_FIXED_BUFFERS; ++i) {
     const int64_t bits = view.layout.element_size_bits[i];
+    if (bits < 0 || bits > kWidestElementBits) return false;
     if (view.layout.buffer_type[i] == NANOARROW_BUFFER_TYPE_NONE || view.buffer_views[i].data.data == nullptr)
       continue;
     const auto width = static_cast<uintptr_t>(std::clamp<int64_t>(bits / 8, 1, 8));
     if (reinterpret_cast<uintptr_t>(view.buffer_views[i].data.data) % width != 0) return false;
   }
   for (int64_t i = 0; i < view.n_children; ++i) {
-    if (!is_aligned(*view.children[i], depth + 1)) return false;
+    if (!is_sane(*view.children[i], depth + 1)) return false;
   }
-  return view.dictionary == nullptr || is_aligned(*view.dictionary, depth + 1);
+  return true;
 }
 
 }  // namespace
@@ -127,8 +146,6 @@ struct StreamReader::Contents {
   };
 
   ~Contents() {
-    if (dictionaries.private_data != nullptr) ArrowIpcDictionariesReset(&dictionaries);
-    if (has_encodings) ArrowIpcDictionaryEncodingsReset(&encodings);
     if (schema.release != nullptr) schema.release(&schema);
   }
 
@@ -136,9 +153,6 @@ struct StreamReader::Contents {
   const uint8_t* data = nullptr;
   int64_t size = 0;
   ArrowSchema schema{};
-  ArrowIpcDictionaryEncodings encodings{};
-  bool has_encodings = false;
-  ArrowIpcDictionaries dictionaries{};
   ArrowIpcEndianness endianness = NANOARROW_IPC_ENDIANNESS_LITTLE;
   std::vector<Batch> batches;
   int64_t rows = 0;
@@ -146,7 +160,7 @@ struct StreamReader::Contents {
   Status prepare(ArrowIpcDecoder& decoder) const {
     ArrowError failure{};
     if (ArrowIpcDecoderSetEndianness(&decoder, endianness) != NANOARROW_OK ||
-        ArrowIpcDecoderSetSchemaWithDictionaries(&decoder, &schema, &encodings, &failure) != NANOARROW_OK) {
+        ArrowIpcDecoderSetSchema(&decoder, &schema, &failure) != NANOARROW_OK) {
       return malformed(failure, "the schema cannot be read");
     }
     return Status();
@@ -168,6 +182,7 @@ struct StreamReader::Contents {
     if (ArrowIpcDecoderVerifyHeader(&decoder, header, &failure) != NANOARROW_OK) {
       return malformed(failure, "a message is broken");
     }
+    if (!check_message(data + position)) return malformed("a message lacks a part");
     const int64_t room = size - position - decoder.header_size_bytes;
     if (decoder.body_size_bytes < 0 || decoder.body_size_bytes > room)
       return malformed("a message body is cut off");
@@ -183,40 +198,14 @@ struct StreamReader::Contents {
       return malformed("the schema is missing");
     endianness = decoder.endianness;
     if (endianness != ArrowIpcSystemEndianness()) return unsupported("Arrow data of another byte order");
+    if (!is_without_dictionaries(data)) return unsupported("dictionary-encoded Arrow columns");
     ArrowError failure{};
-    if (ArrowIpcDecoderDecodeSchemaWithDictionaries(&decoder, &schema, &encodings, &failure) !=
-        NANOARROW_OK) {
+    if (ArrowIpcDecoderDecodeSchema(&decoder, &schema, &failure) != NANOARROW_OK) {
       schema.release = nullptr;
       return malformed(failure, "the schema cannot be read");
     }
-    has_encodings = true;
     int64_t fields = 0;
     RETURN_IF_ERROR(check_nesting(schema, 0, fields));
-    if (ArrowIpcDictionariesInit(&dictionaries, &encodings, &failure) != NANOARROW_OK) {
-      dictionaries.private_data = nullptr;
-      return malformed(failure, "the dictionaries cannot be read");
-    }
-    return Status();
-  }
-
-  Status read_dictionary(ArrowIpcDecoder& decoder, int64_t position, int64_t body) {
-    if (!batches.empty()) return unsupported("Arrow dictionaries that change within a stream");
-    if (decoder.codec != NANOARROW_IPC_COMPRESSION_TYPE_NONE) return unsupported("compressed Arrow data");
-    const ArrowIpcDictionaryEncoding* encoding =
-        decoder.dictionary == nullptr ? nullptr : ArrowIpcDictionaryEncodingsFindById(&encodings, decoder.dictionary->id);
-    if (encoding == nullptr || encoding->schema->dictionary == nullptr) return malformed("a dictionary that no field has");
-    ArrayParts expected;
-    RETURN_IF_ERROR(add_parts(*encoding->schema->dictionary, expected));
-    const ArrayParts actual = parts_of_dictionary_message(data + position);
-    if (actual.nodes != expected.nodes || actual.buffers != expected.buffers) {
-      return malformed("a dictionary batch does not fit its field");
-    }
-    ArrowError failure{};
-    if (ArrowIpcDecoderDecodeDictionary(&decoder, view_of(data + body, decoder.body_size_bytes),
-                                        NANOARROW_VALIDATION_LEVEL_FULL, &dictionaries,
-                                        &failure) != NANOARROW_OK) {
-      return malformed(failure, "a dictionary cannot be read");
-    }
     return Status();
   }
 
@@ -231,9 +220,7 @@ struct StreamReader::Contents {
       ASSIGN_OR_RETURN(const bool found, read_header(decoder, position));
       if (!found) return Status();
       const int64_t body = position + decoder.header_size_bytes;
-      if (decoder.message_type == NANOARROW_IPC_MESSAGE_TYPE_DICTIONARY_BATCH) {
-        RETURN_IF_ERROR(read_dictionary(decoder, position, body));
-      } else if (decoder.message_type == NANOARROW_IPC_MESSAGE_TYPE_RECORD_BATCH) {
+      if (decoder.message_type == NANOARROW_IPC_MESSAGE_TYPE_RECORD_BATCH) {
         batches.push_back({position, body, decoder.body_size_bytes, 0});
         ASSIGN_OR_RETURN(const ArrowArrayView* view,
                          decode_body(decoder, batches.back(), NANOARROW_VALIDATION_LEVEL_DEFAULT));
@@ -252,14 +239,13 @@ struct StreamReader::Contents {
     if (decoder.codec != NANOARROW_IPC_COMPRESSION_TYPE_NONE) return unsupported("compressed Arrow data");
     ArrowError failure{};
     ArrowArrayView* view = nullptr;
-    auto* shared = const_cast<ArrowIpcDictionaries*>(&dictionaries);
-    if (ArrowIpcDecoderDecodeArrayViewWithDictionaries(&decoder, view_of(data + batch.body, batch.body_bytes),
-                                                       -1, shared, &view, &failure) != NANOARROW_OK) {
+    if (ArrowIpcDecoderDecodeArrayView(&decoder, view_of(data + batch.body, batch.body_bytes), -1, &view, &failure) !=
+        NANOARROW_OK) {
       return malformed(failure, "a record batch cannot be read");
     }
     if (view->length < 0 || view->length > kMostRowsPerBatch)
       return malformed("a record batch of impossible length");
-    if (!is_aligned(*view)) return malformed("a buffer is misaligned");
+    if (!is_sane(*view)) return malformed("an array of impossible length, or a misaligned buffer");
     if (ArrowArrayViewValidate(view, level, &failure) != NANOARROW_OK) {
       return malformed(failure, "a record batch is invalid");
     }
