@@ -30,10 +30,21 @@ for noisy in ("SQLQueryContextLogger", "DataFrameQueryContextLogger", "pyspark.s
 
 def pytest_addoption(parser):
     parser.addoption("--target", default="deuteron", help="deuteron, spark, or the address of a server: sc://...")
+    parser.addoption("--record-differences", action="store_true", help="write tests/oracle/differences.txt anew")
     parser.addoption("--nullability", action="store_true", help="compare the nullability of recorded columns too")
 
 
+DIFFERENCES_FOUND = pytest.StashKey()
+
+
+def pytest_sessionfinish(session):
+    if session.config.getoption("--record-differences", False):
+        found = sorted(session.config.stash[DIFFERENCES_FOUND])
+        (Path(__file__).resolve().parents[1] / "oracle/differences.txt").write_text("".join(line + "\n" for line in found))
+
+
 def pytest_configure(config):
+    config.stash[DIFFERENCES_FOUND] = []
     config.addinivalue_line("markers", "deuteron: says nothing about Apache Spark; skipped with another --target")
     config.addinivalue_line("markers", "heavy: takes seconds, or much memory")
 

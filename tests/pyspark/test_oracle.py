@@ -1,9 +1,17 @@
-"""Asks the server every recorded question of tests/oracle and compares the answers with Apache Spark's."""
+"""Asks the server every recorded question of tests/oracle and compares the answers with Apache Spark's.
+
+tests/oracle/differences.txt lists the questions that are answered differently so far: open work, a line each. A case that is listed and
+answered as by Spark fails too, so that the list cannot go stale. `--record-differences` (without -n) writes the list anew.
+"""
 
 import pytest
 from oracle import cases
 
-from conftest import connect, make_active
+from conftest import DIFFERENCES_FOUND, connect, make_active
+
+
+DIFFERENCES = cases.FUNCTIONS.parent / "differences.txt"
+KNOWN = set(DIFFERENCES.read_text().splitlines()) if DIFFERENCES.exists() else set()
 
 
 def recorded():
@@ -34,6 +42,15 @@ def session_of(server, spark):
 @pytest.mark.parametrize("case_file, case, expected", list(recorded()))
 def test_answer(session_of, request, case_file, case, expected):
     assert expected is not None, f"no recorded answer: run tests/oracle/record.py --missing {case_file.path.stem}"
-    answer = cases.run_case(session_of(case_file), case)
     nullability = request.config.getoption("--nullability", False)
-    assert cases.comparable(answer, nullability) == cases.comparable(expected, nullability)
+    answer = cases.comparable(cases.run_case(session_of(case_file), case), nullability)
+    line = f"{case_file.path.name}: {case.key}".replace("\n", " ")
+    differs = answer != cases.comparable(expected, nullability)
+    if request.config.getoption("--record-differences", False):
+        if differs:
+            request.config.stash[DIFFERENCES_FOUND].append(line)
+    elif differs and line in KNOWN:
+        pytest.xfail("listed in differences.txt")
+    else:
+        assert answer == cases.comparable(expected, nullability)
+        assert line not in KNOWN, "answered as by Spark now: remove its line from tests/oracle/differences.txt"
