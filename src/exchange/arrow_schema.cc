@@ -147,7 +147,6 @@ Status to_arrow(const types::Schema& schema, Layout layout, const std::string& t
 }
 
 Result<DataType> from_arrow(const ArrowSchema& field) {
-  if (field.dictionary != nullptr) return from_arrow(*field.dictionary);
   ArrowSchemaView view;
   if (ArrowSchemaViewInit(&view, &field, nullptr) != NANOARROW_OK) return unsupported_arrow_type(field);
   switch (view.type) {

@@ -306,21 +306,6 @@ Status write_structs(const Job& job) {
   return Status();
 }
 
-Status write_dictionary(const Job& job) {
-  for (int64_t i = 0; i < job.count; ++i) {
-    if (job.is_null(i)) {
-      set_null(job.vector, job.target + i);
-      continue;
-    }
-    const int64_t index = ArrowArrayViewGetIntUnsafe(&job.array, job.start + i);
-    if (index < 0 || index >= job.array.dictionary->length)
-      return malformed("an index lies outside its dictionary");
-    RETURN_IF_ERROR(write_rows(*job.array.dictionary, *job.source.dictionary, index, 1, job.type, job.vector,
-                               job.target + i));
-  }
-  return Status();
-}
-
 Status write_values(const Job& job) {
   switch (job.type.id()) {
     case TypeId::kNull: return Status();
@@ -356,10 +341,6 @@ Result<ArrowSource> ArrowSource::of(const ArrowSchema& field) {
   ArrowSource source;
   source.type = view.type;
   source.unit = view.time_unit;
-  if (field.dictionary != nullptr) {
-    ASSIGN_OR_RETURN(ArrowSource dictionary, of(*field.dictionary));
-    source.dictionary = std::make_shared<const ArrowSource>(std::move(dictionary));
-  }
   for (int64_t i = 0; i < field.n_children; ++i) {
     ASSIGN_OR_RETURN(ArrowSource child, of(*field.children[i]));
     source.children.push_back(std::move(child));
@@ -371,10 +352,6 @@ Status write_rows(const ArrowArrayView& array, const ArrowSource& source, int64_
                   const DataType& type, duckdb_vector vector, int64_t target) {
   if (start < 0 || count < 0 || start + count > array.length) return malformed("an array is too short");
   const Job job{array, source, start, count, type, vector, target};
-  if (source.dictionary != nullptr) {
-    if (array.dictionary == nullptr) return malformed("a dictionary is missing");
-    return write_dictionary(job);
-  }
   RETURN_IF_ERROR(write_values(job));
   write_validity(job);
   return Status();

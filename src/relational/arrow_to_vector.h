@@ -1,11 +1,10 @@
 // Validated Arrow arrays -> DuckDB's vectors, with the carriers that lowering.h lists. Text is not copied:
 // the vectors point into the arrays' memory, which must outlive the query. What validation of the arrays does
-// not cover (UTF-8, indexes of dictionaries, decimals beyond their precision) is checked here. Stateless;
+// not cover (UTF-8, decimals beyond their precision) is checked here. Stateless;
 // thread-safe.
 #pragma once
 
 #include <cstdint>
-#include <memory>
 #include <vector>
 
 #include <duckdb.h>
@@ -23,7 +22,6 @@ struct ArrowSource {
   int type = 0;  // nanoarrow's ArrowType
   int unit = 0;  // nanoarrow's ArrowTimeUnit
   std::vector<ArrowSource> children;
-  std::shared_ptr<const ArrowSource> dictionary;
 
   static Result<ArrowSource> of(const ArrowSchema& field);
 };
