@@ -53,7 +53,8 @@ T read_at(const uint8_t* at) {
   return value;
 }
 
-// Where the field with this number of a flatbuffer table begins; null when it is absent. The buffer has been verified.
+// Where the field with this number of a flatbuffer table begins; null when it is absent. The buffer has been
+// verified.
 const uint8_t* table_field(const uint8_t* table, int number) {
   const uint8_t* shape = table - read_at<int32_t>(table);
   const int entry = 4 + 2 * number;
@@ -85,17 +86,20 @@ bool check_metadata(const uint8_t* vector) {
   return check_tables(vector, [](const uint8_t* pair) { return has_text(pair, 0) && has_text(pair, 1); });
 }
 
-// What the decoder takes for granted and the verifier does not ask for: that unions have their value and pairs both sides.
+// What the decoder takes for granted and the verifier does not ask for: that unions have their value and
+// pairs both sides.
 bool check_field(const uint8_t* field, int depth) {
   if (depth > kDeepestNesting) return false;
   const uint8_t* type = table_field(field, 2);
   if (type == nullptr || *type == 0 || table_field(field, 3) == nullptr) return false;
   if (!check_metadata(follow(table_field(field, 6)))) return false;
-  return check_tables(follow(table_field(field, 5)), [&](const uint8_t* child) { return check_field(child, depth + 1); });
+  return check_tables(follow(table_field(field, 5)),
+                      [&](const uint8_t* child) { return check_field(child, depth + 1); });
 }
 
 bool field_is_without_dictionary(const uint8_t* field) {
-  return table_field(field, 4) == nullptr && check_tables(follow(table_field(field, 5)), field_is_without_dictionary);
+  return table_field(field, 4) == nullptr &&
+         check_tables(follow(table_field(field, 5)), field_is_without_dictionary);
 }
 
 // Of a checked schema message. Dictionaries are refused: the decoder trusts what their batches say.
@@ -112,15 +116,18 @@ bool check_message(const uint8_t* message) {
   if (type == nullptr || *type == 0 || header == nullptr) return false;
   if (*type != kSchema) return true;
   return check_metadata(follow(table_field(header, 2))) &&
-         check_tables(follow(table_field(header, 1)), [](const uint8_t* field) { return check_field(field, 0); });
+         check_tables(follow(table_field(header, 1)),
+                      [](const uint8_t* field) { return check_field(field, 0); });
 }
 
-// Validation computes with lengths without a look for overflow, and reads offsets in place: lengths must be possible, and buffers lie
-// as the processor wants them.
+// Validation computes with lengths without a look for overflow, and reads offsets in place: lengths must be
+// possible, and buffers lie as the processor wants them.
 bool is_sane(const ArrowArrayView& view, int depth = 0) {
   constexpr int64_t kWidestElementBits = int64_t{1} << 27;
-  if (depth > kDeepestNesting || view.length < 0 || view.length > kMostRowsPerBatch || view.offset != 0) return false;
-  if (view.layout.child_size_elements < 0 || view.layout.child_size_elements > kMostRowsPerBatch) return false;
+  if (depth > kDeepestNesting || view.length < 0 || view.length > kMostRowsPerBatch || view.offset != 0)
+    return false;
+  if (view.layout.child_size_elements < 0 || view.layout.child_size_elements > kMostRowsPerBatch)
+    return false;
   for (int i = 0; i < NANOARROW_MAX_FIXED_BUFFERS; ++i) {
     const int64_t bits = view.layout.element_size_bits[i];
     if (bits < 0 || bits > kWidestElementBits) return false;
@@ -239,8 +246,8 @@ struct StreamReader::Contents {
     if (decoder.codec != NANOARROW_IPC_COMPRESSION_TYPE_NONE) return unsupported("compressed Arrow data");
     ArrowError failure{};
     ArrowArrayView* view = nullptr;
-    if (ArrowIpcDecoderDecodeArrayView(&decoder, view_of(data + batch.body, batch.body_bytes), -1, &view, &failure) !=
-        NANOARROW_OK) {
+    if (ArrowIpcDecoderDecodeArrayView(&decoder, view_of(data + batch.body, batch.body_bytes), -1, &view,
+                                       &failure) != NANOARROW_OK) {
       return malformed(failure, "a record batch cannot be read");
     }
     if (view->length < 0 || view->length > kMostRowsPerBatch)
