@@ -117,8 +117,12 @@ Status NativeSession::run_sql(const spark::connect::SqlCommand& command, const s
   } else {
     ASSIGN_OR_RETURN(const session::Rows rows,
                      session_->run(std::get<unresolved::Command>(statement), operation_id, cancel));
-    ASSIGN_OR_RETURN(exchange::EncodedBatch batch, session_->encode(rows));
-    result.mutable_local_relation()->set_data(std::move(batch.ipc_stream));
+    if (rows.schema.empty()) {
+      result.mutable_local_relation()->set_schema(types::DataType::structure({}).json());
+    } else {
+      ASSIGN_OR_RETURN(exchange::EncodedBatch batch, session_->encode(rows));
+      result.mutable_local_relation()->set_data(std::move(batch.ipc_stream));
+    }
   }
   return responses.write(std::move(response));
 }

@@ -366,6 +366,7 @@ const CallRule kRules[] = {
     {.function = "~", .text = "(~{0})"},
     {.function = "<<", .lower = lower_shift},
     {.function = ">>", .lower = lower_shift},
+    {.function = "shiftright", .lower = lower_shift},
     {.function = ">>>", .lower = lower_shift},
     {.function = "date_add", .lower = lower_add_days},
     {.function = "date_sub", .lower = lower_add_days},
