@@ -14,7 +14,8 @@ Session::Session(Identity identity, Environment& environment)
       settings_(environment.server_defaults),
       artifacts_(std::make_shared<Artifacts>(environment.artifact_directory + "/" + server_side_id_,
                                              environment.artifact_limit_bytes)) {
-  environment.executor->warm_up();  // in the background: the first Python function finds its interpreter ready
+  environment.executor
+      ->warm_up();  // in the background: the first Python function finds its interpreter ready
 }
 
 Session::Session(Identity identity, const Session& other)
