@@ -17,6 +17,11 @@ ROWS = [(1, "a", 1.5, Decimal("1.10"), datetime.date(2024, 1, 5), datetime.datet
 SCHEMA = "i int, s string, d double, p decimal(10,2), day date, at timestamp, b boolean, raw binary"
 
 
+def open_work(reason):
+    """Works on Spark and not here yet; the test fails as soon as it does."""
+    return pytest.mark.xfail(reason=reason, strict=True)
+
+
 @pytest.fixture
 def frame(spark):
     return spark.createDataFrame(ROWS, SCHEMA)
@@ -125,6 +130,7 @@ def test_sql_over_a_file(spark, tmp_path):
     assert spark.sql(f"select sum(n) as s from parquet.`{tmp_path}/x.parquet`").first().s == 3
 
 
+@open_work("spark_partition_id() is not supported yet")
 def test_partitions_of_a_file_scan(spark, tmp_path):
     pyarrow.parquet.write_table(pyarrow.table({"n": list(range(1000))}), tmp_path / "x.parquet", row_group_size=100)
     assert spark.read.parquet(str(tmp_path)).select(F.spark_partition_id().alias("p")).distinct().count() >= 1
@@ -159,6 +165,7 @@ def test_csv_malformed_is_null_in_permissive_mode(spark, tmp_path):
     assert [row.a for row in spark.read.schema("a int").csv(str(tmp_path)).collect()] == [1, None, 3]
 
 
+@open_work("CSV files with mode FAILFAST raise UNSUPPORTED or another condition")
 def test_csv_failfast(spark, tmp_path):
     (tmp_path / "x.csv").write_text("1\nx\n")
     with pytest.raises(Exception) as caught:
@@ -293,6 +300,7 @@ def test_schema_does_not_run(spark):
     assert spark.range(3).select((F.lit(1) / F.col("id")).alias("x")).schema == T.StructType([T.StructField("x", T.DoubleType())])
 
 
+@open_work("spark_partition_id() is not supported yet")
 def test_repartition_counts(spark):
     def partitions(frame):
         return frame.select(F.spark_partition_id().alias("p")).distinct().count()
@@ -303,11 +311,13 @@ def test_repartition_counts(spark):
     assert partitions(spark.range(1000).repartition(4, "id")) == 4
 
 
+@open_work("spark_partition_id() is not supported yet")
 def test_repartition_by_key_keeps_keys_together(spark):
     keyed = spark.range(1000).selectExpr("id % 10 as k").repartition(4, "k").withColumn("p", F.spark_partition_id())
     assert keyed.groupBy("k").agg(F.count_distinct("p").alias("n")).filter("n > 1").count() == 0
 
 
+@open_work("spark_partition_id() is not supported yet")
 def test_range_split_is_sparks(spark):
     split = spark.range(0, 10, 1, 3).select("id", F.spark_partition_id().alias("p")).orderBy("id").collect()
     assert [row.p for row in split] == [0, 0, 0, 1, 1, 1, 2, 2, 2, 2]
@@ -339,12 +349,14 @@ def test_table_names_are_resolved_when_a_plan_runs(spark):
     assert before.count() == 5
 
 
+@open_work("a view is looked up when it is used, not when it is made")
 def test_view_replaced_by_a_view_of_itself(spark):
     spark.range(2).createOrReplaceTempView("narrowed")
     spark.table("narrowed").filter("id > 0").createOrReplaceTempView("narrowed")
     assert spark.table("narrowed").count() == 1
 
 
+@open_work("spark.catalog is not executed yet")
 def test_catalog(spark):
     spark.range(1).createOrReplaceTempView("listed")
     assert "listed" in [table.name for table in spark.catalog.listTables()]
@@ -353,6 +365,7 @@ def test_catalog(spark):
     assert spark.catalog.dropTempView("listed")
 
 
+@open_work("cache() and persist() raise UNSUPPORTED")
 def test_cached_frame(spark):
     frame = spark.range(10).cache()
     assert frame.count() == 10 and frame.filter("id > 5").count() == 4
