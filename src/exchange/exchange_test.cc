@@ -94,6 +94,20 @@ TEST(StreamWriter, PacksStreamsAndCutsBatches) {
   EXPECT_EQ(StreamReader::open(*first.region.bytes())->batches(), 3u);
 }
 
+TEST(StreamWriter, JoinedStreamsAreOne) {
+  StreamWriter writer(SharedMemory::create({}), "s", make_format(Layout::kFlat), 100);
+  Streams streams;
+  for (const int64_t rows : {250, 0, 30}) streams.push_back(write_stream(writer, rows));
+  const auto regions = join_streams(streams);
+  ASSERT_TRUE(regions.ok());
+  std::string joined;
+  for (const Region& region : *regions) joined += *region.bytes();
+  const auto reader = StreamReader::open(joined);
+  ASSERT_TRUE(reader.ok()) << reader.status().to_string();
+  EXPECT_EQ(reader->rows(), 280);
+  EXPECT_EQ(reader->batches(), 4u);
+}
+
 TEST(StreamWriter, SpillsOverTheBudget) {
   const auto memory =
       SharedMemory::create({.budget_bytes = 16 << 20, .pooled_bytes = 0, .spill_directory = "/tmp"});
@@ -123,6 +137,19 @@ TEST(SharedMemory, ReusesSlabsOfTheSameOwnerOnly) {
   memory->drop_owner("a");
   memory->drop_owner("b");
   EXPECT_EQ(memory->usage().slabs, 0);
+}
+
+TEST(SharedMemory, KeepsWarmSlabsOfWorkersApart) {
+  const auto memory =
+      SharedMemory::create({.budget_bytes = 1 << 30, .pooled_bytes = 1 << 28, .spill_directory = ""});
+  int64_t id = 0;
+  {
+    const SlabPtr slab = *memory->acquire("a", 1);
+    ASSERT_TRUE(slab->grow(1 << 20).ok());
+    id = slab->id();
+  }
+  EXPECT_NE((*memory->acquire("a", 1, SlabUse::kWorker))->id(), id);
+  EXPECT_EQ((*memory->acquire("a", 1))->id(), id);
 }
 
 TEST(StreamReader, RefusesBrokenBytes) {

@@ -123,7 +123,7 @@ Result<SlabPtr> SharedMemory::share(std::unique_ptr<Slab> slab) {
   });
 }
 
-Result<SlabPtr> SharedMemory::acquire(const std::string& owner, uint64_t expected_bytes) {
+Result<SlabPtr> SharedMemory::acquire(const std::string& owner, uint64_t expected_bytes, SlabUse use) {
   std::unique_ptr<Slab> found;
   {
     const std::lock_guard lock(mutex_);
@@ -131,7 +131,7 @@ Result<SlabPtr> SharedMemory::acquire(const std::string& owner, uint64_t expecte
     auto best = pool_.end();
     uint64_t best_size = 0;
     for (auto slab = pool_.begin(); slab != pool_.end(); ++slab) {
-      if ((*slab)->owner_ != owner) continue;
+      if ((*slab)->owner_ != owner || (*slab)->use_ != use) continue;
       const uint64_t size = (*slab)->size();
       const bool better =
           best == pool_.end() ||
@@ -147,6 +147,7 @@ Result<SlabPtr> SharedMemory::acquire(const std::string& owner, uint64_t expecte
   if (over_budget(expected_bytes)) return acquire_spilled(owner);
   ASSIGN_OR_RETURN(found, Slab::make(options_.spill_directory, false));
   found->owner_ = owner;
+  found->use_ = use;
   return share(std::move(found));
 }
 

@@ -19,6 +19,10 @@ namespace deuteron::exchange {
 
 class SharedMemory;
 
+// Who fills a slab. Each kind keeps its warm slabs: a worker's small result must not take what the next large
+// input has pages for.
+enum class SlabUse { kEngine, kWorker };
+
 class Slab {
  public:
   ~Slab();
@@ -45,6 +49,7 @@ class Slab {
   int descriptor_ = -1;
   uint8_t* data_ = nullptr;
   std::string owner_;
+  SlabUse use_ = SlabUse::kEngine;
   bool is_spilled_ = false;
   std::shared_ptr<const std::function<void(int64_t)>> on_gone_;
 };
@@ -63,7 +68,7 @@ class SharedMemory : public std::enable_shared_from_this<SharedMemory> {
 
   // A slab for one writer; `expected_bytes` chooses among the warm ones. When the last reference goes it
   // returns to the pool, for the same owner (a session) only: its workers may still have it mapped.
-  Result<SlabPtr> acquire(const std::string& owner, uint64_t expected_bytes);
+  Result<SlabPtr> acquire(const std::string& owner, uint64_t expected_bytes, SlabUse use = SlabUse::kEngine);
   // A slab on disk, whatever the budget says.
   Result<SlabPtr> acquire_spilled(const std::string& owner);
   // Whether `more` bytes of memory would exceed the budget, warm slabs not counted (they are dropped when

@@ -217,6 +217,26 @@ EncodedBatch encode_batch(const StreamFormat& format, const std::vector<ColumnBu
   return batch;
 }
 
+Result<std::vector<Region>> join_streams(const Streams& streams) {
+  std::vector<Region> regions;
+  for (size_t i = 0; i < streams.size(); ++i) {
+    Region region = streams[i].region;
+    ASSIGN_OR_RETURN(const std::string_view bytes, region.bytes());
+    if (i > 0) {
+      int32_t schema_bytes = 0;
+      if (bytes.size() < kPrefixBytes) return internal_error("a stream without a schema");
+      std::memcpy(&schema_bytes, bytes.data() + 4, sizeof(schema_bytes));
+      const uint64_t message = kPrefixBytes + static_cast<uint64_t>(schema_bytes);
+      if (message > region.length) return internal_error("a stream that ends within its schema");
+      region.offset += message;
+      region.length -= message;
+    }
+    if (i + 1 < streams.size()) region.length -= sizeof(kEndMark);
+    if (region.length > 0) regions.push_back(std::move(region));
+  }
+  return regions;
+}
+
 StreamWriter::StreamWriter(std::shared_ptr<SharedMemory> memory, std::string owner, StreamFormatPtr format,
                            int64_t max_rows_per_batch)
     : memory_(std::move(memory)),

@@ -45,6 +45,10 @@ constexpr uint64_t kBytesPerBatch = uint64_t{8} << 20;
 EncodedBatch encode_batch(const StreamFormat& format, const std::vector<ColumnBuilder>& columns,
                           int64_t rows);
 
+// Regions that are one stream when they are read one after the other: the first schema, all batches, the last
+// end mark. `streams` were made by StreamWriters of one format.
+Result<std::vector<Region>> join_streams(const Streams& streams);
+
 // Streams in shared memory, one after the other, packed into slabs.
 class StreamWriter {
  public:

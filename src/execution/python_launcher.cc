@@ -48,7 +48,8 @@ void PythonLauncher::connect(worker_pool::WorkerPool& pool, scheduler::LaunchObs
 void PythonLauncher::start(scheduler::LaunchRequest request) {
   const tasks::TaskId task = request.context.task;
   const auto& work = static_cast<const PythonWork&>(*request.work);
-  auto output = memory_->acquire(work.program->session_id, std::max(kSmallestOutput, work.input_bytes()));
+  auto output = memory_->acquire(work.program->session_id, std::max(kSmallestOutput, work.input_bytes()),
+                                 exchange::SlabUse::kWorker);
   if (!output.ok()) {
     observer_->task_ended(task, {tasks::FailureKind::kTaskError, output.status(), nullptr, 0, 0});
     return;

@@ -3,6 +3,7 @@
 #include <charconv>
 
 #include "exchange/arrow_schema.h"
+#include "exchange/stream_writer.h"
 #include "scheduler/core/slots.h"
 
 namespace deuteron::execution {
@@ -32,13 +33,18 @@ constexpr const char* kRunnerSettings[] = {
     "spark.sql.execution.pythonUDF.arrow.concurrency.level",
 };
 
-std::vector<InputPart> make_input(const PythonStage& stage, const exchange::Partition& partition) {
+Result<std::vector<InputPart>> make_input(const PythonStage& stage, const exchange::Partition& partition) {
   std::vector<InputPart> parts;
-  for (const exchange::Stream& stream : partition[0]) {
-    if (stage.is_grouped) parts.emplace_back(worker_pool::kOneTableOfGroup);
-    parts.emplace_back(stream.region);
+  if (stage.is_grouped) {
+    for (const exchange::Stream& stream : partition[0]) {
+      parts.emplace_back(worker_pool::kOneTableOfGroup);
+      parts.emplace_back(stream.region);
+    }
+    parts.emplace_back(worker_pool::kNoMoreGroups);
+  } else {
+    ASSIGN_OR_RETURN(std::vector<exchange::Region> regions, exchange::join_streams(partition[0]));
+    for (exchange::Region& region : regions) parts.emplace_back(std::move(region));
   }
-  if (stage.is_grouped) parts.emplace_back(worker_pool::kNoMoreGroups);
   parts.emplace_back(worker_pool::kEndOfStream);
   return parts;
 }
@@ -167,9 +173,9 @@ Result<exchange::StageOutputPtr> QueryRun::run_tasks(
       if (counts.ended || stop_->cancelled()) return cancelled();
       if (added - counts.succeeded < limit) break;
     }
+    ASSIGN_OR_RETURN(std::vector<InputPart> parts, make_input(stage, partition));
     ++added;
-    services_.scheduler.add_task(id, index,
-                                 std::make_shared<PythonWork>(program, make_input(stage, partition)));
+    services_.scheduler.add_task(id, index, std::make_shared<PythonWork>(program, std::move(parts)));
     return Status();
   };
   auto input = services_.engine.materialize(stage.input, context(), materialize, *stop_);
@@ -200,7 +206,8 @@ Result<exchange::StageOutputPtr> QueryRun::run_gang(
   request.max_attempts = number("spark.stage.maxConsecutiveAttempts", 4);
   request.barrier_timeout = std::chrono::seconds(number("spark.barrier.sync.timeout", 365 * 24 * 3600));
   for (const exchange::Partition& partition : input->partitions) {
-    request.ranks.push_back(std::make_shared<PythonWork>(program, make_input(stage, partition)));
+    ASSIGN_OR_RETURN(std::vector<InputPart> parts, make_input(stage, partition));
+    request.ranks.push_back(std::make_shared<PythonWork>(program, std::move(parts)));
   }
   const auto ranks = static_cast<int64_t>(request.ranks.size());
   services_.scheduler.submit_gang(std::move(request), collector);

@@ -60,10 +60,7 @@ struct ColumnGroupRequest {
 
 struct MaterializeRequest {
   Distribution distribution = Distribution::kAsPlanned;
-  int32_t partitions = 0;  // 0: as the fragment says
-  // For stages whose partitions nobody can count (no gang, no positional function): when the fragment says
-  // fewer and row groups or rows allow it, it is cut into this many.
-  int32_t at_least = 0;
+  int32_t partitions = 0;                      // 0: as the fragment says
   std::vector<plan::resolved::ColumnId> keys;  // of kHash: columns of the fragment's output
   bool stream_per_key = false;  // kHash: each set of rows with equal keys is an Arrow stream of its own
   std::vector<ColumnGroupRequest> groups;  // empty: one group of all columns, kFlat
@@ -95,7 +92,7 @@ class Engine {
                                                        const MaterializeRequest& request,
                                                        CancelToken& cancel) = 0;
 
-  // How many partitions materialize(kAsPlanned) makes of this fragment, `at_least` being 0.
+  // How many partitions materialize(kAsPlanned) makes of this fragment.
   virtual Result<int32_t> partition_count(const plan::resolved::RelationPtr& fragment,
                                           const RunContext& context) = 0;
 

@@ -90,18 +90,18 @@ BENCHMARK(parquet_to_client)->Unit(benchmark::kMillisecond)->UseRealTime();
 void parquet_to_shared_memory(benchmark::State& state) {
   const auto plan = file_scan();
   if (plan == nullptr) return state.SkipWithError("no file");
-  MaterializeRequest request;
-  request.at_least = static_cast<int32_t>(state.range(0));
+  const MaterializeRequest request;
   int64_t bytes = 0;
   for (auto _ : state) {
     const auto output = fixture().engine->materialize(plan, fixture().context, request, fixture().cancel);
     if (!output.ok()) return state.SkipWithError(output.status().to_string().c_str());
-    for (const auto& partition : (*output)->partitions)
-      bytes += static_cast<int64_t>(partition[0][0].region.length);
+    for (const auto& partition : (*output)->partitions) {
+      for (const exchange::Stream& stream : partition[0]) bytes += static_cast<int64_t>(stream.region.length);
+    }
   }
   state.SetBytesProcessed(bytes);
 }
-BENCHMARK(parquet_to_shared_memory)->Arg(0)->Arg(8)->Unit(benchmark::kMillisecond)->UseRealTime();
+BENCHMARK(parquet_to_shared_memory)->Unit(benchmark::kMillisecond)->UseRealTime();
 
 }  // namespace
 }  // namespace deuteron::relational

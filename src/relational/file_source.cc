@@ -25,6 +25,8 @@ using types::Schema;
 using types::TypeId;
 
 constexpr size_t kCachedFiles = 10000;
+// Less than this is not worth a statement of its own.
+constexpr int64_t kSmallestSliceBytes = int64_t{16} << 20;
 
 std::string option(const Options& options, const char* key, const char* otherwise) {
   const auto found = options.find(key);
@@ -564,11 +566,9 @@ Result<Schema> FileSources::merged_parquet_schema(const Names& files, bool merge
   return schema;
 }
 
-Result<std::string> FileSources::parquet_columns(const Relation& relation, const FileScan& scan) {
-  Schema in_file;
-  if (!scan.paths.empty()) {
-    ASSIGN_OR_RETURN(in_file, merged_parquet_schema(scan.paths, is_true(scan.options, "mergeschema")));
-  }
+// The scan's columns, read from files that have `in_file`: null where there is no such column.
+Result<std::string> FileSources::parquet_columns(const Relation& relation, const FileScan& scan,
+                                                 const Schema& in_file) {
   std::string columns;
   for (size_t i = 0; i < relation.output.size(); ++i) {
     const types::StructField& field = scan.schema[i];
@@ -613,13 +613,17 @@ Result<std::string> FileSources::scan_sql(const Relation& relation, const FileSc
                                ? ", hive_partitioning=false"
                                : ", hive_partitioning=true, hive_types_autocast=false";
   if (scan.format == "parquet") {
-    ASSIGN_OR_RETURN(const std::string columns, parquet_columns(relation, scan));
     std::vector<std::string> selects;
     if (!whole.empty()) {
+      ASSIGN_OR_RETURN(const Schema in_files,
+                       merged_parquet_schema(scan.paths, is_true(scan.options, "mergeschema")));
+      ASSIGN_OR_RETURN(const std::string columns, parquet_columns(relation, scan, in_files));
       selects.push_back("SELECT " + columns + " FROM read_parquet(" + list_text(whole) + hive +
                         (whole.size() > 1 ? ", union_by_name=true)" : ")"));
     }
     for (const FilePiece& part : parts) {
+      ASSIGN_OR_RETURN(const ParquetFilePtr file, parquet_file(part.path));
+      ASSIGN_OR_RETURN(const std::string columns, parquet_columns(relation, scan, file->columns));
       selects.push_back("SELECT " + columns + " FROM read_parquet(" + quote_text(part.path) + hive +
                         ", file_row_number=true) WHERE file_row_number >= " + std::to_string(part.first_row) +
                         " AND file_row_number < " + std::to_string(part.end_row));
@@ -672,7 +676,7 @@ Result<std::string> FileSources::scan_sql(const Relation& relation, const FileSc
 }
 
 Result<std::vector<std::vector<FilePiece>>> FileSources::split(const FileScan& scan,
-                                                               const RunContext& context, int32_t at_least) {
+                                                               const RunContext& context) {
   // Spark: files are cut into splits of bytes, largest first, which are packed into partitions.
   struct Split {
     std::string path;
@@ -738,32 +742,43 @@ Result<std::vector<std::vector<FilePiece>>> FileSources::split(const FileScan& s
       if (piece.first_row >= 0) pieces.push_back(std::move(piece));
     }
   }
-  if (splittable && static_cast<int32_t>(partitions.size()) < at_least) {
-    // As many runs of row groups as are wanted and there are.
-    std::vector<FilePiece> groups;
-    for (const auto& [path, bytes] : files) {
-      ASSIGN_OR_RETURN(const ParquetFilePtr file, parquet_file(path));
-      int64_t row = 0;
-      for (const RowGroup& group : file->row_groups) {
-        groups.push_back({path, row, row + group.rows});
-        row += group.rows;
-      }
-    }
-    const size_t count = std::min(groups.size(), static_cast<size_t>(at_least));
-    if (count > partitions.size()) {
-      partitions.assign(count, {});
-      for (size_t i = 0; i < groups.size(); ++i) {
-        auto& pieces = partitions[i * count / groups.size()];
-        if (!pieces.empty() && pieces.back().path == groups[i].path &&
-            pieces.back().end_row == groups[i].first_row) {
-          pieces.back().end_row = groups[i].end_row;
-        } else {
-          pieces.push_back(groups[i]);
-        }
-      }
+  return partitions;
+}
+
+Result<std::vector<std::vector<FilePiece>>> FileSources::slice(const FileScan& scan,
+                                                               const std::vector<FilePiece>& pieces,
+                                                               int32_t most) {
+  std::vector<std::vector<FilePiece>> whole{pieces};
+  if (scan.format != "parquet" || most < 2) return whole;
+  std::vector<FilePiece> groups;
+  std::vector<int64_t> middles;  // of the groups, in bytes from the partition's start
+  int64_t total = 0;
+  for (const FilePiece& piece : pieces) {
+    ASSIGN_OR_RETURN(const ParquetFilePtr file, parquet_file(piece.path));
+    int64_t row = 0;
+    for (const RowGroup& group : file->row_groups) {
+      const int64_t first = row;
+      row += group.rows;
+      if (first < piece.first_row || (piece.end_row >= 0 && first >= piece.end_row)) continue;
+      groups.push_back({piece.path, first, row});
+      middles.push_back(total + group.bytes / 2);
+      total += group.bytes;
     }
   }
-  return partitions;
+  const int64_t count = std::min<int64_t>(most, total / kSmallestSliceBytes);
+  if (count < 2) return whole;
+  std::vector<std::vector<FilePiece>> slices(static_cast<size_t>(count));
+  for (size_t i = 0; i < groups.size(); ++i) {
+    auto& slice = slices[static_cast<size_t>(middles[i] * count / total)];
+    if (!slice.empty() && slice.back().path == groups[i].path &&
+        slice.back().end_row == groups[i].first_row) {
+      slice.back().end_row = groups[i].end_row;
+    } else {
+      slice.push_back(groups[i]);
+    }
+  }
+  std::erase_if(slices, [](const auto& slice) { return slice.empty(); });
+  return slices;
 }
 
 }  // namespace deuteron::relational

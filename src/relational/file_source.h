@@ -34,9 +34,13 @@ class FileSources : public catalog::FileSchemaReader {
   Result<std::string> scan_sql(const plan::resolved::Relation& relation, const plan::resolved::FileScan& scan,
                                const std::string& time_zone, const std::vector<FilePiece>* pieces);
 
-  // Partitions by Spark's rule; with fewer than `at_least` they are split further where row groups allow.
+  // Partitions by Spark's rule.
   Result<std::vector<std::vector<FilePiece>>> split(const plan::resolved::FileScan& scan,
-                                                    const RunContext& context, int32_t at_least);
+                                                    const RunContext& context);
+  // One partition's rows, in order, as `most` runs of row groups at the most, none of them small. Files
+  // without row groups stay whole.
+  Result<std::vector<std::vector<FilePiece>>> slice(const plan::resolved::FileScan& scan,
+                                                    const std::vector<FilePiece>& pieces, int32_t most);
 
  private:
   struct RowGroup {
@@ -59,7 +63,7 @@ class FileSources : public catalog::FileSchemaReader {
   Result<types::Schema> infer_json(const plan::Names& files, const plan::Options& options);
   Result<types::Schema> merged_parquet_schema(const plan::Names& files, bool merge);
   Result<std::string> parquet_columns(const plan::resolved::Relation& relation,
-                                      const plan::resolved::FileScan& scan);
+                                      const plan::resolved::FileScan& scan, const types::Schema& in_file);
 
   Database& database_;
   std::mutex mutex_;

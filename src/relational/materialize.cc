@@ -4,6 +4,7 @@
 #include <atomic>
 #include <exception>
 #include <functional>
+#include <iterator>
 #include <mutex>
 #include <optional>
 #include <thread>
@@ -128,21 +129,42 @@ class PartitionWriter {
   Partition partition_;
 };
 
-// Gathers finished partitions and tells the caller, one at a time.
+// Gathers finished partitions and tells the caller, one at a time. A partition may come in slices.
 class Collector {
  public:
-  Collector(size_t partitions, const PartitionSink& sink) : partitions_(partitions), sink_(sink) {}
-
-  Status add(size_t index, Partition partition) {
-    const std::lock_guard lock(mutex_);
-    partitions_[index] = std::move(partition);
-    return sink_ ? sink_(static_cast<int32_t>(index), partitions_[index]) : Status();
+  // `slices`: how many each partition has.
+  Collector(const std::vector<size_t>& slices, const PartitionSink& sink) : sink_(sink) {
+    for (const size_t count : slices) partitions_.push_back({std::vector<Partition>(count), count});
   }
-  std::vector<Partition> take() { return std::move(partitions_); }
+
+  Status add(size_t index, size_t slice, Partition part) {
+    const std::lock_guard lock(mutex_);
+    Pending& partition = partitions_[index];
+    partition.slices[slice] = std::move(part);
+    if (--partition.missing > 0) return Status();
+    Partition& whole = partition.slices[0];
+    for (size_t i = 1; i < partition.slices.size(); ++i) {
+      for (size_t group = 0; group < whole.size(); ++group) {
+        std::move(partition.slices[i][group].begin(), partition.slices[i][group].end(),
+                  std::back_inserter(whole[group]));
+      }
+    }
+    partition.slices.resize(1);
+    return sink_ ? sink_(static_cast<int32_t>(index), whole) : Status();
+  }
+  std::vector<Partition> take() {
+    std::vector<Partition> partitions;
+    for (Pending& partition : partitions_) partitions.push_back(std::move(partition.slices[0]));
+    return partitions;
+  }
 
  private:
+  struct Pending {
+    std::vector<Partition> slices;  // at the end only the first, which is the whole
+    size_t missing;
+  };
   std::mutex mutex_;
-  std::vector<Partition> partitions_;
+  std::vector<Pending> partitions_;
   const PartitionSink& sink_;
 };
 
@@ -219,27 +241,52 @@ Status in_parallel(size_t count, size_t threads, CancelToken& cancel,
   return first;
 }
 
+// A part of a partition that one thread makes.
+struct Slice {
+  size_t partition;
+  size_t number;
+  LeafCut cut;
+};
+
+// In the order of the partitions: the first is ready to be worked on while the last is still being made.
+Result<std::vector<Slice>> slices_of(const Cutting& cutting, FileSources& files, int32_t threads) {
+  constexpr int32_t kSlicesPerThread = 4;
+  constexpr int32_t kSlicesPerPartition = 16;  // each may take a slab, and a worker takes a few dozen at once
+  const auto partitions = static_cast<int32_t>(cutting.cuts.size());
+  const int32_t most = std::min(kSlicesPerPartition, kSlicesPerThread * threads / std::max(1, partitions));
+  std::vector<Slice> slices;
+  for (size_t i = 0; i < cutting.cuts.size(); ++i) {
+    ASSIGN_OR_RETURN(std::vector<LeafCut> cuts, slice_cut(*cutting.leaf, cutting.cuts[i], files, most));
+    for (size_t number = 0; number < cuts.size(); ++number)
+      slices.push_back({i, number, std::move(cuts[number])});
+  }
+  return slices;
+}
+
 Result<std::vector<Partition>> run_cuts(const EngineParts& parts, const RelationPtr& fragment,
                                         const RunContext& context, const Cutting& cutting,
                                         const Target& target, const PartitionSink& sink,
                                         CancelToken& cancel) {
-  Collector collector(cutting.cuts.size(), sink);
-  const auto threads = static_cast<size_t>(std::max(1, parts.database.threads()));
-  RETURN_IF_ERROR(
-      in_parallel(cutting.cuts.size(), threads, cancel, [&](size_t index, CancelToken& stop) -> Status {
-        PartitionWriter writer(target);
-        const LeafCut& cut = cutting.cuts[index];
-        const bool is_empty_file_cut =
-            std::holds_alternative<plan::resolved::FileScan>(cutting.leaf->node) && cut.files.empty();
-        if (!is_empty_file_cut && cut.row_count != 0) {
-          RETURN_IF_ERROR(run_cut(parts, fragment, context, {cutting.leaf, cut}, stop,
-                                  [&](duckdb_data_chunk chunk, const std::vector<SourceType>& sources) {
-                                    return writer.add(chunk, sources, all_rows(chunk));
-                                  }));
-        }
-        RETURN_IF_ERROR(writer.end_streams());
-        return collector.add(index, writer.take());
-      }));
+  const int32_t threads = std::max(1, parts.database.threads());
+  ASSIGN_OR_RETURN(const std::vector<Slice> slices, slices_of(cutting, parts.files, threads));
+  std::vector<size_t> counts(cutting.cuts.size());
+  for (const Slice& slice : slices) ++counts[slice.partition];
+  Collector collector(counts, sink);
+  const auto make_slice = [&](size_t index, CancelToken& stop) -> Status {
+    PartitionWriter writer(target);
+    const Slice& slice = slices[index];
+    const bool is_empty_file_cut =
+        std::holds_alternative<plan::resolved::FileScan>(cutting.leaf->node) && slice.cut.files.empty();
+    if (!is_empty_file_cut && slice.cut.row_count != 0) {
+      RETURN_IF_ERROR(run_cut(parts, fragment, context, {cutting.leaf, slice.cut}, stop,
+                              [&](duckdb_data_chunk chunk, const std::vector<SourceType>& sources) {
+                                return writer.add(chunk, sources, all_rows(chunk));
+                              }));
+    }
+    RETURN_IF_ERROR(writer.end_streams());
+    return collector.add(slice.partition, slice.number, writer.take());
+  };
+  RETURN_IF_ERROR(in_parallel(slices.size(), static_cast<size_t>(threads), cancel, make_slice));
   return collector.take();
 }
 
@@ -252,8 +299,8 @@ Result<std::vector<Partition>> run_single(const EngineParts& parts, const Relati
                                  return writer.add(chunk, sources, all_rows(chunk));
                                }));
   RETURN_IF_ERROR(writer.end_streams());
-  Collector collector(1, sink);
-  RETURN_IF_ERROR(collector.add(0, writer.take()));
+  Collector collector({1}, sink);
+  RETURN_IF_ERROR(collector.add(0, 0, writer.take()));
   return collector.take();
 }
 
@@ -278,10 +325,10 @@ Result<std::vector<Partition>> run_dealt(const EngineParts& parts, const Relatio
                      dealt += all.count;
                      return Status();
                    }));
-  Collector collector(writers.size(), sink);
+  Collector collector(std::vector<size_t>(writers.size(), 1), sink);
   for (size_t i = 0; i < writers.size(); ++i) {
     RETURN_IF_ERROR(writers[i]->end_streams());
-    RETURN_IF_ERROR(collector.add(i, writers[i]->take()));
+    RETURN_IF_ERROR(collector.add(i, 0, writers[i]->take()));
   }
   return collector.take();
 }
@@ -339,10 +386,10 @@ Result<std::vector<Partition>> run_hashed(const EngineParts& parts, const Relati
                      return keys.ordered_by_group ? add_groups(chunk, sources) : add_rows(chunk, sources);
                    }));
   if (keys.ordered_by_group && group >= 0) RETURN_IF_ERROR(writers[group_writer]->end_streams());
-  Collector collector(writers.size(), sink);
+  Collector collector(std::vector<size_t>(writers.size(), 1), sink);
   for (size_t i = 0; i < writers.size(); ++i) {
     if (!keys.ordered_by_group) RETURN_IF_ERROR(writers[i]->end_streams());
-    RETURN_IF_ERROR(collector.add(i, writers[i]->take()));
+    RETURN_IF_ERROR(collector.add(i, 0, writers[i]->take()));
   }
   return collector.take();
 }
@@ -422,8 +469,7 @@ class Materializer {
       ASSIGN_OR_RETURN(const KeyColumns keys, key_columns(fragment, request_, context_));
       return run_hashed(parts_, fragment, context_, keys, target, sink, cancel_);
     }
-    ASSIGN_OR_RETURN(const std::optional<Cutting> cutting,
-                     cut_fragment(fragment, context_, parts_.files, request_.at_least));
+    ASSIGN_OR_RETURN(const std::optional<Cutting> cutting, cut_fragment(fragment, context_, parts_.files));
     if (cutting.has_value()) return run_cuts(parts_, fragment, context_, *cutting, target, sink, cancel_);
     const int32_t partitions =
         request_.partitions > 0 ? request_.partitions : partitions_of_whole(fragment, context_);
@@ -470,7 +516,7 @@ class Materializer {
     RunContext context = context_;
     context.inputs[kTemporaryExchange] = std::move(shuffled);
     const RelationPtr rest = replace_input(fragment, base, temporary_scan(base));
-    ASSIGN_OR_RETURN(const std::optional<Cutting> cutting, cut_fragment(rest, context, parts_.files, 0));
+    ASSIGN_OR_RETURN(const std::optional<Cutting> cutting, cut_fragment(rest, context, parts_.files));
     if (!cutting.has_value()) return internal_error("a chain of row-wise steps cannot be cut");
     return run_cuts(parts_, rest, context, *cutting, target, request_.on_partition, cancel_);
   }
@@ -493,7 +539,7 @@ Result<exchange::StageOutputPtr> materialize(const EngineParts& parts,
 
 Result<int32_t> partition_count(const EngineParts& parts, const RelationPtr& fragment,
                                 const RunContext& context) {
-  ASSIGN_OR_RETURN(const std::optional<Cutting> cutting, cut_fragment(fragment, context, parts.files, 0));
+  ASSIGN_OR_RETURN(const std::optional<Cutting> cutting, cut_fragment(fragment, context, parts.files));
   if (cutting.has_value()) return static_cast<int32_t>(cutting->cuts.size());
   return partitions_of_whole(fragment, context);
 }

@@ -12,6 +12,8 @@ using namespace plan::resolved;  // the nodes that this file is about
 
 namespace {
 
+constexpr int64_t kSmallestSliceRows = int64_t{1} << 20;
+
 // Cuts `rows` as Spark does: partition i of n has the rows from i * rows / n to (i + 1) * rows / n.
 std::vector<LeafCut> cut_rows(int64_t rows, int64_t partitions) {
   std::vector<LeafCut> cuts;
@@ -42,13 +44,12 @@ LeafCut merged(const std::vector<LeafCut>& cuts, size_t begin, size_t end) {
   return merged;
 }
 
-Result<std::vector<LeafCut>> cut_leaf(const Relation& leaf, const RunContext& context, FileSources& files,
-                                      int32_t at_least) {
+Result<std::vector<LeafCut>> cut_leaf(const Relation& leaf, const RunContext& context, FileSources& files) {
   if (const auto* range = std::get_if<Range>(&leaf.node)) {
     const int32_t planned = range->partitions > 0 ? range->partitions
                             : leaf.partitions > 0 ? leaf.partitions
                                                   : context.default_parallelism;
-    return cut_rows(rows_of_range(*range), std::max({planned, at_least, 1}));
+    return cut_rows(rows_of_range(*range), std::max(planned, 1));
   }
   if (const auto* local = std::get_if<LocalData>(&leaf.node)) {
     int64_t rows = 0;
@@ -56,13 +57,12 @@ Result<std::vector<LeafCut>> cut_leaf(const Relation& leaf, const RunContext& co
       ASSIGN_OR_RETURN(const exchange::StreamReader reader, exchange::StreamReader::open(*local->data));
       rows = reader.rows();
     }
-    const int64_t wanted =
-        leaf.partitions > 0 ? leaf.partitions : std::max(context.default_parallelism, at_least);
+    const int64_t wanted = leaf.partitions > 0 ? leaf.partitions : context.default_parallelism;
     return cut_rows(rows, std::max<int64_t>(1, leaf.partitions > 0 ? wanted : std::min(wanted, rows)));
   }
   std::vector<LeafCut> cuts;
   if (const auto* scan = std::get_if<FileScan>(&leaf.node)) {
-    ASSIGN_OR_RETURN(auto partitions, files.split(*scan, context, at_least));
+    ASSIGN_OR_RETURN(auto partitions, files.split(*scan, context));
     for (auto& pieces : partitions) {
       cuts.emplace_back();
       cuts.back().files = std::move(pieces);
@@ -108,14 +108,14 @@ bool is_row_wise(const Relation& relation) {
 }
 
 Result<std::optional<Cutting>> cut_fragment(const RelationPtr& fragment, const RunContext& context,
-                                            FileSources& files, int32_t at_least) {
+                                            FileSources& files) {
   if (is_leaf(*fragment)) {
-    ASSIGN_OR_RETURN(std::vector<LeafCut> cuts, cut_leaf(*fragment, context, files, at_least));
+    ASSIGN_OR_RETURN(std::vector<LeafCut> cuts, cut_leaf(*fragment, context, files));
     if (cuts.empty()) return std::optional<Cutting>();
     return std::optional<Cutting>(Cutting{fragment.get(), std::move(cuts)});
   }
   if (const auto* repartition = as<Repartition>(fragment); repartition != nullptr && !repartition->shuffle) {
-    ASSIGN_OR_RETURN(std::optional<Cutting> cutting, cut_fragment(repartition->input, context, files, 0));
+    ASSIGN_OR_RETURN(std::optional<Cutting> cutting, cut_fragment(repartition->input, context, files));
     const auto wanted = static_cast<size_t>(std::max(1, fragment->partitions));
     if (!cutting.has_value() || cutting->cuts.size() <= wanted) return cutting;
     std::vector<LeafCut> cuts;
@@ -127,7 +127,25 @@ Result<std::optional<Cutting>> cut_fragment(const RelationPtr& fragment, const R
     return cutting;
   }
   if (!is_row_wise(*fragment)) return std::optional<Cutting>();
-  return cut_fragment(inputs_of(*fragment).front(), context, files, at_least);
+  return cut_fragment(inputs_of(*fragment).front(), context, files);
+}
+
+Result<std::vector<LeafCut>> slice_cut(const Relation& leaf, const LeafCut& cut, FileSources& files,
+                                       int32_t most) {
+  std::vector<LeafCut> slices;
+  if (const auto* scan = std::get_if<FileScan>(&leaf.node)) {
+    ASSIGN_OR_RETURN(auto runs, files.slice(*scan, cut.files, most));
+    for (auto& run : runs) {
+      slices.emplace_back();
+      slices.back().files = std::move(run);
+    }
+    return slices;
+  }
+  const int64_t count = std::min<int64_t>(most, cut.row_count / kSmallestSliceRows);
+  if (!std::holds_alternative<Range>(leaf.node) || count < 2) return std::vector<LeafCut>{cut};
+  slices = cut_rows(cut.row_count, count);
+  for (LeafCut& slice : slices) slice.first_row += cut.first_row;
+  return slices;
 }
 
 int32_t partitions_of_whole(const RelationPtr& fragment, const RunContext& context) {

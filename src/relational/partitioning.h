@@ -22,7 +22,11 @@ struct Cutting {
 // The fragment's own partitions when it is a chain of row-wise steps over one leaf; nullopt when its rows
 // must meet (joins, aggregates, orders, shuffles): then it runs once.
 Result<std::optional<Cutting>> cut_fragment(const plan::resolved::RelationPtr& fragment,
-                                            const RunContext& context, FileSources& files, int32_t at_least);
+                                            const RunContext& context, FileSources& files);
+
+// One partition as runs of its rows, in order, `most` at the most, so that several threads can make it.
+Result<std::vector<LeafCut>> slice_cut(const plan::resolved::Relation& leaf, const LeafCut& cut,
+                                       FileSources& files, int32_t most);
 
 // Project, Filter or Generate without anything that looks at other rows.
 bool is_row_wise(const plan::resolved::Relation& relation);

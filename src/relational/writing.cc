@@ -285,8 +285,7 @@ class Writer {
   // A file per partition, as Spark writes them; what cannot be cut is one file.
   Status write_parts(const std::string& folder) {
     const std::string id = random_uuid();
-    ASSIGN_OR_RETURN(const std::optional<Cutting> cutting,
-                     cut_fragment(fragment_, context_, parts_.files, 0));
+    ASSIGN_OR_RETURN(const std::optional<Cutting> cutting, cut_fragment(fragment_, context_, parts_.files));
     if (!cutting.has_value() || cutting->cuts.size() == 1) return write_part(folder, id, 0, {});
     for (size_t i = 0; i < cutting->cuts.size(); ++i) {
       const LeafCut& cut = cutting->cuts[i];

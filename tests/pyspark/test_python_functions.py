@@ -4,6 +4,7 @@ import os
 import time
 from collections.abc import Iterator
 
+import numpy
 import pandas
 import pyarrow
 import pyarrow.parquet
@@ -165,6 +166,41 @@ def test_map_in_arrow_of_a_large_input(spark):
 
     answer = spark.range(0, 3_000_000, 1, 3).mapInArrow(total, "rows long, process long").collect()
     assert sorted(row.rows for row in answer) == [1_000_000] * 3
+
+
+@pytest.fixture(scope="module")
+def large_file(tmp_path_factory):
+    """A partition that several threads make: 6 M rows in 20 row groups, about 100 MB."""
+    path = tmp_path_factory.mktemp("large") / "x.parquet"
+    numbers = numpy.arange(6_000_000)
+    table = pyarrow.table({"n": numbers, "x": numpy.random.default_rng(3).random(len(numbers))})
+    pyarrow.parquet.write_table(table, path, row_group_size=300_000, use_dictionary=False)
+    return str(path)
+
+
+def test_map_in_arrow_sees_the_rows_of_a_file_in_order(new_session, large_file):
+    spark = new_session()
+    spark.conf.set("spark.sql.files.maxPartitionBytes", str(1 << 30))
+    spark.conf.set("spark.sql.files.openCostInBytes", str(1 << 30))  # so that the file is one partition
+
+    def gaps(batches):
+        expected, found = 0, 0
+        for batch in batches:
+            numbers = batch.column("n").to_numpy()
+            found += int((numbers != numpy.arange(expected, expected + len(numbers))).sum())
+            expected += len(numbers)
+        yield pyarrow.RecordBatch.from_pydict({"rows": [expected], "gaps": [found]})
+
+    assert spark.read.parquet(large_file).mapInArrow(gaps, "rows long, gaps long").collect() == [(6_000_000, 0)]
+
+
+def test_columns_that_wait_meet_their_rows_again(spark, large_file):
+    @pandas_udf("long")
+    def same(n):
+        return n
+
+    read = spark.read.parquet(large_file).select("n", "x", same("n").alias("m"))
+    assert read.filter("n <> m").count() == 0 and read.agg(F.max("m")).collect() == [(5_999_999,)]
 
 
 def test_map_makes_more_than_it_takes(spark):
