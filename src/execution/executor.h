@@ -35,13 +35,18 @@ struct StageProgress {
   bool done = false;
 };
 
+// Hears how far an execution is, from one thread at a time.
+class ProgressSink {
+ public:
+  virtual ~ProgressSink() = default;
+  virtual void on_progress(const std::vector<StageProgress>& stages, int64_t running_tasks) = 0;
+};
+
 // Receives the answer, from one thread at a time. A call may block (back-pressure); an error ends the query
 // with that error.
-class ResultSink {
+class ResultSink : public ProgressSink {
  public:
-  virtual ~ResultSink() = default;
   virtual Status on_batch(exchange::EncodedBatch batch) = 0;
-  virtual void on_progress(const std::vector<StageProgress>& stages, int64_t running_tasks) = 0;
 };
 
 struct WriteTarget {
@@ -60,7 +65,7 @@ class Executor {
                      CancelToken& cancel) = 0;
   // Atomic: a staging folder takes the place of the old one at the end.
   virtual Status write(const plan::resolved::RelationPtr& plan, const WriteTarget& target,
-                       const Request& request, CancelToken& cancel) = 0;
+                       const Request& request, ProgressSink& sink, CancelToken& cancel) = 0;
   // The stages and the DuckDB SQL of each, as text.
   virtual Result<std::string> explain(const plan::resolved::RelationPtr& plan, const Request& request) = 0;
   // Starts, in the background, what makes the first Python function of a session quick (a process of about

@@ -70,15 +70,15 @@ class LocalExecutor : public Executor {
   Status run(const RelationPtr& plan, const Request& request, ResultSink& sink,
              CancelToken& cancel) override {
     return observed(request, [&]() -> Status {
-      QueryRun run(services_, request, &sink, cancel);
+      QueryRun run(services_, request, sink, cancel);
       return run.final_status(run_query(plan, run, sink));
     });
   }
 
-  Status write(const RelationPtr& plan, const WriteTarget& target, const Request& request,
+  Status write(const RelationPtr& plan, const WriteTarget& target, const Request& request, ProgressSink& sink,
                CancelToken& cancel) override {
     return observed(request, [&]() -> Status {
-      QueryRun run(services_, request, nullptr, cancel);
+      QueryRun run(services_, request, sink, cancel);
       return run.final_status(run_write(plan, target, run));
     });
   }
@@ -120,14 +120,14 @@ class LocalExecutor : public Executor {
       ASSIGN_OR_RETURN(fragment,
                        show_as_row(*show, fragment->output, services_.engine, run.context(), run.stop()));
     }
-    return services_.engine.query(fragment, run.context(), deliver, run.stop());
+    return services_.engine.query(fragment, run.begin_relational_stage(), deliver, run.stop());
   }
 
   Status run_write(const RelationPtr& plan, const WriteTarget& target, QueryRun& run) {
     ASSIGN_OR_RETURN(const RelationPtr fragment, run.run_stages(plan));
     const relational::WriteRequest request{target.format, target.path, target.mode, target.partition_by,
                                            target.options};
-    return services_.engine.write(fragment, run.context(), request, run.stop());
+    return services_.engine.write(fragment, run.begin_relational_stage(), request, run.stop());
   }
 
   worker_pool::ZygoteOptions zygote_options() const {

@@ -108,7 +108,7 @@ Status check_types(const types::Schema& declared, exchange::Layout layout, const
 
 }  // namespace
 
-QueryRun::QueryRun(const Services& services, const Request& request, ResultSink* sink, CancelToken& cancel)
+QueryRun::QueryRun(const Services& services, const Request& request, ProgressSink& sink, CancelToken& cancel)
     : services_(services), request_(request), sink_(sink), cancel_(cancel) {
   on_cancel_ = cancel_.on_cancel([stop = stop_] { stop->cancel(); });
 }
@@ -122,6 +122,18 @@ relational::RunContext QueryRun::context() const {
   context.time_zone = request_.time_zone;
   context.default_parallelism = services_.scheduler.slots().cpus;
   return context;
+}
+
+// The engine tells shares, not tasks: they are shown as hundredths.
+relational::RunContext QueryRun::begin_relational_stage() {
+  constexpr int64_t kParts = 100;
+  relational::RunContext with_progress = context();
+  begin_stage(kParts);
+  with_progress.on_progress = [this](double share) {
+    progress_.back().completed_tasks = static_cast<int64_t>(share * kParts);
+    sink_.on_progress(progress_, 1);
+  };
+  return with_progress;
 }
 
 Status QueryRun::final_status(const Status& status) const {
@@ -164,12 +176,15 @@ Result<exchange::StageOutputPtr> QueryRun::run_tasks(
   const tasks::StageId id = services_.scheduler.submit_tasks(request, collector);
   const int64_t limit = kPartitionsPerSlotInFlight * services_.scheduler.slots().cpus;
   int64_t added = 0;
+  ASSIGN_OR_RETURN(const int32_t planned, planned_tasks(stage));
+  begin_stage(planned);
 
   relational::MaterializeRequest materialize = stage.request;
   materialize.on_partition = [&](int32_t index, const exchange::Partition& partition) -> Status {
     if (stage.skips_empty && !has_rows(partition)) return Status();
     while (true) {
       const auto counts = collector->wait_for(kProgressInterval, added, limit);
+      report(std::max<int64_t>(planned, added), counts, false);
       if (counts.ended || stop_->cancelled()) return cancelled();
       if (added - counts.succeeded < limit) break;
     }
@@ -210,6 +225,7 @@ Result<exchange::StageOutputPtr> QueryRun::run_gang(
     request.ranks.push_back(std::make_shared<PythonWork>(program, std::move(parts)));
   }
   const auto ranks = static_cast<int64_t>(request.ranks.size());
+  begin_stage(ranks);
   services_.scheduler.submit_gang(std::move(request), collector);
   RETURN_IF_ERROR(wait(*collector, ranks));
   outputs = collector->take_outputs();
@@ -218,16 +234,18 @@ Result<exchange::StageOutputPtr> QueryRun::run_gang(
 
 // Before its input is made: a gang that can never run should not cost anything.
 Status QueryRun::check_gang(const PythonStage& stage) const {
-  int32_t ranks = stage.input->partitions;
-  if (ranks == 0) {
-    ASSIGN_OR_RETURN(ranks, services_.engine.partition_count(stage.input, context()));
-  }
+  ASSIGN_OR_RETURN(const int32_t ranks, planned_tasks(stage));
   return scheduler::core::check_gang(slots_per_task(), ranks, services_.scheduler.slots());
+}
+
+Result<int32_t> QueryRun::planned_tasks(const PythonStage& stage) const {
+  if (stage.request.partitions > 0) return stage.request.partitions;
+  if (stage.input->partitions > 0) return stage.input->partitions;
+  return services_.engine.partition_count(stage.input, context());
 }
 
 // Ends when the stage has ended, which the scheduler and the worker pool guarantee, also after a cancel.
 Status QueryRun::wait(StageCollector& collector, int64_t tasks) {
-  progress_.push_back({static_cast<int64_t>(progress_.size()), tasks, 0, 0, false});
   while (true) {
     const auto counts = collector.wait_for(kProgressInterval);
     report(tasks, counts, counts.ended);
@@ -235,12 +253,17 @@ Status QueryRun::wait(StageCollector& collector, int64_t tasks) {
   }
 }
 
+void QueryRun::begin_stage(int64_t tasks) {
+  if (!progress_.empty()) progress_.back().done = true;
+  progress_.push_back({static_cast<int64_t>(progress_.size()), tasks, 0, 0, false});
+}
+
 void QueryRun::report(int64_t tasks, const StageCollector::Counts& counts, bool done) {
   StageProgress& stage = progress_.back();
   stage.tasks = tasks;
   stage.completed_tasks = counts.succeeded;
   stage.done = done;
-  if (sink_ != nullptr) sink_->on_progress(progress_, counts.running);
+  sink_.on_progress(progress_, counts.running);
 }
 
 Result<exchange::StageOutputPtr> QueryRun::assemble(

@@ -29,8 +29,7 @@ struct Services {
 
 class QueryRun {
  public:
-  // `sink` may be null: no progress is told.
-  QueryRun(const Services& services, const Request& request, ResultSink* sink, CancelToken& cancel);
+  QueryRun(const Services& services, const Request& request, ProgressSink& sink, CancelToken& cancel);
   ~QueryRun();
   QueryRun(const QueryRun&) = delete;
   QueryRun& operator=(const QueryRun&) = delete;
@@ -39,6 +38,8 @@ class QueryRun {
   Result<plan::resolved::RelationPtr> run_stages(const plan::resolved::RelationPtr& plan);
   // For running that fragment.
   relational::RunContext context() const;
+  // The same, and its progress is told as a stage of its own.
+  relational::RunContext begin_relational_stage();
   CancelToken& stop() { return *stop_; }
   // An error as the client shall see it: who was cancelled on request says so.
   Status final_status(const Status& status) const;
@@ -52,6 +53,8 @@ class QueryRun {
                                             const std::shared_ptr<const PythonProgram>& program,
                                             std::map<int32_t, std::shared_ptr<PythonOutput>>& outputs);
   Status check_gang(const PythonStage& stage) const;
+  // How many tasks the stage will have, as far as the plan tells.
+  Result<int32_t> planned_tasks(const PythonStage& stage) const;
   Status wait(StageCollector& collector, int64_t tasks);
   Result<exchange::StageOutputPtr> assemble(
       const PythonStage& stage, const exchange::StageOutput& input,
@@ -61,11 +64,12 @@ class QueryRun {
   int32_t number(const std::string& key, int32_t otherwise) const;
   tasks::Slots slots_per_task() const;
   tasks::JobId job();
+  void begin_stage(int64_t tasks);
   void report(int64_t tasks, const StageCollector::Counts& counts, bool done);
 
   const Services& services_;
   const Request& request_;
-  ResultSink* const sink_;
+  ProgressSink& sink_;
   CancelToken& cancel_;
   // Set by the user's cancel or by a stage's failure, from other threads; shared with listeners that may
   // outlive this run.

@@ -22,7 +22,9 @@ constexpr const char* kConnectionSettings[] = {
     "SET streaming_buffer_size='16MB'",
     "SET scalar_subquery_error_on_multiple_rows=true",
     "SET max_expression_depth=4000",
-    "SET enable_progress_bar=false",
+    "SET enable_progress_bar=true",  // so that duckdb_query_progress answers
+    "SET enable_progress_bar_print=false",
+    "SET progress_bar_time=0",
 };
 
 struct ConfigDeleter {
@@ -51,13 +53,15 @@ namespace {
 
 // Works on the query until it has rows or has ended. While other threads hold all its tasks this one sleeps:
 // DuckDB's own loop would spin and take the processor from them.
-void run_tasks(duckdb_pending_result pending) {
+template <typename Report>
+void run_tasks(duckdb_pending_result pending, const Report& report) {
   constexpr std::chrono::microseconds kShortest{20};
   constexpr std::chrono::microseconds kLongest{500};
   std::chrono::microseconds pause = kShortest;
   while (true) {
     const duckdb_pending_state state = duckdb_pending_execute_task(pending);
     if (duckdb_pending_execution_is_finished(state)) return;
+    report();
     if (state == DUCKDB_PENDING_NO_TASKS_AVAILABLE) {
       std::this_thread::sleep_for(pause);
       pause = std::min(kLongest, pause * 2);
@@ -200,7 +204,7 @@ bool Statement::start(const std::string& sql) {
   }
   // DuckDB forgets an interrupt when a query starts; from here on it does not.
   registration_ = cancel_.on_cancel([handle = connection_.handle()] { duckdb_interrupt(handle); });
-  run_tasks(pending);
+  run_tasks(pending, [this] { report_progress(); });
   const bool ok = duckdb_execute_pending(pending, &result_) == DuckDBSuccess;
   has_result_ = true;
   if (!ok) fail(duckdb_result_error_type(&result_), duckdb_result_error(&result_));
@@ -214,8 +218,17 @@ bool Statement::start(const std::string& sql) {
   return true;
 }
 
+void Statement::report_progress() {
+  constexpr std::chrono::milliseconds kInterval{200};
+  if (!on_progress_ || steady_now() - last_report_ < kInterval) return;
+  last_report_ = steady_now();
+  const double percentage = duckdb_query_progress(connection_.handle()).percentage;
+  if (percentage >= 0) on_progress_(percentage / 100);
+}
+
 duckdb_data_chunk Statement::next() {
   if (failed_) return nullptr;
+  report_progress();
   if (chunk_ != nullptr) duckdb_destroy_data_chunk(&chunk_);
   if (cancel_.cancelled()) {
     fail(DUCKDB_ERROR_INTERRUPT, "cancelled");

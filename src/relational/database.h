@@ -13,6 +13,7 @@
 #include <duckdb.h>
 
 #include "base/cancellation.h"
+#include "base/clock.h"
 #include "base/status.h"
 #include "relational/engine.h"
 #include "relational/vector_to_arrow.h"
@@ -72,7 +73,9 @@ struct EngineFailure {
 // A statement under way, whose rows come in chunks.
 class Statement {
  public:
-  Statement(const Connection& connection, CancelToken& cancel) : connection_(connection), cancel_(cancel) {}
+  // `on_progress` may be empty; it is called by start() and next(), now and then.
+  Statement(const Connection& connection, CancelToken& cancel, ProgressCallback on_progress = {})
+      : connection_(connection), cancel_(cancel), on_progress_(std::move(on_progress)) {}
   ~Statement();
   Statement(const Statement&) = delete;
   Statement& operator=(const Statement&) = delete;
@@ -89,9 +92,12 @@ class Statement {
 
  private:
   bool fail(duckdb_error_type type, const char* message);
+  void report_progress();
 
   const Connection& connection_;
   CancelToken& cancel_;
+  const ProgressCallback on_progress_;
+  SteadyTime last_report_ = steady_now();
   CancelToken::Registration registration_;
   duckdb_prepared_statement prepared_ = nullptr;
   duckdb_result result_{};

@@ -112,7 +112,7 @@ Status DuckEngine::query_once(const RelationPtr& fragment, const RunContext& con
   ASSIGN_OR_RETURN(const auto run,
                    FragmentRun::make(parts(), fragment, context, {}, nullptr, false, narrow_decimals));
   ASSIGN_OR_RETURN(const Connection connection, database_->connect());
-  Statement statement(connection, cancel);
+  Statement statement(connection, cancel, context.on_progress);
   if (!statement.start(run->sql())) {
     needs_wide_decimals = run->uses_narrow_decimals() && !statement.failure().cancelled;
     return needs_wide_decimals ? Status() : run->status_of(statement.failure(), cancel);

@@ -27,6 +27,9 @@ struct EngineOptions {
   std::string spill_directory;      // exists; "": /tmp
 };
 
+// Told the share of the work done, 0 to 1, now and then, by the thread that runs the statement.
+using ProgressCallback = std::function<void(double share)>;
+
 // What a run needs beside the fragment.
 struct RunContext {
   std::map<int64_t, exchange::StageOutputPtr> inputs;  // by ExchangeScan::exchange_id
@@ -35,8 +38,7 @@ struct RunContext {
   std::string time_zone = "UTC";
   std::string owner;                // the session: its slabs are never given to another
   int32_t default_parallelism = 1;  // slots; used by Spark's rule that splits files
-  // Share of the work done, 0 to 1, now and then, from the calling thread. May be empty.
-  std::function<void(double share)> on_progress;
+  ProgressCallback on_progress;     // of query() and write(); may be empty
 };
 
 // Called by one thread at a time. May block (back-pressure); an error ends the run with that error.

@@ -286,19 +286,26 @@ class Writer {
   Status write_parts(const std::string& folder) {
     const std::string id = random_uuid();
     ASSIGN_OR_RETURN(const std::optional<Cutting> cutting, cut_fragment(fragment_, context_, parts_.files));
-    if (!cutting.has_value() || cutting->cuts.size() == 1) return write_part(folder, id, 0, {});
-    for (size_t i = 0; i < cutting->cuts.size(); ++i) {
+    if (!cutting.has_value() || cutting->cuts.size() == 1)
+      return write_part(folder, id, 0, {}, context_.on_progress);
+    const size_t parts = cutting->cuts.size();
+    for (size_t i = 0; i < parts; ++i) {
       const LeafCut& cut = cutting->cuts[i];
       const bool is_empty =
           cut.row_count == 0 ||
           (cut.files.empty() && std::holds_alternative<plan::resolved::FileScan>(cutting->leaf->node));
       if (is_empty && i > 0) continue;
-      RETURN_IF_ERROR(write_part(folder, id, static_cast<int64_t>(i), {cutting->leaf, cut}));
+      const auto on_progress = [&](double share) {
+        if (context_.on_progress)
+          context_.on_progress((static_cast<double>(i) + share) / static_cast<double>(parts));
+      };
+      RETURN_IF_ERROR(write_part(folder, id, static_cast<int64_t>(i), {cutting->leaf, cut}, on_progress));
     }
     return Status();
   }
 
-  Status write_part(const std::string& folder, const std::string& id, int64_t number, const CutLeaf& cut) {
+  Status write_part(const std::string& folder, const std::string& id, int64_t number, const CutLeaf& cut,
+                    const ProgressCallback& on_progress) {
     ASSIGN_OR_RETURN(const auto run, FragmentRun::make(parts_, fragment_, context_, cut));
     const std::string name =
         "part-" + padded(number) + "-" + id + (request_.partition_by.empty() ? "-c000" : ".c000");
@@ -316,7 +323,7 @@ class Writer {
              quote_text(extension.substr(1)) + ")";
     }
     ASSIGN_OR_RETURN(const Connection connection, parts_.database.connect());
-    Statement statement(connection, cancel_);
+    Statement statement(connection, cancel_, on_progress);
     if (statement.start(sql)) {
       while (statement.next() != nullptr) {
       }

@@ -59,12 +59,12 @@ bool matches_pattern(const std::string& name, const std::string& pattern, size_t
 }  // namespace
 
 Result<Rows> Session::run(const unresolved::Command& command, const std::string& operation_id,
-                          CancelToken& cancel) {
+                          execution::ProgressSink& sink, CancelToken& cancel) {
   return std::visit(
       [&](const auto& node) -> Result<Rows> {
         using Node = std::decay_t<decltype(node)>;
         if constexpr (std::is_same_v<Node, unresolved::WriteFiles>) {
-          return write_files(node, operation_id, cancel);
+          return write_files(node, operation_id, sink, cancel);
         } else if constexpr (std::is_same_v<Node, unresolved::UnsupportedCommand>) {
           return unsupported(node.feature);
         } else if constexpr (std::is_same_v<Node, unresolved::WriteTable>) {
@@ -145,11 +145,11 @@ Result<Rows> Session::run_command(const unresolved::DescribeTable& command) {
 }
 
 Result<Rows> Session::write_files(const unresolved::WriteFiles& command, const std::string& operation_id,
-                                  CancelToken& cancel) {
+                                  execution::ProgressSink& sink, CancelToken& cancel) {
   ASSIGN_OR_RETURN(const auto resolved, analyze(command.input));
   execution::WriteTarget target{command.format.empty() ? "parquet" : command.format, command.path,
                                 command.mode, command.partition_by, command.options};
-  RETURN_IF_ERROR(environment_.executor->write(resolved, target, request(operation_id), cancel));
+  RETURN_IF_ERROR(environment_.executor->write(resolved, target, request(operation_id), sink, cancel));
   return Rows{};
 }
 

@@ -65,7 +65,7 @@ class Session {
 
   // command.cc
   Result<Rows> run(const plan::unresolved::Command& command, const std::string& operation_id,
-                   CancelToken& cancel);
+                   execution::ProgressSink& sink, CancelToken& cancel);
   // Rows as one Arrow stream, by way of the executor.
   Result<exchange::EncodedBatch> encode(const Rows& rows);
 
@@ -82,7 +82,7 @@ class Session {
   Result<Rows> run_command(const plan::unresolved::ShowTables& command);
   Result<Rows> run_command(const plan::unresolved::DescribeTable& command);
   Result<Rows> write_files(const plan::unresolved::WriteFiles& command, const std::string& operation_id,
-                           CancelToken& cancel);
+                           execution::ProgressSink& sink, CancelToken& cancel);
 
   const Identity identity_;
   const std::string server_side_id_;

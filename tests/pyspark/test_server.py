@@ -13,6 +13,7 @@ import pyspark.sql.connect.proto.base_pb2_grpc as service
 import pytest
 from deuteron_server import DeuteronServer, client, wait_until
 from pyspark.errors import PySparkException
+from pyspark.sql import functions as F
 
 
 def sleeping(seconds):
@@ -273,18 +274,33 @@ def test_interrupt_leaves_other_sessions_alone(new_session):
 # --- progress --------------------------------------------------------------------------------------------------------
 
 
-def test_progress_is_told(new_session):
-    spark = new_session()
-    seen = []
+def watched(spark, action):
+    """What the client hears while `action` runs: [(tasks, tasks that are done)], and the operations."""
+    seen, operations = [], set()
 
     def handler(stages, inflight_tasks, operation_id, done):
-        seen.append((len(stages), inflight_tasks, operation_id, done))
+        seen.append((sum(stage.num_tasks for stage in stages), sum(stage.num_completed_tasks for stage in stages)))
+        operations.add(operation_id)
 
     spark.registerProgressHandler(handler)
-    spark.range(0, 4, 1, 2).mapInArrow(sleeping(1.0), "id long").collect()
+    action()
     spark.removeProgressHandler(handler)
-    assert seen and seen[-1][3]
-    assert len({operation for _, _, operation, _ in seen}) == 1
+    return seen, operations
+
+
+def test_progress_of_a_python_stage(new_session):
+    spark = new_session()
+    seen, operations = watched(spark, lambda: spark.range(0, 4, 1, 4).mapInArrow(sleeping(1.0), "id long").collect())
+    assert len(operations) == 1 and any(tasks >= 4 and 0 <= completed < tasks for tasks, completed in seen)
+
+
+def test_progress_of_a_relational_query_and_of_a_write(new_session, tmp_path):
+    spark = new_session()
+    spark.range(0, 600_000, 1, 2).write.parquet(str(tmp_path / "in"))
+    slow = spark.read.parquet(str(tmp_path / "in")).selectExpr("sha2(cast(repeat(cast(id as string), 300) as binary), 256) as h")
+    for action in (slow.agg(F.max("h")).collect, lambda: slow.write.parquet(str(tmp_path / "out"))):
+        seen, operations = watched(spark, action)
+        assert len(operations) == 1 and any(0 < completed <= tasks for tasks, completed in seen)
 
 
 # --- several clients at once -----------------------------------------------------------------------------------------

@@ -91,7 +91,8 @@ Status NativeSession::execute(const spark::connect::ExecutePlanRequest& request,
   if (const auto* relation = std::get_if<unresolved::RelationPtr>(&statement)) {
     return run_query(*relation, operation_id, responses, cancel);
   }
-  return session_->run(std::get<unresolved::Command>(statement), operation_id, cancel).status();
+  ResponseSink sink(responses);
+  return session_->run(std::get<unresolved::Command>(statement), operation_id, sink, cancel).status();
 }
 
 Status NativeSession::run_query(const unresolved::RelationPtr& relation, const std::string& operation_id,
@@ -115,8 +116,9 @@ Status NativeSession::run_sql(const spark::connect::SqlCommand& command, const s
     RETURN_IF_ERROR(session_->analyze(decoded).status());  // errors show at sql(), as in Spark
     result = relation;
   } else {
+    ResponseSink sink(responses);
     ASSIGN_OR_RETURN(const session::Rows rows,
-                     session_->run(std::get<unresolved::Command>(statement), operation_id, cancel));
+                     session_->run(std::get<unresolved::Command>(statement), operation_id, sink, cancel));
     if (rows.schema.empty()) {
       result.mutable_local_relation()->set_schema(types::DataType::structure({}).json());
     } else {
