@@ -119,6 +119,7 @@ class ExpressionResolver {
   // Pretty names: pretty_name.cc.
   std::string pretty_attribute(const unresolved::Attribute& attribute);
   std::string pretty_call(const unresolved::FunctionCall& call);
+  std::string pretty_row(const unresolved::FunctionCall& call);
   std::string pretty_window(const unresolved::Window& window);
   std::string pretty_window_specification(const unresolved::Window& window);
   std::string pretty_subquery(const unresolved::ExpressionPtr& expression,
@@ -157,5 +158,7 @@ bool contains_aggregate_call(const unresolved::ExpressionPtr& expression);
 // The type whose name, used as a function, casts to it: int('1').
 std::optional<types::DataType> cast_function_type(const std::string& name);
 bool is_generator_name(const std::string& name);
+// The name of the field that the argument at `index` of struct(…) makes.
+std::string struct_field_name(const unresolved::ExpressionPtr& argument, size_t index);
 
 }  // namespace deuteron::analyzer

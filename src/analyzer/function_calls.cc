@@ -5,6 +5,7 @@
 #include "analyzer/errors.h"
 #include "analyzer/expressions.h"
 #include "functions/coercion.h"
+#include "sql/parser.h"
 
 namespace deuteron::analyzer {
 
@@ -155,7 +156,7 @@ Result<ExpressionPtr> ExpressionResolver::resolve_call(const unresolved::Express
   }
   ASSIGN_OR_RETURN(ExpressionPtr constant, resolve_constant_function(expression, call, name));
   if (constant != nullptr) return constant;
-  if (name == "struct") return resolve_struct(call, expression->origin);
+  if (name == "struct" || name == sql::kRow) return resolve_struct(call, expression->origin);
   if (const auto type = cast_function_type(name); type.has_value() && call.arguments.size() == 1) {
     return resolve_cast(expression, call.arguments[0], *type, plan::CastMode::kDefault);
   }
@@ -308,7 +309,8 @@ Result<ExpressionPtr> ExpressionResolver::build_call(const unresolved::Expressio
                                                      resolved::Expressions arguments,
                                                      const unresolved::FunctionCall& call) {
   std::vector<functions::Argument> described = describe(arguments);
-  functions::ResolveOptions options{analysis_.settings.ansi, analysis_.settings.time_zone, ""};
+  functions::ResolveOptions options{analysis_.settings.ansi, analysis_.settings.time_zone, "",
+                                    called_name(call)};
   auto signature = functions::resolve(function, described, options);
   if (!signature.ok()) {
     // Texts are only needed by the error: ask again with them.
@@ -415,27 +417,29 @@ Result<ExpressionPtr> ExpressionResolver::resolve_constant_function(
   return resolved::make_expression(resolved::Cast{now, plan::CastMode::kDefault}, type, false, origin);
 }
 
+std::string struct_field_name(const unresolved::ExpressionPtr& argument, size_t index) {
+  if (const auto* alias = unresolved::as<unresolved::Alias>(argument)) return alias->names[0];
+  if (const auto* attribute = unresolved::as<unresolved::Attribute>(argument)) return attribute->parts.back();
+  if (const auto* extract = unresolved::as<unresolved::ExtractValue>(argument)) {
+    const auto* key = unresolved::as<unresolved::Literal>(extract->key);
+    if (key != nullptr && key->value.type.is(TypeId::kString))
+      return std::get<std::string>(key->value.value.data);
+  }
+  return "col" + std::to_string(index + 1);
+}
+
 // struct(a, b AS c) is named_struct with the names of its arguments.
 Result<ExpressionPtr> ExpressionResolver::resolve_struct(const unresolved::FunctionCall& call,
                                                          const plan::Origin& origin) {
   ASSIGN_OR_RETURN(const unresolved::Expressions expanded, expand_arguments(call, "struct"));
   resolved::Expressions arguments;
   for (size_t i = 0; i < expanded.size(); ++i) {
-    std::string name = "col" + std::to_string(i + 1);
     unresolved::ExpressionPtr argument = expanded[i];
     if (const auto* text = unresolved::as<unresolved::SqlText>(argument)) {
       ASSIGN_OR_RETURN(argument, parse_text(*text));
     }
-    if (const auto* alias = unresolved::as<unresolved::Alias>(argument)) name = alias->names[0];
-    if (const auto* attribute = unresolved::as<unresolved::Attribute>(argument))
-      name = attribute->parts.back();
-    if (const auto* extract = unresolved::as<unresolved::ExtractValue>(argument)) {
-      const auto* key = unresolved::as<unresolved::Literal>(extract->key);
-      if (key != nullptr && key->value.type.is(TypeId::kString))
-        name = std::get<std::string>(key->value.value.data);
-    }
     ASSIGN_OR_RETURN(ExpressionPtr value, resolve(argument));
-    arguments.push_back(make_string(name));
+    arguments.push_back(make_string(struct_field_name(argument, i)));
     arguments.push_back(std::move(value));
   }
   return this->call("named_struct", std::move(arguments), "struct", origin);

@@ -13,13 +13,6 @@ std::string join(const plan::Names& parts, const std::string& separator) {
   return text;
 }
 
-std::string upper_case(std::string text) {
-  for (char& c : text) {
-    if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 'a' + 'A');
-  }
-  return text;
-}
-
 bool same_place(const plan::Origin& left, const plan::Origin& right) {
   return left == right || (left != nullptr && right != nullptr && *left == *right);
 }
@@ -232,11 +225,10 @@ std::string ExpressionResolver::pretty_call(const unresolved::FunctionCall& call
       for (const NamedExpression& column : *columns) arguments.push_back(column.column.name);
     }
   }
+  if (name == sql::kRow) return pretty_row(call);
   const functions::Function* function = functions::find(name);
   std::string text;
-  if (name == "rank" || name == "dense_rank" || name == "percent_rank") {
-    text = upper_case(name) + "(" + join(arguments, ", ") + ")";
-  } else if (function != nullptr && name != "struct") {
+  if (function != nullptr && name != "struct") {
     text = functions::display_name(*function, name, arguments, call.is_distinct);
   } else {
     text = name + "(" + (call.is_distinct ? "DISTINCT " : "") + join(arguments, ", ") + ")";
@@ -244,6 +236,18 @@ std::string ExpressionResolver::pretty_call(const unresolved::FunctionCall& call
   if (call.ignore_nulls && text.ends_with(")")) text += " IGNORE NULLS";
   if (call.filter != nullptr) text += " FILTER (WHERE " + pretty(call.filter) + ")";
   return text;
+}
+
+// (a, b): named_struct with the names and values of its fields.
+std::string ExpressionResolver::pretty_row(const unresolved::FunctionCall& call) {
+  plan::Names parts;
+  for (size_t i = 0; i < call.arguments.size(); ++i) {
+    const unresolved::ExpressionPtr& argument = call.arguments[i];
+    parts.push_back(struct_field_name(argument, i));
+    const bool has_alias = unresolved::as<unresolved::Alias>(argument) != nullptr;
+    parts.push_back(pretty(argument) + (has_alias ? " AS " + parts.back() : ""));
+  }
+  return "named_struct(" + join(parts, ", ") + ")";
 }
 
 std::string ExpressionResolver::pretty_window(const unresolved::Window& window) {

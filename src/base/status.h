@@ -21,7 +21,7 @@ struct QueryContext {
   std::string object_type;
   std::string object_name;
   int32_t start_index =
-      -1;  // first character of the fragment in the SQL text, counted from 0; -1 when unknown
+      -1;  // first character of the fragment in the SQL text, from 0; -1: the message alone tells the place
   int32_t stop_index = -1;  // last character, inclusive
   std::string fragment;
   std::string call_site;

@@ -70,7 +70,7 @@ Result<Call> resolve_in(const Context& context) {
 }
 
 Result<Call> resolve_extremum(const Context& context) {
-  if (context.size() < 2) return context.wrong_number("> 1");
+  if (context.size() < 2) return context.wrong_number_nowhere("> 1");
   ASSIGN_OR_RETURN(Call call, resolve_by_signature(context));
   if (!is_orderable(call.type)) {
     return context.mismatch("INVALID_ORDERING_TYPE",

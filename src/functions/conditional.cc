@@ -21,6 +21,14 @@ bool nullable_as(const Argument& argument, const DataType& type) {
                                cast_may_give_null(argument.type, type, plan::CastMode::kDefault));
 }
 
+std::string case_text(std::string_view, const std::vector<std::string>& arguments) {
+  std::string text = "CASE";
+  for (size_t i = 0; i + 1 < arguments.size(); i += 2)
+    text += " WHEN " + arguments[i] + " THEN " + arguments[i + 1];
+  if (arguments.size() % 2 == 1) text += " ELSE " + arguments.back();
+  return text + " END";
+}
+
 // Arguments: condition, value, condition, value, …, then the ELSE value when their number is odd.
 Result<Call> resolve_when(const Context& context) {
   if (context.size() < 2) return context.wrong_number("> 1");
@@ -67,7 +75,7 @@ Result<Call> resolve_if(const Context& context) {
 }
 
 Result<Call> resolve_coalesce(const Context& context) {
-  if (context.size() == 0) return context.wrong_number("> 0");
+  if (context.size() == 0) return context.wrong_number_nowhere("> 0");
   ASSIGN_OR_RETURN(Call call, resolve_by_signature(context));
   call.nullable = true;
   for (const Argument& argument : context.arguments) call.nullable &= nullable_as(argument, call.type);
@@ -111,7 +119,7 @@ Result<Call> resolve_zeroifnull(const Context& context) {
 }
 
 const Function kConditional[] = {
-    {.name = "when", .aliases = ":case", .display = "@case", .resolver = resolve_when},
+    {.name = "when", .aliases = ":case", .shown = case_text, .resolver = resolve_when},
     {.name = "if", .display = "(IF({*}))", .resolver = resolve_if},
     {.name = "coalesce", .signature = "(T, T*) -> T", .nulls = Nulls::kAll, .resolver = resolve_coalesce},
     {.name = "nvl",

@@ -144,6 +144,18 @@ std::string required_text(std::string_view words) {
   return parts.size() > 1 ? "(" + text + ")" : text;
 }
 
+std::string plain_call(std::string_view name, const std::vector<std::string>& arguments) {
+  std::string text = std::string(name) + "(";
+  for (size_t i = 0; i < arguments.size(); ++i) text += (i == 0 ? "" : ", ") + arguments[i];
+  return text + ")";
+}
+
+std::string upper_case_call(std::string_view called_as, const std::vector<std::string>& arguments) {
+  std::string name(called_as);
+  for (char& c : name) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+  return plain_call(name, arguments);
+}
+
 std::string ordinal(size_t index) {
   constexpr std::string_view kOrdinals[] = {"first", "second", "third",   "fourth",
                                             "fifth", "sixth",  "seventh", "eighth"};
@@ -202,6 +214,10 @@ Status Context::wrong_number(std::string_view expected) const {
                                                      {"expectedNum", std::string(expected)},
                                                      {"actualNum", std::to_string(arguments.size())},
                                                      {"docroot", "https://spark.apache.org/docs/latest"}});
+}
+
+Status Context::wrong_number_nowhere(std::string_view expected) const {
+  return wrong_number(expected).with_context(QueryContext());
 }
 
 Status Context::mismatch(std::string_view sub_condition,

@@ -30,6 +30,8 @@ enum class Nulls {
 
 class Context;
 using Resolver = Result<Call> (*)(const Context&);
+// Spark's text of a call under the name that the user wrote; empty: the function's own.
+using Shown = std::string (*)(std::string_view called_as, const std::vector<std::string>& arguments);
 using LambdaResolver = Result<LambdaSignature> (*)(const std::vector<Argument>& arguments, int index);
 
 struct Function {
@@ -42,6 +44,7 @@ struct Function {
   // Spark's way of writing a call: "{0}" are arguments, "{*}" all of them joined by ", "; empty: "name({*})".
   std::string_view display = {};
   std::string_view defaults = {};  // "3:a|b": of 3 arguments the last ones, when absent, are shown as a and b
+  Shown shown = nullptr;           // instead of `display`, for what a pattern cannot tell
   Resolver resolver = nullptr;     // instead of the signature
   LambdaResolver lambda = nullptr;  // of higher-order functions
   bool deterministic = true;
@@ -70,6 +73,8 @@ class Context {
             bool nullable) const;
 
   Status wrong_number(std::string_view expected) const;
+  // The same where Spark counts only when it checks types: its error then has no query context.
+  Status wrong_number_nowhere(std::string_view expected) const;
   // `required` as Spark writes it: "\"DATE\"", or words in the signature's language ("double|float").
   Status unexpected_type(size_t index, std::string_view required, std::string_view sql = {}) const;
   Status differing_types(std::string_view function_name, const std::vector<types::DataType>& found,
@@ -89,6 +94,10 @@ std::optional<types::DataType> accept(const types::DataType& from, std::string_v
 std::string required_text(std::string_view words);
 std::string quoted_type(const types::DataType& type);
 inline types::DataType atomic(types::TypeId id) { return types::DataType(id); }
+// name(a, b)
+std::string plain_call(std::string_view name, const std::vector<std::string>& arguments);
+// NAME(a, b): functions that Spark shows in upper case.
+std::string upper_case_call(std::string_view called_as, const std::vector<std::string>& arguments);
 // "first", "second" …
 std::string ordinal(size_t index);
 // An integral literal's value.

@@ -74,16 +74,7 @@ void append_defaults(const Function& function, std::vector<std::string>& argumen
   }
 }
 
-std::string case_text(const std::vector<std::string>& arguments) {
-  std::string text = "CASE";
-  for (size_t i = 0; i + 1 < arguments.size(); i += 2)
-    text += " WHEN " + arguments[i] + " THEN " + arguments[i + 1];
-  if (arguments.size() % 2 == 1) text += " ELSE " + arguments.back();
-  return text + " END";
-}
-
 std::string fill(std::string_view pattern, const std::vector<std::string>& arguments, bool is_distinct) {
-  if (pattern == "@case") return case_text(arguments);
   if (arguments.size() == 1 && pattern.find("{1}") != std::string_view::npos &&
       pattern.starts_with("({0} ")) {
     return "(" + std::string(pattern.substr(5, pattern.find("{1}") - 5)) + arguments[0] + ")";
@@ -137,6 +128,7 @@ std::string display_name(const Function& function, std::string_view called_as,
   append_defaults(function, shown);
   const Entry* entry = called_as.empty() ? nullptr : find_entry(called_as);
   const bool canonical = entry == nullptr || entry->function != &function || entry->shown_as_canonical;
+  if (function.shown != nullptr) return function.shown(canonical ? function.name : called_as, shown);
   if (canonical && !function.display.empty()) return fill(function.display, shown, is_distinct);
   const std::string name = canonical ? std::string(function.name) : lower_case(called_as);
   return name + "(" + (is_distinct ? "DISTINCT " : "") + join(shown) + ")";

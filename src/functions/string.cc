@@ -42,7 +42,7 @@ Result<Call> resolve_concat(const Context& context) {
 
 // Texts and arrays of texts; only a null separator makes it null.
 Result<Call> resolve_concat_ws(const Context& context) {
-  if (context.size() == 0) return context.wrong_number("> 0");
+  if (context.size() == 0) return context.wrong_number_nowhere("> 0");
   std::vector<DataType> types;
   for (size_t i = 0; i < context.size(); ++i) {
     const DataType& type = context.type(i);
@@ -57,29 +57,18 @@ Result<Call> resolve_concat_ws(const Context& context) {
                       context.arguments[0].nullable);
 }
 
-// LIKE with its escape character as third argument.
-Result<Call> resolve_like(const Context& context) {
-  ASSIGN_OR_RETURN(Call call, resolve_by_signature(context));
-  if (context.size() == 3 && context.options.sql.empty()) {
-    const std::string escape = literal_text(context.arguments[2]).value_or("\\");
-    const auto text = [&](size_t i) { return context.arguments[i].sql; };
-    call.display = context.function.name == "ilike" ? "ilike(" + text(0) + ", " + text(1) + ")"
-                                                    : text(0) + " LIKE " + text(1);
-    if (escape != "\\") call.display += " ESCAPE '" + escape + "'";
-  }
-  return call;
+// a LIKE b [ESCAPE 'c']
+std::string like_text(std::string_view name, const std::vector<std::string>& arguments) {
+  if (arguments.size() < 2) return plain_call(name, arguments);
+  const std::string text = arguments[0] + " LIKE " + arguments[1];
+  return arguments.size() == 2 || arguments[2] == "\\" ? text : text + " ESCAPE '" + arguments[2] + "'";
 }
 
-// trim(a), trim(characters, a) as SQL's TRIM(characters FROM a) sends it.
-Result<Call> resolve_trim(const Context& context) {
-  ASSIGN_OR_RETURN(Call call, resolve_by_signature(context));
-  if (context.size() == 2 && context.options.sql.empty()) {
-    const std::string_view name = context.function.name;
-    const std::string_view side = name == "trim" ? "BOTH" : name == "ltrim" ? "LEADING" : "TRAILING";
-    call.display = "TRIM(" + std::string(side) + " " + context.arguments[0].sql + " FROM " +
-                   context.arguments[1].sql + ")";
-  }
-  return call;
+// trim(a), and trim(characters, a) as SQL's TRIM(characters FROM a).
+std::string trim_text(std::string_view name, const std::vector<std::string>& arguments) {
+  if (arguments.size() != 2) return plain_call(name, arguments);
+  const std::string_view side = name == "trim" ? "BOTH" : name == "ltrim" ? "LEADING" : "TRAILING";
+  return "TRIM(" + std::string(side) + " " + arguments[0] + " FROM " + arguments[1] + ")";
 }
 
 Result<Call> resolve_reverse(const Context& context) {
@@ -93,7 +82,7 @@ const Function kStrings[] = {
     {.name = "concat_ws", .resolver = resolve_concat_ws},
     {.name = "substring",
      .signature = "(string|binary, int, int?) -> 0",
-     .aliases = "substr mid",
+     .aliases = "substr",
      .defaults = "3:2147483647"},
     {.name = "left", .signature = "(string|binary, int) -> 0"},
     {.name = "right", .signature = "(string, int) -> 0", .nulls = Nulls::kAlways},
@@ -103,19 +92,20 @@ const Function kStrings[] = {
     {.name = "upper", .signature = "(string) -> string", .aliases = "ucase"},
     {.name = "lower", .signature = "(string) -> string", .aliases = "lcase"},
     {.name = "initcap", .signature = "(string) -> string"},
-    {.name = "trim", .signature = "(string, string?) -> string", .resolver = resolve_trim},
-    {.name = "ltrim", .signature = "(string, string?) -> string", .resolver = resolve_trim},
-    {.name = "rtrim", .signature = "(string, string?) -> string", .resolver = resolve_trim},
+    {.name = "trim", .signature = "(string, string?) -> string", .shown = trim_text},
+    {.name = "ltrim", .signature = "(string, string?) -> string", .shown = trim_text},
+    {.name = "rtrim", .signature = "(string, string?) -> string", .shown = trim_text},
     {.name = "btrim", .signature = "(string, string?) -> string"},
-    {.name = "like",
-     .signature = "(string, string, string?) -> boolean",
-     .display = "{0} LIKE {1}",
-     .resolver = resolve_like},
-    {.name = "ilike", .signature = "(string, string, string?) -> boolean", .resolver = resolve_like},
+    {.name = "like", .signature = "(string, string, string?) -> boolean", .shown = like_text},
+    {.name = "ilike", .signature = "(string, string, string?) -> boolean", .display = "ilike({0}, {1})"},
+    {.name = "like any", .signature = "(string, string*) -> boolean", .display = "likeany({0})"},
+    {.name = "like all", .signature = "(string, string*) -> boolean", .display = "likeall({0})"},
+    {.name = "not like any", .signature = "(string, string*) -> boolean", .display = "notlikeany({0})"},
+    {.name = "not like all", .signature = "(string, string*) -> boolean", .display = "notlikeall({0})"},
     {.name = "rlike",
      .signature = "(string, string) -> boolean",
      .aliases = "regexp regexp_like",
-     .display = "RLIKE({*})"},
+     .shown = upper_case_call},
     {.name = "startswith", .signature = "(string|binary, string|binary) -> boolean"},
     {.name = "endswith", .signature = "(string|binary, string|binary) -> boolean"},
     {.name = "contains", .signature = "(string|binary, string|binary) -> boolean"},
@@ -131,7 +121,6 @@ const Function kStrings[] = {
      .signature = "(string, string, int?) -> int",
      .aliases = "position",
      .defaults = "3:1"},
-    {.name = "charindex", .signature = "(string, string, int?) -> int"},
     {.name = "reverse", .resolver = resolve_reverse},
     {.name = "repeat", .signature = "(string, int) -> string"},
     {.name = "ascii", .signature = "(string) -> int"},

@@ -59,18 +59,18 @@ Result<Call> resolve_tiles(const Context& context) {
   return context.call(DataType(TypeId::kInteger), false);
 }
 
-#define RANKING(function, type)                                                                  \
+#define RANKING(function, type, how)                                                             \
   {                                                                                              \
     .name = function, .signature = "() -> " type, .nulls = Nulls::kNever, .kind = Kind::kWindow, \
-    .needs_order = true                                                                          \
+    .shown = how, .needs_order = true                                                            \
   }
 
 const Function kWindows[] = {
-    RANKING("row_number", "int"),
-    RANKING("rank", "int"),
-    RANKING("dense_rank", "int"),
-    RANKING("percent_rank", "double"),
-    RANKING("cume_dist", "double"),
+    RANKING("row_number", "int", nullptr),
+    RANKING("rank", "int", upper_case_call),
+    RANKING("dense_rank", "int", upper_case_call),
+    RANKING("percent_rank", "double", upper_case_call),
+    RANKING("cume_dist", "double", nullptr),
     {.name = "ntile", .kind = Kind::kWindow, .resolver = resolve_tiles, .needs_order = true},
     {.name = "lag",
      .kind = Kind::kWindow,

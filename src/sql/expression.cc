@@ -71,8 +71,8 @@ ExpressionPtr Parser::negation() {
 
 ExpressionPtr Parser::predicated() {
   const Level level(*this, 0, false);
-  const size_t start = position_;
   ExpressionPtr value = value_expression(0);
+  const size_t start = position_;  // errors point at the predicate without its operand
   const size_t ahead = at("NOT") ? 1 : 0;
   if (at("IS") && at_any({"NOT", "NULL", "TRUE", "FALSE", "UNKNOWN", "DISTINCT"}, 1))
     return is_predicate(value, start);
@@ -97,7 +97,6 @@ ExpressionPtr Parser::predicated() {
 }
 
 ExpressionPtr Parser::in_predicate(ExpressionPtr value, bool negated, size_t start) {
-  const size_t in_start = position_;
   expect("IN");
   expect("(");
   if (at_query(position_)) {
@@ -105,13 +104,13 @@ ExpressionPtr Parser::in_predicate(ExpressionPtr value, bool negated, size_t sta
     node.kind = plan::SubqueryKind::kIn;
     node.plan_id = -1;
     const auto* row = unresolved::as<unresolved::FunctionCall>(value);
-    node.values = row != nullptr && row->name == Names{"struct"} ? row->arguments : Expressions{value};
+    node.values = row != nullptr && row->name == Names{kRow} ? row->arguments : Expressions{value};
     node.plan = query();
     expect(")");
     return negate(make(std::move(node), start), negated, start);
   }
   if (accept(")")) {
-    fail_at(in_start, "INVALID_SQL_SYNTAX.EMPTY_IN_PREDICATE");
+    fail_at(start, "INVALID_SQL_SYNTAX.EMPTY_IN_PREDICATE");
     return nullptr;
   }
   Expressions arguments{std::move(value)};
@@ -121,24 +120,51 @@ ExpressionPtr Parser::in_predicate(ExpressionPtr value, bool negated, size_t sta
   return negate(call("in", std::move(arguments), start), negated, start);
 }
 
+namespace {
+
+bool is_text(const ExpressionPtr& expression) {
+  const auto* literal = unresolved::as<unresolved::Literal>(expression);
+  return literal != nullptr && literal->value.type.is(types::TypeId::kString);
+}
+
+}  // namespace
+
+// The rest of LIKE ANY (…) and LIKE ALL (…): one function of constant patterns, or else a chain of LIKEs.
+ExpressionPtr Parser::like_quantified(std::string_view name, ExpressionPtr value, bool negated,
+                                      size_t start) {
+  const bool all = at("ALL");
+  advance();
+  expect("(");
+  if (at(")")) {
+    advance();
+    fail_at(start, "_LEGACY_ERROR_TEMP_0064", {{"msg", "Expected something between '(' and ')'."}});
+    return nullptr;
+  }
+  Expressions patterns = expression_list();
+  expect(")");
+  const plan::Origin origin = origin_from(start);
+  if (std::all_of(patterns.begin(), patterns.end(), is_text)) {
+    patterns.insert(patterns.begin(), std::move(value));
+    if (name == "ilike") {
+      for (ExpressionPtr& part : patterns) part = call("lower", {std::move(part)}, origin);
+    }
+    const std::string function = std::string(negated ? "not like " : "like ") + (all ? "all" : "any");
+    return call(function, std::move(patterns), origin);
+  }
+  Expressions terms;
+  for (ExpressionPtr& pattern : patterns) {
+    ExpressionPtr term = call(name, {value, std::move(pattern)}, origin);
+    terms.push_back(negated ? call("not", {std::move(term)}, origin) : std::move(term));
+  }
+  return balanced(all ? "and" : "or", std::move(terms), start);
+}
+
 // LIKE pattern [ESCAPE c], LIKE ANY (…), LIKE ALL (…)
 ExpressionPtr Parser::like_predicate(ExpressionPtr value, bool negated, size_t start) {
   const std::string_view name = at("LIKE") ? "like" : "ilike";
   advance();
-  if (at_any({"ANY", "SOME", "ALL"}) && at("(", 1)) {
-    const std::string_view combine = at("ALL") ? "and" : "or";
-    advance();
-    expect("(");
-    const Expressions patterns = expression_list();
-    expect(")");
-    const plan::Origin origin = origin_from(start);
-    Expressions terms;
-    for (const ExpressionPtr& pattern : patterns) {
-      ExpressionPtr term = call(name, {value, pattern}, origin);
-      terms.push_back(negated ? call("not", {std::move(term)}, origin) : std::move(term));
-    }
-    return balanced(combine, std::move(terms), start);
-  }
+  if (at_any({"ANY", "SOME", "ALL"}) && at("(", 1))
+    return like_quantified(name, std::move(value), negated, start);
   Expressions arguments{std::move(value), value_expression(0)};
   if (accept("ESCAPE")) {
     const size_t escape_start = position_;
@@ -345,7 +371,7 @@ ExpressionPtr Parser::parenthesized() {
   if (!at(")")) fail_here();  // Spark says nothing of a missing one here
   expect(")");
   if (items.size() == 1) return std::move(items[0]);
-  return call("struct", std::move(items), start);
+  return call(kRow, std::move(items), start);
 }
 
 ExpressionPtr Parser::exists() {

@@ -23,6 +23,10 @@ std::string show_error(const Status& status) {
   std::string text = "ERROR " + status.to_string() + "\n";
   for (const auto& [name, value] : status.detail().parameters) text += "  " + name + ": " + value + "\n";
   for (const QueryContext& context : status.detail().contexts) {
+    if (context.start_index < 0) {
+      text += "  at " + context.summary.substr(0, context.summary.find('\n')) + "\n";
+      continue;
+    }
     text += "  at " + std::to_string(context.start_index) + ".." + std::to_string(context.stop_index) + ": " +
             context.fragment + "\n";
   }

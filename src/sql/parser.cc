@@ -122,7 +122,7 @@ void Parser::fail_here(const std::string& hint) {
   if (!failure_.ok()) return;
   const Token& token = peek();
   const auto [line, column] = line_and_column(token.begin);
-  QueryContext context = context_of_bytes(token.begin, token.end);
+  QueryContext context;  // only in the message, as in Spark
   context.summary = "(line " + std::to_string(line) + ", pos " + std::to_string(column - 1) +
                     ")\n\n== SQL ==\n" + marked_line(text_, token.begin);
   fail(error("PARSE_SYNTAX_ERROR", {{"error", quoted_text(token)}, {"hint", hint}}, {std::move(context)}));

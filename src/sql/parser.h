@@ -9,6 +9,9 @@
 
 namespace deuteron::sql {
 
+// (a, b) is a call of this name, which no text can spell: a struct that Spark shows as named_struct(…).
+inline constexpr const char* kRow = "(,)";
+
 // A whole statement: a query, or a command. Parameters (:name, ?) stay as plan::unresolved::Parameter.
 Result<plan::unresolved::Statement> parse_statement(std::string_view text);
 // One expression with an optional alias ("a + 1 AS b"), as F.expr and selectExpr take it.

@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "plan/unresolved.h"
+#include "sql/parser.h"
 #include "sql/token.h"
 
 namespace deuteron::sql {
@@ -179,6 +180,7 @@ class Parser {
   ExpressionPtr negation();
   ExpressionPtr predicated();
   ExpressionPtr in_predicate(ExpressionPtr value, bool negated, size_t start);
+  ExpressionPtr like_quantified(std::string_view name, ExpressionPtr value, bool negated, size_t start);
   ExpressionPtr like_predicate(ExpressionPtr value, bool negated, size_t start);
   ExpressionPtr is_predicate(const ExpressionPtr& value, size_t start);
   struct BinaryOperator;

@@ -15,11 +15,16 @@ constexpr size_t kKeptErrors = 1'000;
 // A gRPC status travels in HTTP/2 headers, which peers limit to 8 KB: long texts come with FetchErrorDetails.
 constexpr size_t kLongestStatusText = 2'048;
 
+// Of a place in the SQL text without bounds clients learn by the message only.
+bool is_sent(const QueryContext& context) {
+  return context.kind != QueryContext::Kind::kSql || context.start_index >= 0;
+}
+
 std::string full_message(const Status& status) {
   const ErrorDetail& detail = status.detail();
   std::string message = status.to_string();
   for (const QueryContext& context : detail.contexts) {
-    if (!context.summary.empty()) message += "\n" + context.summary;
+    if (!context.summary.empty()) message += (is_sent(context) ? "\n" : " ") + context.summary;
   }
   return message;
 }
@@ -106,8 +111,9 @@ bool ErrorStore::fetch(const std::string& error_id,
     throwable->set_sql_state(std::string(condition.sql_state));
   }
   throwable->mutable_message_parameters()->insert(detail.parameters.begin(), detail.parameters.end());
-  for (const QueryContext& context : detail.contexts)
-    encode_context(context, *throwable->add_query_contexts());
+  for (const QueryContext& context : detail.contexts) {
+    if (is_sent(context)) encode_context(context, *throwable->add_query_contexts());
+  }
   return true;
 }
 

@@ -130,6 +130,18 @@ Result<std::string> lower_like(CallWriter& call) {
   return "(" + texts[0] + word + texts[1] + " ESCAPE " + quote_text(escape) + ")";
 }
 
+// value LIKE ANY (pattern, …) and its like; the patterns are constant.
+Result<std::string> lower_like_quantified(CallWriter& call) {
+  ASSIGN_OR_RETURN(const Texts texts, call.all_arguments());
+  const std::string negation = call.function.starts_with("not") ? "NOT " : "";
+  Texts terms;
+  for (size_t i = 1; i < texts.size(); ++i) {
+    if (const auto pattern = call.literal_text(i)) RETURN_IF_ERROR(check_like_pattern(*pattern, '\\'));
+    terms.push_back("(" + negation + texts[0] + " LIKE " + texts[i] + " ESCAPE '\\')");
+  }
+  return "(" + join(terms, call.function.ends_with("all") ? " AND " : " OR ") + ")";
+}
+
 // Java's regular expressions in RE2's words; what RE2 does not have is refused.
 Result<std::string> regular_expression(const CallWriter& call, size_t index) {
   const auto pattern = call.literal_text(index);
@@ -385,6 +397,10 @@ const CallRule kRules[] = {
     {.function = "btrim", .lower = lower_trim},
     {.function = "like", .lower = lower_like},
     {.function = "ilike", .lower = lower_like},
+    {.function = "like any", .lower = lower_like_quantified},
+    {.function = "like all", .lower = lower_like_quantified},
+    {.function = "not like any", .lower = lower_like_quantified},
+    {.function = "not like all", .lower = lower_like_quantified},
     {.function = "rlike", .lower = lower_rlike},
     {.function = "regexp_replace", .lower = lower_regexp_replace},
     {.function = "regexp_extract", .lower = lower_regexp_extract},
@@ -400,7 +416,6 @@ const CallRule kRules[] = {
     {.function = "rpad", .lower = lower_pad},
     {.function = "instr", .text = "CAST(strpos({0}, {1}) AS INTEGER)"},
     {.function = "locate", .lower = lower_locate},
-    {.function = "charindex", .lower = lower_locate},
     {.function = "reverse", .lower = lower_reverse},
     {.function = "repeat", .text = "repeat({0}, CAST({1} AS BIGINT))"},
     {.function = "ascii", .text = "ascii({0})", .cast = true},
