@@ -10,6 +10,7 @@
 #include "base/cancellation.h"
 #include "base/clock.h"
 #include "base/status.h"
+#include "exchange/block.h"
 #include "spark/connect/base.pb.h"
 
 namespace deuteron::connect {
@@ -21,11 +22,12 @@ struct SessionKey {
 };
 
 // Takes the responses of one execution, in order. write() blocks while the client is slow; it fails when
-// nobody will read any more.
+// nobody will read any more. `batch_data`: the data of the response's Arrow batch, sent from where it lies.
 class ResponseWriter {
  public:
   virtual ~ResponseWriter() = default;
-  virtual Status write(spark::connect::ExecutePlanResponse response) = 0;
+  virtual Status write(spark::connect::ExecutePlanResponse response,
+                       const exchange::Region& batch_data = {}) = 0;
 };
 
 class BackendSession {

@@ -1,4 +1,4 @@
-// Batches as they travel: Arrow IPC bytes in shared memory (to Python) or on the heap (to the client).
+// Batches as they travel: Arrow IPC bytes in shared memory, to Python and to the client.
 #pragma once
 
 #include <cstdint>
@@ -34,7 +34,7 @@ enum class Layout {
 // One Arrow IPC stream: schema, one record batch, end mark; what a client gets in one ExecutePlanResponse.
 struct EncodedBatch {
   int64_t rows = 0;
-  std::string ipc_stream;
+  Region stream;
 };
 
 }  // namespace deuteron::exchange

@@ -85,7 +85,7 @@ TEST(StreamWriter, WritesWhatTheReaderReads) {
 }
 
 TEST(StreamWriter, PacksStreamsAndCutsBatches) {
-  StreamWriter writer(SharedMemory::create({}), "s", make_format(Layout::kFlat), 100);
+  StreamWriter writer(SharedMemory::create({}), "s", make_format(Layout::kFlat), {.rows_per_batch = 100});
   const Stream first = write_stream(writer, 250);
   const Stream second = write_stream(writer, 10);
   EXPECT_EQ(first.region.slab, second.region.slab);
@@ -95,7 +95,7 @@ TEST(StreamWriter, PacksStreamsAndCutsBatches) {
 }
 
 TEST(StreamWriter, JoinedStreamsAreOne) {
-  StreamWriter writer(SharedMemory::create({}), "s", make_format(Layout::kFlat), 100);
+  StreamWriter writer(SharedMemory::create({}), "s", make_format(Layout::kFlat), {.rows_per_batch = 100});
   Streams streams;
   for (const int64_t rows : {250, 0, 30}) streams.push_back(write_stream(writer, rows));
   const auto regions = join_streams(streams);
@@ -106,6 +106,17 @@ TEST(StreamWriter, JoinedStreamsAreOne) {
   ASSERT_TRUE(reader.ok()) << reader.status().to_string();
   EXPECT_EQ(reader->rows(), 280);
   EXPECT_EQ(reader->batches(), 4u);
+}
+
+TEST(StreamWriter, GivesEachStreamItsSlabWhenAsked) {
+  StreamWriter writer(SharedMemory::create({}), "s", make_format(Layout::kFlat),
+                      {.packed_bytes = 0, .empty_batch = true});
+  const Stream first = write_stream(writer, 10);
+  const Stream second = write_stream(writer, 0);
+  EXPECT_NE(first.region.slab, second.region.slab);
+  expect_rows(first, Layout::kFlat, 10);
+  expect_rows(second, Layout::kFlat, 0);
+  EXPECT_EQ(StreamReader::open(*second.region.bytes())->batches(), 1u);
 }
 
 TEST(StreamWriter, SpillsOverTheBudget) {
@@ -192,8 +203,9 @@ TEST(ArrowSchema, ComesBackAsItWent) {
   };
   const auto format = StreamFormat::make(schema, Layout::kFlat, "Europe/Berlin");
   ASSERT_TRUE(format.ok());
-  const EncodedBatch batch = encode_batch(**format, (*format)->make_columns(), 0);
-  const auto back = schema_of_stream(batch.ipc_stream);
+  const auto stream = StreamWriter(SharedMemory::create({}), "s", *format).finish();
+  ASSERT_TRUE(stream.ok());
+  const auto back = schema_of_stream(*stream->region.bytes());
   ASSERT_TRUE(back.ok()) << back.status().to_string();
   EXPECT_EQ(*back, schema);
 }

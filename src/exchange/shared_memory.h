@@ -21,7 +21,7 @@ class SharedMemory;
 
 // Who fills a slab. Each kind keeps its warm slabs: a worker's small result must not take what the next large
 // input has pages for.
-enum class SlabUse { kEngine, kWorker };
+enum class SlabUse { kEngine, kWorker, kClient };
 
 class Slab {
  public:

@@ -16,8 +16,6 @@ namespace {
 using types::TypeId;
 
 constexpr uint64_t kAlignment = 64;
-// A slab takes further streams up to this size.
-constexpr uint64_t kPackedBytes = uint64_t{64} << 20;
 constexpr char kEndMark[8] = {'\xFF', '\xFF', '\xFF', '\xFF', 0, 0, 0, 0};
 
 uint64_t align(uint64_t position) { return (position + kAlignment - 1) / kAlignment * kAlignment; }
@@ -136,12 +134,12 @@ uint64_t fixed_bytes(std::vector<ColumnBuilder>& columns, int64_t rows) {
   return bytes;
 }
 
-int64_t rows_that_fit(std::vector<ColumnBuilder>& columns, int64_t max_rows) {
+int64_t rows_that_fit(std::vector<ColumnBuilder>& columns, const StreamWriterOptions& options) {
   constexpr int64_t kStep = 2048;
   const uint64_t row_bytes = std::max<uint64_t>(1, fixed_bytes(columns, kStep) / kStep);
   const auto fitting =
-      static_cast<int64_t>(std::max<uint64_t>(kStep, kBytesPerBatch / row_bytes / kStep * kStep));
-  return std::max<int64_t>(1, std::min(max_rows, fitting));
+      static_cast<int64_t>(std::max<uint64_t>(kStep, options.bytes_per_batch / row_bytes / kStep * kStep));
+  return std::max<int64_t>(1, std::min(options.rows_per_batch, fitting));
 }
 
 Result<std::string> encode_schema(const types::Schema& schema, Layout layout, const std::string& time_zone) {
@@ -188,35 +186,6 @@ std::vector<ColumnBuilder> StreamFormat::make_columns() const {
   return columns;
 }
 
-EncodedBatch encode_batch(const StreamFormat& format, const std::vector<ColumnBuilder>& columns,
-                          int64_t rows) {
-  const BatchParts parts = collect_all(format, columns, rows);
-  std::vector<BufferPlace> places;
-  places.reserve(parts.buffers.size());
-  uint64_t body_bytes = 0;
-  for (const Buffer* buffer : parts.buffers) {
-    const uint64_t size = buffer == nullptr ? 0 : buffer->size();
-    places.push_back({static_cast<int64_t>(body_bytes), static_cast<int64_t>(size)});
-    body_bytes += align(size);
-  }
-  EncodedBatch batch;
-  batch.rows = rows;
-  std::string& stream = batch.ipc_stream;
-  stream.reserve(format.schema_message().size() + format.metadata_bytes() + body_bytes + sizeof(kEndMark));
-  stream = format.schema_message();
-  const size_t metadata = stream.size();
-  stream.resize(metadata + format.metadata_bytes());
-  write_metadata(reinterpret_cast<uint8_t*>(stream.data()) + metadata, format.metadata_bytes(), rows,
-                 parts.nodes, places, static_cast<int64_t>(body_bytes));
-  for (const Buffer* buffer : parts.buffers) {
-    if (buffer == nullptr || buffer->size() == 0) continue;
-    stream.append(reinterpret_cast<const char*>(buffer->data()), buffer->size());
-    stream.append(align(buffer->size()) - buffer->size(), '\0');
-  }
-  stream.append(kEndMark, sizeof(kEndMark));
-  return batch;
-}
-
 Result<std::vector<Region>> join_streams(const Streams& streams) {
   std::vector<Region> regions;
   for (size_t i = 0; i < streams.size(); ++i) {
@@ -238,12 +207,13 @@ Result<std::vector<Region>> join_streams(const Streams& streams) {
 }
 
 StreamWriter::StreamWriter(std::shared_ptr<SharedMemory> memory, std::string owner, StreamFormatPtr format,
-                           int64_t max_rows_per_batch)
+                           const StreamWriterOptions& options)
     : memory_(std::move(memory)),
       owner_(std::move(owner)),
       format_(std::move(format)),
+      options_(options),
       columns_(format_->make_columns()) {
-  batch_capacity_ = rows_that_fit(columns_, max_rows_per_batch > 0 ? max_rows_per_batch : kRowsPerBatch);
+  batch_capacity_ = rows_that_fit(columns_, options_);
 }
 
 Status StreamWriter::reserve(uint64_t end) {
@@ -263,8 +233,8 @@ Status StreamWriter::reserve(uint64_t end) {
 }
 
 Status StreamWriter::begin_stream() {
-  if (slab_ == nullptr || cursor_ > kPackedBytes) {
-    ASSIGN_OR_RETURN(slab_, memory_->acquire(owner_, kBytesPerBatch));
+  if (slab_ == nullptr || cursor_ > options_.packed_bytes) {
+    ASSIGN_OR_RETURN(slab_, memory_->acquire(owner_, options_.bytes_per_batch, options_.use));
     cursor_ = 0;
   }
   stream_begin_ = cursor_;
@@ -300,19 +270,22 @@ Status StreamWriter::begin_batch() {
   return Status();
 }
 
+bool StreamWriter::batch_is_full() const {
+  if (!in_batch_) return false;
+  size_t heap_bytes = 0;
+  for (const ColumnBuilder& column : columns_) heap_bytes += column.heap_bytes();
+  return rows_in_batch_ >= batch_capacity_ || heap_bytes >= options_.bytes_per_batch;
+}
+
 Result<int64_t> StreamWriter::room() {
-  if (in_batch_) {
-    size_t heap_bytes = 0;
-    for (const ColumnBuilder& column : columns_) heap_bytes += column.heap_bytes();
-    if (rows_in_batch_ >= batch_capacity_ || heap_bytes >= kBytesPerBatch) RETURN_IF_ERROR(end_batch());
-  }
+  if (batch_is_full()) RETURN_IF_ERROR(end_batch());
   if (!in_batch_) RETURN_IF_ERROR(begin_batch());
   return batch_capacity_ - rows_in_batch_;
 }
 
 Status StreamWriter::end_batch() {
   in_batch_ = false;
-  if (rows_in_batch_ == 0) return Status();
+  if (rows_in_batch_ == 0 && (rows_ > 0 || !options_.empty_batch)) return Status();
   const BatchParts parts = collect_all(*format_, columns_, rows_in_batch_);
   std::vector<BufferPlace> places(parts.buffers.size());
   uint64_t heap_bytes = 0;
@@ -352,6 +325,7 @@ Status StreamWriter::end_batch() {
 }
 
 Result<Stream> StreamWriter::finish() {
+  if (options_.empty_batch && !in_stream_) RETURN_IF_ERROR(begin_batch());
   if (in_batch_) RETURN_IF_ERROR(end_batch());
   if (!in_stream_) RETURN_IF_ERROR(begin_stream());
   RETURN_IF_ERROR(reserve(cursor_ + sizeof(kEndMark)));

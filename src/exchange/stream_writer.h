@@ -1,6 +1,6 @@
-// Writes Arrow IPC streams: into shared memory with bodies on 64 bytes, for Python workers and later scans,
-// and onto the heap for the client. Rows are added straight into the Arrow buffers of `columns`; that is the
-// one copy. Not thread-safe; one writer per thread.
+// Writes Arrow IPC streams into shared memory, with bodies on 64 bytes: for Python workers, later scans, and
+// the client. Rows are added straight into the Arrow buffers of `columns`; that is the one copy. Not
+// thread-safe; one writer per thread.
 #pragma once
 
 #include <cstdint>
@@ -41,21 +41,27 @@ using StreamFormatPtr = std::shared_ptr<const StreamFormat>;
 constexpr int64_t kRowsPerBatch = 131072;
 constexpr uint64_t kBytesPerBatch = uint64_t{8} << 20;
 
-// One IPC stream with one batch (schema, batch, end mark) of the rows in `columns`.
-EncodedBatch encode_batch(const StreamFormat& format, const std::vector<ColumnBuilder>& columns,
-                          int64_t rows);
-
 // Regions that are one stream when they are read one after the other: the first schema, all batches, the last
 // end mark. `streams` were made by StreamWriters of one format.
 Result<std::vector<Region>> join_streams(const Streams& streams);
 
+struct StreamWriterOptions {
+  int64_t rows_per_batch = kRowsPerBatch;     // at the most
+  uint64_t bytes_per_batch = kBytesPerBatch;  // about
+  // A slab takes further streams up to this size; 0: each has a slab of its own, so that it goes back early.
+  uint64_t packed_bytes = uint64_t{64} << 20;
+  SlabUse use = SlabUse::kEngine;
+  bool empty_batch = false;  // a stream without rows has a batch without rows
+};
+
 // Streams in shared memory, one after the other, packed into slabs.
 class StreamWriter {
  public:
-  // max_rows_per_batch 0: kRowsPerBatch.
   StreamWriter(std::shared_ptr<SharedMemory> memory, std::string owner, StreamFormatPtr format,
-               int64_t max_rows_per_batch = 0);
+               const StreamWriterOptions& options = {});
 
+  // Whether the batch under way takes no more rows.
+  bool batch_is_full() const;
   // How many rows may be added to `columns` now; more than 0. Ends a batch that is full and begins the next.
   Result<int64_t> room();
   std::vector<ColumnBuilder>& columns() { return columns_; }
@@ -63,7 +69,8 @@ class StreamWriter {
   void added(int64_t rows) { rows_in_batch_ += rows; }
   int64_t rows() const { return rows_ + rows_in_batch_; }
 
-  // Ends the stream; the next row begins another one. A stream without rows is a schema and an end mark.
+  // Ends the stream; the next row begins another one. A stream without rows is a schema and an end mark,
+  // unless the options say otherwise.
   Result<Stream> finish();
 
  private:
@@ -76,6 +83,7 @@ class StreamWriter {
   const std::shared_ptr<SharedMemory> memory_;
   const std::string owner_;
   const StreamFormatPtr format_;
+  const StreamWriterOptions options_;
   int64_t batch_capacity_ = 0;  // rows
   std::vector<ColumnBuilder> columns_;
   SlabPtr slab_;

@@ -48,8 +48,7 @@ class RangeEngine : public relational::Engine {
                const relational::BatchSink& sink, CancelToken&) override {
     const auto& output = context.inputs.at(as<ExchangeScan>(fragment)->exchange_id);
     for (const exchange::Partition& partition : output->partitions) {
-      ASSIGN_OR_RETURN(const auto bytes, partition[0][0].region.bytes());
-      RETURN_IF_ERROR(sink({1, std::string(bytes)}));
+      RETURN_IF_ERROR(sink({1, partition[0][0].region}));
     }
     return Status();
   }
@@ -96,7 +95,7 @@ class RangeEngine : public relational::Engine {
 class Rows : public ResultSink {
  public:
   Status on_batch(exchange::EncodedBatch batch) override {
-    streams.push_back(std::move(batch.ipc_stream));
+    streams.emplace_back(*batch.stream.bytes());
     return Status();
   }
   void on_progress(const std::vector<StageProgress>&, int64_t) override {}

@@ -17,20 +17,16 @@ namespace deuteron::relational {
 
 namespace {
 
-using exchange::ColumnBuilder;
 using exchange::StreamFormat;
 using exchange::StreamFormatPtr;
 using plan::resolved::RelationPtr;
 
-// What a client gets at once.
-constexpr uint64_t kClientBatchBytes = uint64_t{4} << 20;
-constexpr int64_t kClientBatchRows = int64_t{1} << 20;
-
-uint64_t heap_bytes(const std::vector<ColumnBuilder>& columns) {
-  uint64_t bytes = 0;
-  for (const ColumnBuilder& column : columns) bytes += column.heap_bytes();
-  return bytes;
-}
+// What a client gets at once: a stream of one batch, whose slab is free again when the client has it.
+constexpr exchange::StreamWriterOptions kClientStreams{.rows_per_batch = int64_t{1} << 20,
+                                                       .bytes_per_batch = uint64_t{4} << 20,
+                                                       .packed_bytes = 0,
+                                                       .use = exchange::SlabUse::kClient,
+                                                       .empty_batch = true};
 
 bool reads_all_first(const plan::resolved::Relation& relation);
 
@@ -117,33 +113,34 @@ Status DuckEngine::query_once(const RelationPtr& fragment, const RunContext& con
     needs_wide_decimals = run->uses_narrow_decimals() && !statement.failure().cancelled;
     return needs_wide_decimals ? Status() : run->status_of(statement.failure(), cancel);
   }
-  std::vector<ColumnBuilder> columns = format->make_columns();
-  if (statement.columns() < columns.size())
+  if (statement.columns() < format->schema().size())
     return internal_error("DuckDB gave fewer columns than the plan has");
-  int64_t rows = 0;
+  exchange::StreamWriter writer(memory_, context.owner, format, kClientStreams);
   bool sent = false;
   const auto send = [&]() -> Status {
-    RETURN_IF_ERROR(sink(encode_batch(*format, columns, rows)));
-    for (ColumnBuilder& column : columns) column.clear();
-    rows = 0;
+    ASSIGN_OR_RETURN(exchange::Stream stream, writer.finish());
     sent = true;
-    return Status();
+    return sink({stream.rows, std::move(stream.region)});
   };
   while (duckdb_data_chunk chunk = statement.next()) {
     const auto count = static_cast<int64_t>(duckdb_data_chunk_get_size(chunk));
-    for (size_t i = 0; i < columns.size(); ++i) {
-      RETURN_IF_ERROR(
-          append_rows(duckdb_data_chunk_get_vector(chunk, i), statement.source(i), {0, count}, columns[i]));
+    for (int64_t done = 0; done < count;) {
+      if (writer.batch_is_full()) RETURN_IF_ERROR(send());
+      ASSIGN_OR_RETURN(const int64_t room, writer.room());
+      const int64_t rows = std::min(room, count - done);
+      for (size_t i = 0; i < writer.columns().size(); ++i) {
+        RETURN_IF_ERROR(append_rows(duckdb_data_chunk_get_vector(chunk, i), statement.source(i),
+                                    {done, rows, nullptr}, writer.columns()[i]));
+      }
+      writer.added(rows);
+      done += rows;
     }
-    rows += count;
-    if (rows >= kClientBatchRows || heap_bytes(columns) >= kClientBatchBytes) RETURN_IF_ERROR(send());
   }
   if (statement.failed()) {
     needs_wide_decimals = run->uses_narrow_decimals() && !sent && !statement.failure().cancelled;
     return needs_wide_decimals ? Status() : run->status_of(statement.failure(), cancel);
   }
-  if (rows > 0 || !sent) RETURN_IF_ERROR(send());
-  return Status();
+  return writer.rows() > 0 || !sent ? send() : Status();
 }
 
 Result<std::vector<Engine::TextRow>> DuckEngine::collect_text(const RelationPtr& fragment,

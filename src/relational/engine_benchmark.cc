@@ -58,8 +58,8 @@ void rows_to_client(benchmark::State& state) {
   for (auto _ : state) {
     const Status status = fixture().engine->query(
         plan, fixture().context,
-        [&](exchange::EncodedBatch batch) {
-          bytes += static_cast<int64_t>(batch.ipc_stream.size());
+        [&](const exchange::EncodedBatch& batch) {
+          bytes += static_cast<int64_t>(batch.stream.length);
           return Status();
         },
         fixture().cancel);
@@ -76,8 +76,8 @@ void parquet_to_client(benchmark::State& state) {
   for (auto _ : state) {
     const Status status = fixture().engine->query(
         plan, fixture().context,
-        [&](exchange::EncodedBatch batch) {
-          bytes += static_cast<int64_t>(batch.ipc_stream.size());
+        [&](const exchange::EncodedBatch& batch) {
+          bytes += static_cast<int64_t>(batch.stream.length);
           return Status();
         },
         fixture().cancel);

@@ -114,8 +114,8 @@ class EngineTest : public testing::Test {
     CancelToken cancel;
     const Status status = engine_->query(
         plan, context_,
-        [&](EncodedBatch batch) {
-          for (std::string& row : rows_of(batch.ipc_stream)) rows.push_back(std::move(row));
+        [&](const EncodedBatch& batch) {
+          for (std::string& row : rows_of(*batch.stream.bytes())) rows.push_back(std::move(row));
           ++batches_;
           return Status();
         },

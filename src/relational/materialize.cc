@@ -40,13 +40,14 @@ struct GroupFormat {
 struct Target {
   std::shared_ptr<exchange::SharedMemory> memory;
   std::string owner;
-  int64_t max_rows_per_batch = 0;
+  exchange::StreamWriterOptions stream_options;
   std::vector<GroupFormat> groups;
 };
 
 Result<Target> make_target(const std::shared_ptr<exchange::SharedMemory>& memory, const RelationPtr& fragment,
                            const RunContext& context, const MaterializeRequest& request) {
-  Target target{memory, context.owner, request.max_rows_per_batch, {}};
+  Target target{memory, context.owner, {}, {}};
+  if (request.max_rows_per_batch > 0) target.stream_options.rows_per_batch = request.max_rows_per_batch;
   std::vector<ColumnGroupRequest> groups = request.groups;
   if (groups.empty()) {
     groups.emplace_back();
@@ -80,8 +81,8 @@ class PartitionWriter {
  public:
   explicit PartitionWriter(const Target& target) : target_(target) {
     for (const GroupFormat& group : target.groups) {
-      writers_.push_back(std::make_unique<StreamWriter>(target.memory, target.owner, group.format,
-                                                        target.max_rows_per_batch));
+      writers_.push_back(
+          std::make_unique<StreamWriter>(target.memory, target.owner, group.format, target.stream_options));
     }
   }
 

@@ -23,9 +23,8 @@ class ResponseSink final : public execution::ResultSink {
     auto* encoded = response.mutable_arrow_batch();
     encoded->set_row_count(batch.rows);
     encoded->set_start_offset(rows_);
-    encoded->set_data(std::move(batch.ipc_stream));
     rows_ += batch.rows;
-    return responses_.write(std::move(response));
+    return responses_.write(std::move(response), batch.stream);
   }
 
   // Each response costs the client a call: a short query sends none.
@@ -122,8 +121,9 @@ Status NativeSession::run_sql(const spark::connect::SqlCommand& command, const s
     if (rows.schema.empty()) {
       result.mutable_local_relation()->set_schema(types::DataType::structure({}).json());
     } else {
-      ASSIGN_OR_RETURN(exchange::EncodedBatch batch, session_->encode(rows));
-      result.mutable_local_relation()->set_data(std::move(batch.ipc_stream));
+      ASSIGN_OR_RETURN(const exchange::EncodedBatch batch, session_->encode(rows));
+      ASSIGN_OR_RETURN(const std::string_view stream, batch.stream.bytes());
+      result.mutable_local_relation()->set_data(std::string(stream));
     }
   }
   return responses.write(std::move(response));

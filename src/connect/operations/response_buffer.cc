@@ -4,22 +4,20 @@
 
 namespace deuteron::connect {
 
-using spark::connect::ExecutePlanResponse;
-
 std::function<void()> ResponseBuffer::take_wake() {
   std::function<void()> wake = std::move(wake_);
   wake_ = nullptr;
   return wake;
 }
 
-Status ResponseBuffer::append(ExecutePlanResponse response) {
+Status ResponseBuffer::append(EncodedResponse response) {
   std::unique_lock lock(mutex_);
-  const uint64_t size = response.ByteSizeLong();
+  const uint64_t size = response.bytes;
   space_.wait(lock,
               [&] { return closed_ || unsent_bytes_ == 0 || unsent_bytes_ + size <= limits_.unsent_bytes; });
   if (closed_) return cancelled();
-  index_of_.emplace(response.response_id(), first_index_ + responses_.size());
-  responses_.push_back(std::make_shared<const ExecutePlanResponse>(std::move(response)));
+  index_of_.emplace(response.id, first_index_ + responses_.size());
+  responses_.push_back(std::make_shared<const EncodedResponse>(std::move(response)));
   unsent_bytes_ += size;
   auto wake = take_wake();
   lock.unlock();
@@ -53,7 +51,7 @@ ResponseBuffer::SharedResponse ResponseBuffer::next(std::function<void()> wake) 
   }
   SharedResponse response = responses_[position];
   ++next_index_;
-  const uint64_t size = response->ByteSizeLong();
+  const uint64_t size = response->bytes;
   unsent_bytes_ -= size;
   sent_bytes_ += size;
   drop_sent_beyond_limit();
@@ -83,7 +81,7 @@ Status ResponseBuffer::rewind(const std::string& response_id) {
     return error("INVALID_CURSOR.POSITION_NOT_AVAILABLE", {{"index", std::to_string(target)}});
   while (next_index_ > target) {
     --next_index_;
-    const uint64_t size = responses_[next_index_ - first_index_]->ByteSizeLong();
+    const uint64_t size = responses_[next_index_ - first_index_]->bytes;
     sent_bytes_ -= size;
     unsent_bytes_ += size;
   }
@@ -114,8 +112,8 @@ void ResponseBuffer::drop_sent_beyond_limit() {
 }
 
 void ResponseBuffer::drop_first() {
-  sent_bytes_ -= responses_.front()->ByteSizeLong();
-  last_dropped_id_ = responses_.front()->response_id();
+  sent_bytes_ -= responses_.front()->bytes;
+  last_dropped_id_ = responses_.front()->id;
   index_of_.erase(last_dropped_id_);
   responses_.pop_front();
   ++first_index_;

@@ -15,7 +15,7 @@
 #include <unordered_map>
 
 #include "base/status.h"
-#include "spark/connect/base.pb.h"
+#include "connect/encode/response.h"
 
 namespace deuteron::connect {
 
@@ -25,12 +25,12 @@ class ResponseBuffer {
     uint64_t unsent_bytes = uint64_t{64} << 20;
     uint64_t sent_bytes = uint64_t{32} << 20;
   };
-  using SharedResponse = std::shared_ptr<const spark::connect::ExecutePlanResponse>;
+  using SharedResponse = std::shared_ptr<const EncodedResponse>;
 
   ResponseBuffer(bool keep_sent, Limits limits) : keep_sent_(keep_sent), limits_(limits) {}
 
   // Producer. Blocks while the limit of unsent bytes is reached; OPERATION_CANCELED once closed.
-  Status append(spark::connect::ExecutePlanResponse response);
+  Status append(EncodedResponse response);
   // No more responses will come; the status is what the stream ends with. Only the first call counts.
   void finish(Status status);
   // Nobody will read any more: a waiting producer is woken and fails.

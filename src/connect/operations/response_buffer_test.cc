@@ -8,16 +8,16 @@
 namespace deuteron::connect {
 namespace {
 
-spark::connect::ExecutePlanResponse response(const std::string& id, size_t bytes = 0) {
+EncodedResponse response(const std::string& id, size_t bytes = 0) {
   spark::connect::ExecutePlanResponse message;
   message.set_response_id(id);
   message.mutable_arrow_batch()->set_data(std::string(bytes, 'x'));
-  return message;
+  return encode_response(std::move(message));
 }
 
 std::string read(ResponseBuffer& buffer) {
   const auto message = buffer.next([] {});
-  return message == nullptr ? "" : message->response_id();
+  return message == nullptr ? "" : message->id;
 }
 
 TEST(ResponseBuffer, GivesResponsesInOrderAndThenTheFinalStatus) {

@@ -41,33 +41,33 @@ class OperationWriter final : public ResponseWriter {
         server_side_session_id_(std::move(server_side_session_id)),
         chunk_bytes_(chunk_bytes) {}
 
-  Status write(ExecutePlanResponse response) override {
-    if (chunk_bytes_ > 0 && response.has_arrow_batch() &&
-        response.arrow_batch().data().size() > static_cast<size_t>(chunk_bytes_)) {
-      return write_in_chunks(std::move(response));
+  Status write(ExecutePlanResponse response, const exchange::Region& batch_data) override {
+    if (chunk_bytes_ > 0 && batch_data.length > static_cast<uint64_t>(chunk_bytes_)) {
+      return write_in_chunks(response, batch_data);
     }
-    return append(std::move(response));
+    return append(std::move(response), batch_data);
   }
 
  private:
-  Status append(ExecutePlanResponse response) {
+  Status append(ExecutePlanResponse response, const exchange::Region& batch_data) {
     response.set_session_id(operation_.session.session_id);
     response.set_server_side_session_id(server_side_session_id_);
     response.set_operation_id(operation_.id);
     response.set_response_id(random_uuid());
-    return operation_.responses.append(std::move(response));
+    return operation_.responses.append(encode_response(std::move(response), batch_data));
   }
 
-  Status write_in_chunks(ExecutePlanResponse response) {
-    const std::string data = std::move(*response.mutable_arrow_batch()->mutable_data());
-    const size_t chunk = static_cast<size_t>(chunk_bytes_);
-    const auto chunks = static_cast<int64_t>((data.size() + chunk - 1) / chunk);
-    for (int64_t index = 0; index < chunks; ++index) {
+  Status write_in_chunks(const ExecutePlanResponse& response, const exchange::Region& batch_data) {
+    const auto chunk_bytes = static_cast<uint64_t>(chunk_bytes_);
+    const uint64_t chunks = (batch_data.length + chunk_bytes - 1) / chunk_bytes;
+    for (uint64_t index = 0; index < chunks; ++index) {
       ExecutePlanResponse part = response;
-      part.mutable_arrow_batch()->set_data(data.substr(static_cast<size_t>(index) * chunk, chunk));
-      part.mutable_arrow_batch()->set_chunk_index(index);
-      part.mutable_arrow_batch()->set_num_chunks_in_batch(chunks);
-      RETURN_IF_ERROR(append(std::move(part)));
+      part.mutable_arrow_batch()->set_chunk_index(static_cast<int64_t>(index));
+      part.mutable_arrow_batch()->set_num_chunks_in_batch(static_cast<int64_t>(chunks));
+      exchange::Region chunk = batch_data;
+      chunk.offset += index * chunk_bytes;
+      chunk.length = std::min(chunk_bytes, batch_data.length - index * chunk_bytes);
+      RETURN_IF_ERROR(append(std::move(part), chunk));
     }
     return {};
   }
@@ -107,15 +107,17 @@ void Service::run_operation(const std::shared_ptr<BackendSession>& session,
   if (status.ok()) {
     ExecutePlanResponse complete;
     complete.mutable_result_complete();
-    status = writer.write(std::move(complete));
+    status = writer.write(std::move(complete), {});
   }
   operation->finish(status);
 }
 
-grpc::ServerWriteReactor<ExecutePlanResponse>* Service::ExecutePlan(grpc::CallbackServerContext* context,
-                                                                    const ExecutePlanRequest* request) {
+grpc::ServerWriteReactor<grpc::ByteBuffer>* Service::ExecutePlan(grpc::CallbackServerContext* context,
+                                                                 const grpc::ByteBuffer* bytes) {
   if (grpc::Status access = check_access(*context); !access.ok()) return ResponseStream::refuse(access);
-  auto operation = start_operation(*context, *request);
+  ExecutePlanRequest request;
+  if (grpc::Status parsed = parse(*bytes, request); !parsed.ok()) return ResponseStream::refuse(parsed);
+  auto operation = start_operation(*context, request);
   if (!operation.ok()) return ResponseStream::refuse(errors_.report(operation.status()));
   return ResponseStream::start(*operation, errors_, [this, operation = *operation] {
     if (!operation->reattachable) operations_.remove(operation);

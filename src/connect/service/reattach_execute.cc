@@ -4,7 +4,6 @@
 
 namespace deuteron::connect {
 
-using spark::connect::ExecutePlanResponse;
 using spark::connect::ReattachExecuteRequest;
 
 Result<std::shared_ptr<Operation>> Service::find_for_reattach(const ReattachExecuteRequest& request) {
@@ -22,14 +21,16 @@ Result<std::shared_ptr<Operation>> Service::find_for_reattach(const ReattachExec
   return operation;
 }
 
-grpc::ServerWriteReactor<ExecutePlanResponse>* Service::ReattachExecute(
-    grpc::CallbackServerContext* context, const ReattachExecuteRequest* request) {
+grpc::ServerWriteReactor<grpc::ByteBuffer>* Service::ReattachExecute(grpc::CallbackServerContext* context,
+                                                                     const grpc::ByteBuffer* bytes) {
   if (grpc::Status access = check_access(*context); !access.ok()) return ResponseStream::refuse(access);
-  auto operation = find_for_reattach(*request);
+  ReattachExecuteRequest request;
+  if (grpc::Status parsed = parse(*bytes, request); !parsed.ok()) return ResponseStream::refuse(parsed);
+  auto operation = find_for_reattach(request);
   if (!operation.ok()) return ResponseStream::refuse(errors_.report(operation.status()));
   // The stream before must not read on from the old place.
   (*operation)->detach((*operation)->attach([] {}));
-  if (Status moved = (*operation)->responses.rewind(request->last_response_id()); !moved.ok()) {
+  if (Status moved = (*operation)->responses.rewind(request.last_response_id()); !moved.ok()) {
     return ResponseStream::refuse(errors_.report(moved));
   }
   return ResponseStream::start(*operation, errors_, nullptr);

@@ -43,7 +43,7 @@ void ResponseStream::pump() {
     }
   }
   if (response != nullptr) {
-    StartWrite(response.get());
+    StartWrite(&response->message);
   } else if (final_status.has_value()) {
     finish_once(final_status->ok() ? grpc::Status::OK : errors_->report(*final_status));
   } else {

@@ -13,7 +13,7 @@
 
 namespace deuteron::connect {
 
-class ResponseStream final : public grpc::ServerWriteReactor<spark::connect::ExecutePlanResponse>,
+class ResponseStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
                              public std::enable_shared_from_this<ResponseStream> {
  public:
   // `ended` is called when the client's stream is gone, whatever the reason.

@@ -22,7 +22,12 @@ struct ServiceOptions {
   DetachLimits detach;
 };
 
-class Service final : public spark::connect::SparkConnectService::CallbackService {
+// ExecutePlan and ReattachExecute write bytes instead of messages, so that batches are not copied.
+using RawStreams = spark::connect::SparkConnectService::WithRawCallbackMethod_ExecutePlan<
+    spark::connect::SparkConnectService::WithRawCallbackMethod_ReattachExecute<
+        spark::connect::SparkConnectService::CallbackService>>;
+
+class Service final : public RawStreams {
  public:
   Service(Backend& backend, const ServiceOptions& options);
 
@@ -31,10 +36,10 @@ class Service final : public spark::connect::SparkConnectService::CallbackServic
   // Refuses new executions, waits for running ones up to `patience`, then interrupts them.
   void drain(Duration patience);
 
-  grpc::ServerWriteReactor<spark::connect::ExecutePlanResponse>* ExecutePlan(
-      grpc::CallbackServerContext* context, const spark::connect::ExecutePlanRequest* request) override;
-  grpc::ServerWriteReactor<spark::connect::ExecutePlanResponse>* ReattachExecute(
-      grpc::CallbackServerContext* context, const spark::connect::ReattachExecuteRequest* request) override;
+  grpc::ServerWriteReactor<grpc::ByteBuffer>* ExecutePlan(grpc::CallbackServerContext* context,
+                                                          const grpc::ByteBuffer* request) override;
+  grpc::ServerWriteReactor<grpc::ByteBuffer>* ReattachExecute(grpc::CallbackServerContext* context,
+                                                              const grpc::ByteBuffer* request) override;
   grpc::ServerReadReactor<spark::connect::AddArtifactsRequest>* AddArtifacts(
       grpc::CallbackServerContext* context, spark::connect::AddArtifactsResponse* response) override;
   grpc::ServerUnaryReactor* AnalyzePlan(grpc::CallbackServerContext* context,
@@ -66,6 +71,12 @@ class Service final : public spark::connect::SparkConnectService::CallbackServic
                                       spark::connect::GetStatusResponse* response) override;
 
  private:
+  // The message that a raw method was called with, or why it cannot be read.
+  template <typename Request>
+  static grpc::Status parse(const grpc::ByteBuffer& bytes, Request& request) {
+    grpc::ByteBuffer copy(bytes);  // shares the bytes; reading clears it
+    return grpc::SerializationTraits<Request>::Deserialize(&copy, &request);
+  }
   // OK, or UNAUTHENTICATED when a token is asked for and the call does not carry it.
   grpc::Status check_access(const grpc::CallbackServerContext& context) const;
   template <typename Request>
