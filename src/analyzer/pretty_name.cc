@@ -229,7 +229,12 @@ std::string ExpressionResolver::pretty_call(const unresolved::FunctionCall& call
   const functions::Function* function = functions::find(name);
   std::string text;
   if (function != nullptr && name != "struct") {
-    text = functions::display_name(*function, name, arguments, call.is_distinct);
+    bool first_is_binary = false;
+    if (functions::shows_binary_otherwise(*function) && !call.arguments.empty()) {
+      const auto first = resolve(call.arguments[0]);
+      first_is_binary = first.ok() && (*first)->type.is(types::TypeId::kBinary);
+    }
+    text = functions::display_name(*function, name, arguments, call.is_distinct, first_is_binary);
   } else {
     text = name + "(" + (call.is_distinct ? "DISTINCT " : "") + join(arguments, ", ") + ")";
   }

@@ -169,7 +169,13 @@ Result<Call> resolve_binary(const Context& context) {
   DataType left = context.type(0), right = context.type(1);
   bool nullable = context.any_nullable();
   const auto promote = [&](DataType& text, const DataType& other) {
-    if (!text.is(TypeId::kString) || other.is(TypeId::kString)) return;
+    if (!text.is(TypeId::kString)) return;
+    if (!context.options.ansi && !is_interval(other)) {
+      text = DataType(TypeId::kDouble);
+      nullable = true;
+      return;
+    }
+    if (other.is(TypeId::kString)) return;
     if (is_null(other) && symbol != "/") return;
     if (const auto type = widest_common_type(text, is_null(other) ? DataType(TypeId::kDouble) : other))
       text = *type;
@@ -213,6 +219,7 @@ Result<Call> resolve_binary(const Context& context) {
   if (!left.is_numeric())
     return context.binary_wrong(sums              ? kSum
                                 : symbol == "div" ? "bigint|decimal|daytime|yearmonth"
+                                : symbol == "/"   ? "double|decimal"
                                                   : "numeric",
                                 left);
   if (symbol == "div" && !left.is_integral() && !left.is(TypeId::kDecimal)) {

@@ -260,6 +260,8 @@ Status Context::not_foldable(size_t index, std::string_view name) const {
 }
 
 Result<DataType> Context::coerce(size_t index, std::string_view words) const {
+  const bool exact = words.starts_with('=');
+  if (exact) words.remove_prefix(1);
   const DataType& from = type(index);
   const auto parts = split(words, '|');
   for (std::string_view word : parts) {
@@ -267,6 +269,7 @@ Result<DataType> Context::coerce(size_t index, std::string_view words) const {
     if (concrete == concrete_words().end() ? is_abstractly(from, word) : from.is(concrete->second))
       return from;
   }
+  if (exact && !from.is(TypeId::kNull)) return unexpected_type(index, words);
   for (std::string_view word : parts) {
     if (auto type = accept(from, word)) return *type;
   }
@@ -275,6 +278,12 @@ Result<DataType> Context::coerce(size_t index, std::string_view words) const {
     if (can_store(from, DataType(concrete->second))) return DataType(concrete->second);
   }
   return unexpected_type(index, words);
+}
+
+Result<Call> resolve_by(std::string_view signature, const Context& context) {
+  Function function = context.function;
+  function.signature = signature;
+  return resolve_by_signature(Context(function, context.arguments, context.options));
 }
 
 Result<Call> resolve_by_signature(const Context& context) {

@@ -3,8 +3,8 @@
 //
 // A signature is "(parameter, …) -> result".
 //   parameter  a type word, or several joined by |, of which the first that fits is taken; `?` after it:
-//   optional; `*`: any number. words      boolean tinyint smallint int bigint float double decimal string
-//   binary date timestamp timestamp_ntz
+//   optional; `*`: any number; `=` before it: taken without a cast. words      boolean tinyint smallint int
+//   bigint float double decimal string binary date timestamp timestamp_ntz
 //              numeric integral fractional(double|float) interval  any (taken as it is)  array map struct
 //              T (all T are brought to their widest common type)  U (the same without promotion of strings)
 //   result     a concrete type word, a number (the type of that argument), T, array<0>, element0 (of argument
@@ -44,9 +44,10 @@ struct Function {
   // Spark's way of writing a call: "{0}" are arguments, "{*}" all of them joined by ", "; empty: "name({*})".
   std::string_view display = {};
   std::string_view defaults = {};  // "3:a|b": of 3 arguments the last ones, when absent, are shown as a and b
-  Shown shown = nullptr;           // instead of `display`, for what a pattern cannot tell
-  Resolver resolver = nullptr;     // instead of the signature
-  LambdaResolver lambda = nullptr;  // of higher-order functions
+  std::string_view binary_defaults = {};  // instead of `defaults` when the first argument is binary
+  Shown shown = nullptr;                  // instead of `display`, for what a pattern cannot tell
+  Resolver resolver = nullptr;            // instead of the signature
+  LambdaResolver lambda = nullptr;        // of higher-order functions
   bool deterministic = true;
   bool needs_order = false;
 };
@@ -104,6 +105,8 @@ std::string ordinal(size_t index);
 std::optional<int64_t> literal_integer(const Argument& argument);
 std::optional<std::string> literal_text(const Argument& argument);
 Result<Call> resolve_by_signature(const Context& context);
+// By another signature than the function's own.
+Result<Call> resolve_by(std::string_view signature, const Context& context);
 
 // The families, each in a file of its name.
 struct Family {

@@ -59,11 +59,11 @@ std::string join(const std::vector<std::string>& texts) {
 }
 
 // `defaults` are the texts of the last optional arguments, shown when these were not given.
-void append_defaults(const Function& function, std::vector<std::string>& arguments) {
-  if (function.defaults.empty()) return;
-  const size_t full = static_cast<size_t>(function.defaults.front() - '0');
+void append_defaults(std::string_view defaults, std::vector<std::string>& arguments) {
+  if (defaults.empty()) return;
+  const size_t full = static_cast<size_t>(defaults.front() - '0');
   std::vector<std::string> texts;
-  for (std::string_view rest = function.defaults.substr(2);;) {
+  for (std::string_view rest = defaults.substr(2);;) {
     const size_t bar = rest.find('|');
     texts.emplace_back(rest.substr(0, bar));
     if (bar == std::string_view::npos) break;
@@ -122,10 +122,14 @@ Result<LambdaSignature> lambda_signature(const Function& function, const std::ve
   return function.lambda(arguments, index);
 }
 
+bool shows_binary_otherwise(const Function& function) { return !function.binary_defaults.empty(); }
+
 std::string display_name(const Function& function, std::string_view called_as,
-                         const std::vector<std::string>& arguments, bool is_distinct) {
+                         const std::vector<std::string>& arguments, bool is_distinct, bool first_is_binary) {
   std::vector<std::string> shown = arguments;
-  append_defaults(function, shown);
+  append_defaults(
+      first_is_binary && shows_binary_otherwise(function) ? function.binary_defaults : function.defaults,
+      shown);
   const Entry* entry = called_as.empty() ? nullptr : find_entry(called_as);
   const bool canonical = entry == nullptr || entry->function != &function || entry->shown_as_canonical;
   if (function.shown != nullptr) return function.shown(canonical ? function.name : called_as, shown);

@@ -80,7 +80,10 @@ Result<LambdaSignature> lambda_signature(const Function& function, const std::ve
 
 // The name that Spark gives the column of this call, as in Call::display, without resolving it.
 std::string display_name(const Function& function, std::string_view called_as,
-                         const std::vector<std::string>& arguments, bool is_distinct = false);
+                         const std::vector<std::string>& arguments, bool is_distinct = false,
+                         bool first_is_binary = false);
+// Whether display_name depends on its last argument.
+bool shows_binary_otherwise(const Function& function);
 
 // Every registered name and alias, sorted; for tests and for SHOW FUNCTIONS.
 std::vector<std::string_view> registered_names();

@@ -20,6 +20,12 @@ bool is_sent(const QueryContext& context) {
   return context.kind != QueryContext::Kind::kSql || context.start_index >= 0;
 }
 
+// Conditions without an SQLSTATE are names of ours for errors to which Spark gives none, but for its own of
+// older times.
+bool is_named_by_spark(const std::string& name, const ErrorCondition& condition) {
+  return !condition.sql_state.empty() || name.starts_with("_LEGACY_ERROR_TEMP_");
+}
+
 std::string full_message(const Status& status) {
   const ErrorDetail& detail = status.detail();
   std::string message = status.to_string();
@@ -47,11 +53,8 @@ google::rpc::ErrorInfo error_info(const Status& status, const std::string& error
   auto& metadata = *info.mutable_metadata();
   metadata["classes"] = nlohmann::json(exception_hierarchy(condition)).dump();
   metadata["errorId"] = error_id;
-  // Conditions without an SQLSTATE are names of ours for errors to which Spark gives none.
-  if (!condition.sql_state.empty()) {
-    metadata["errorClass"] = detail.condition;
-    metadata["sqlState"] = std::string(condition.sql_state);
-  }
+  if (is_named_by_spark(detail.condition, condition)) metadata["errorClass"] = detail.condition;
+  if (!condition.sql_state.empty()) metadata["sqlState"] = std::string(condition.sql_state);
   const std::string parameters =
       nlohmann::json(detail.parameters).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
   metadata["messageParameters"] = parameters.size() <= kLongestStatusText ? parameters : "{}";
@@ -106,10 +109,8 @@ bool ErrorStore::fetch(const std::string& error_id,
   for (const std::string& name : exception_hierarchy(condition)) out->add_error_type_hierarchy(name);
   out->set_message(full_message(status));
   auto* throwable = out->mutable_spark_throwable();
-  if (!condition.sql_state.empty()) {
-    throwable->set_error_class(detail.condition);
-    throwable->set_sql_state(std::string(condition.sql_state));
-  }
+  if (is_named_by_spark(detail.condition, condition)) throwable->set_error_class(detail.condition);
+  if (!condition.sql_state.empty()) throwable->set_sql_state(std::string(condition.sql_state));
   throwable->mutable_message_parameters()->insert(detail.parameters.begin(), detail.parameters.end());
   for (const QueryContext& context : detail.contexts) {
     if (is_sent(context)) encode_context(context, *throwable->add_query_contexts());

@@ -232,6 +232,72 @@ std::optional<Int128> round_to(Int128 value, Int128 places, const Operands& type
   return signed_within(result.low(), negative, types.result.precision);
 }
 
+// ---- results that no decimal holds, for errors
+
+struct Unscaled {
+  bool negative = false;
+  UInt128 digits = 0;
+  int scale = 0;
+};
+
+// "-12.50"
+Unscaled unscaled_of(std::string_view text) {
+  Unscaled number;
+  bool after_point = false;
+  for (const char c : text) {
+    if (c == '-') number.negative = true;
+    if (c == '.') after_point = true;
+    if (c < '0' || c > '9') continue;
+    number.digits = number.digits * 10 + static_cast<UInt128>(c - '0');
+    if (after_point) ++number.scale;
+  }
+  return number;
+}
+
+std::string text_of(UInt256 value, bool negative, int scale) {
+  std::string digits;
+  while (!value.less_than(UInt256::of(1))) digits += static_cast<char>('0' + value.divide(10));
+  while (static_cast<int>(digits.size()) <= scale) digits += '0';
+  if (scale > 0) digits.insert(static_cast<size_t>(scale), ".");
+  if (negative) digits += '-';
+  return {digits.rbegin(), digits.rend()};
+}
+
+// a + b, a - b exactly; a * b to 38 digits, as Spark's product has them.
+std::optional<std::string> exact_decimal_text(std::string_view a_text, std::string_view symbol,
+                                              std::string_view b_text) {
+  constexpr size_t kProductDigits = 38;
+  Unscaled a = unscaled_of(a_text), b = unscaled_of(b_text);
+  if (symbol == "*") {
+    UInt256 value = product(a.digits, b.digits);
+    int scale = a.scale + b.scale;
+    const size_t size = text_of(value, false, 0).size();
+    if (size > kProductDigits) {
+      const auto drop = static_cast<int>(size - kProductDigits);
+      for (int i = 0; i + 1 < drop; ++i) value.divide(10);
+      if (value.divide(10) >= 5) value.add(UInt256::of(1));
+      value.scale_up(std::max(0, drop - scale));
+      scale = std::max(0, scale - drop);
+    }
+    return text_of(value, a.negative != b.negative, scale);
+  }
+  if (symbol == "-") b.negative = !b.negative;
+  const int scale = std::max(a.scale, b.scale);
+  UInt256 x = UInt256::of(a.digits), y = UInt256::of(b.digits);
+  x.scale_up(scale - a.scale);
+  y.scale_up(scale - b.scale);
+  if (a.negative == b.negative) {
+    x.add(y);
+    return text_of(x, a.negative, scale);
+  }
+  if (x.less_than(y)) {
+    y.subtract(x);
+    return text_of(y, b.negative, scale);
+  }
+  x.subtract(y);
+  return text_of(x, a.negative, scale);
+}
+
 // ---- vectors of decimals
 // ----------------------------------------------------------------------------------------------
 
@@ -355,6 +421,11 @@ std::vector<int> numbers_of(std::string_view text) {
 }
 
 }  // namespace
+
+std::optional<Signature> find_exact_decimal_kernel(std::string_view name) {
+  if (name != "exact_decimal_text") return std::nullopt;
+  return Adapter<exact_decimal_text>::signature();
+}
 
 bool is_decimal_kernel(std::string_view name) { return prefix_of(name) != nullptr; }
 

@@ -14,9 +14,11 @@ Status register_kernel(duckdb_connection connection, std::string_view name) {
     if (kernels::register_decimal_kernel(connection, text) == DuckDBSuccess) return {};
     return internal_error("the kernel " + text + " was not registered");
   }
-  std::optional<Signature> signature = kernels::find_number_kernel(name);
-  if (!signature) signature = kernels::find_text_kernel(name);
-  if (!signature) signature = kernels::find_time_kernel(name);
+  std::optional<Signature> signature;
+  for (const auto find : {kernels::find_number_kernel, kernels::find_text_kernel, kernels::find_time_kernel,
+                          kernels::find_format_kernel, kernels::find_exact_decimal_kernel}) {
+    if (!signature) signature = find(name);
+  }
   if (!signature) return internal_error("no kernel is called " + text);
   duckdb_scalar_function function = duckdb_create_scalar_function();
   duckdb_scalar_function_set_name(function, text.c_str());

@@ -26,6 +26,10 @@ struct Timestamp {
 struct Blob {
   std::string_view bytes;
 };
+// The result of a kernel that makes bytes.
+struct OwnedBlob {
+  std::string bytes;
+};
 
 inline std::string_view view_of(duckdb_string_t* text) {
   return {duckdb_string_t_data(text), duckdb_string_t_length(*text)};
@@ -69,6 +73,10 @@ template <>
 struct Carried<std::string> {
   static constexpr duckdb_type kId = DUCKDB_TYPE_VARCHAR;
 };
+template <>
+struct Carried<OwnedBlob> {
+  static constexpr duckdb_type kId = DUCKDB_TYPE_BLOB;
+};
 
 // What registry.cc needs of a kernel.
 struct Signature {
@@ -87,6 +95,9 @@ void store(duckdb_vector output, idx_t row, const Result& value) {
 }
 inline void store(duckdb_vector output, idx_t row, const std::string& value) {
   duckdb_vector_assign_string_element_len(output, row, value.data(), value.size());
+}
+inline void store(duckdb_vector output, idx_t row, const OwnedBlob& value) {
+  duckdb_vector_assign_string_element_len(output, row, value.bytes.data(), value.bytes.size());
 }
 inline void store(duckdb_vector output, idx_t row, const Blob& value) {
   duckdb_vector_assign_string_element_len(output, row, value.bytes.data(), value.bytes.size());
@@ -126,6 +137,8 @@ struct Adapter<Function> {
 };
 
 // Null when there is no kernel of this name in the family.
+std::optional<Signature> find_exact_decimal_kernel(std::string_view name);
+std::optional<Signature> find_format_kernel(std::string_view name);
 std::optional<Signature> find_number_kernel(std::string_view name);
 std::optional<Signature> find_text_kernel(std::string_view name);
 std::optional<Signature> find_time_kernel(std::string_view name);

@@ -99,6 +99,12 @@ std::map<std::string, std::string> range_parameters(const DataType& type, const 
           {"config", kAnsiSetting}};
 }
 
+// The result that does not fit, for its error.
+std::string exact_text(CallWriter& call, const std::string& a, char symbol, const std::string& b) {
+  return call.kernel("exact_decimal_text",
+                     {cast_to(a, "VARCHAR"), quote_text(std::string(1, symbol)), cast_to(b, "VARCHAR")});
+}
+
 // A kernel that answers null where the result does not fit (or the divisor is zero); `zero` is the condition
 // for the latter.
 Result<Written> by_kernel(CallWriter& call, std::string_view operation, std::string_view zero, bool tries) {
@@ -109,13 +115,12 @@ Result<Written> by_kernel(CallWriter& call, std::string_view operation, std::str
   const std::string sql = call.kernel(decimal_kernel(operation, call.type(0), call.type(1), shown), {a, b});
   const std::string carried = type.is(TypeId::kDecimal) ? sql : cast_to(sql, type);
   if (tries || !call.ansi) return Written{carried, type};
-  const std::string symbol = operation == "multiply"   ? " * "
-                             : operation == "add"      ? " + "
-                             : operation == "subtract" ? " - "
-                                                       : " / ";
-  const std::string approximate = "(" + cast_to(a, "DOUBLE") + symbol + cast_to(b, "DOUBLE") + ")";
+  const char symbol = operation == "multiply" ? '*' : operation == "add" ? '+' : '-';
+  const std::string value = operation == "multiply" || operation == "add" || operation == "subtract"
+                                ? exact_text(call, a, symbol, b)
+                                : "(" + cast_to(a, "DOUBLE") + " / " + cast_to(b, "DOUBLE") + ")";
   std::string failure =
-      call.raise("NUMERIC_VALUE_OUT_OF_RANGE.WITH_SUGGESTION", range_parameters(shown, "{0}"), {approximate});
+      call.raise("NUMERIC_VALUE_OUT_OF_RANGE.WITH_SUGGESTION", range_parameters(shown, "{0}"), {value});
   if (!zero.empty()) {
     failure = "CASE WHEN " + b + " = 0 THEN " + call.raise(std::string(zero), {{"config", kAnsiSetting}}) +
               " ELSE " + failure + " END";
@@ -162,7 +167,7 @@ Result<Written> decimal(CallWriter& call, const Operation& operation, bool tries
   if (checked) {
     sql = call.natively_checked(sql, std::string(operation.word) + " " + native_name(held),
                                 "NUMERIC_VALUE_OUT_OF_RANGE.WITH_SUGGESTION", range_parameters(type, "{0}"),
-                                {a.sql, b.sql});
+                                {a.sql, b.sql}, true, {exact_text(call, a.sql, operation.symbol, b.sql)});
   }
   return Written{std::move(sql), held};
 }

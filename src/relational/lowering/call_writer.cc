@@ -99,11 +99,11 @@ std::string CallWriter::raise_without_context(std::string condition,
 
 std::string CallWriter::natively_checked(const std::string& sql, std::string operation, std::string condition,
                                          std::map<std::string, std::string> parameters, const Texts& operands,
-                                         bool with_context) {
+                                         bool with_context, const Texts& values) {
   Fragment::Failure failure{std::move(condition), std::move(parameters),
                             with_context ? expression_.origin : nullptr};
   if (!writer_.options_.diagnosing) {
-    writer_.fragment_.add_native_check({std::move(operation), std::move(failure)});
+    writer_.fragment_.add_native_check({std::move(operation), std::move(failure), !values.empty()});
     return sql;
   }
   // TRY gives null where the operation failed; the operands are then known not to be null.
@@ -115,7 +115,7 @@ std::string CallWriter::natively_checked(const std::string& sql, std::string ope
     return sql;
   }
   return "coalesce(TRY(" + sql + "), CASE WHEN " + present + " THEN " +
-         raise_failure(std::move(failure), operands) + " END)";
+         raise_failure(std::move(failure), values.empty() ? operands : values) + " END)";
 }
 
 std::string CallWriter::kernel(const std::string& name, const Texts& arguments) {

@@ -52,10 +52,10 @@ class CallWriter {
   std::string raise_without_context(std::string condition, std::map<std::string, std::string> parameters,
                                     const Texts& values = {});
   // Notes that DuckDB itself checks this operation; gives back `sql`, in diagnosing mode with a check that
-  // names the call.
+  // names the call. The error's run-time parameters are `values`, or else the operands.
   std::string natively_checked(const std::string& sql, std::string operation, std::string condition,
                                std::map<std::string, std::string> parameters, const Texts& operands = {},
-                               bool with_context = true);
+                               bool with_context = true, const Texts& values = {});
   // name(arguments), with the kernel noted as needed.
   std::string kernel(const std::string& name, const Texts& arguments);
   void add_kernel(std::string name) { writer_.fragment_.add_kernel(std::move(name)); }

@@ -47,10 +47,15 @@ std::string_view between(std::string_view text, std::string_view before, std::st
 // "Overflow in addition of INT32 (2147483647 + 1)!", "Overflow in multiplication of DECIMAL(38) (1 * 2). You
 // might …"
 std::optional<NativeMessage> parse_arithmetic(std::string_view message) {
-  constexpr std::pair<std::string_view, std::string_view> kOperations[] = {
-      {"addition", " + "}, {"subtraction", " - "}, {"multiplication", " * "}};
-  for (const auto& [word, symbol] : kOperations) {
-    const std::string head = "Overflow in " + std::string(word) + " of ";
+  struct Operation {
+    std::string_view shown, word, symbol;
+  };
+  constexpr Operation kOperations[] = {{"addition", "addition", " + "},
+                                       {"subtraction", "subtraction", " - "},
+                                       {"subtract", "subtraction", " - "},  // of decimals
+                                       {"multiplication", "multiplication", " * "}};
+  for (const auto& [shown, word, symbol] : kOperations) {
+    const std::string head = "Overflow in " + std::string(shown) + " of ";
     const size_t at = message.find(head);
     if (at == std::string_view::npos) continue;
     const std::string_view rest = message.substr(at + head.size());
@@ -129,7 +134,8 @@ std::optional<Fragment::Diagnosis> Fragment::status_of(std::string_view message)
   }
   if (candidates.empty()) return std::nullopt;
   const Failure& first = candidates.front()->failure;
-  if (candidates.size() == 1) return Diagnosis{failure_status(first, native->values)};
+  if (candidates.size() == 1 && !candidates.front()->has_own_values)
+    return Diagnosis{failure_status(first, native->values)};
   Failure without_place = first;
   without_place.origin = nullptr;
   return Diagnosis{failure_status(without_place, native->values), true, false};

@@ -61,6 +61,7 @@ class Fragment {
   struct NativeCheck {
     std::string operation;
     Failure failure;
+    bool has_own_values = false;  // that DuckDB's message does not tell: only a diagnosing run does
   };
 
   int add_failure(Failure failure);

@@ -13,6 +13,7 @@ set(LOWERING_SOURCES
   lowering/string.cc
   lowering/writer.cc
   kernels/decimal_kernels.cc
+  kernels/format_kernels.cc
   kernels/number_kernels.cc
   kernels/registry.cc
   kernels/text_kernels.cc

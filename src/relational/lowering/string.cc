@@ -204,22 +204,33 @@ bool has_balanced_parentheses(const std::string& pattern) {
   return depth == 0 && !in_class;
 }
 
+// What a call gives whose pattern (argument 1) is null or no regular expression; nullopt when it is one.
+Result<std::optional<std::string>> without_pattern(CallWriter& call, std::string_view shown_name) {
+  ASSIGN_OR_RETURN(const std::string text, call.argument(0));
+  if (call.is_null_literal(1)) return std::optional(cast_to("NULL", call.result()));
+  const auto pattern = call.literal_text(1);
+  if (!pattern || has_balanced_parentheses(*pattern)) return std::optional<std::string>();
+  const std::string failure = call.raise_without_context(
+      "INVALID_PARAMETER_VALUE.PATTERN", {{"parameter", "`regexp`"},
+                                          {"functionName", "`" + std::string(shown_name) + "`"},
+                                          {"value", "'" + *pattern + "'"}});
+  return std::optional("CASE WHEN " + text + " IS NOT NULL THEN " + cast_to(failure, call.result()) + " END");
+}
+
 Result<std::string> lower_rlike(CallWriter& call) {
   ASSIGN_OR_RETURN(const std::string text, call.argument(0));
-  if (call.is_null_literal(1)) return std::string("CAST(NULL AS BOOLEAN)");
-  if (const auto pattern = call.literal_text(1); pattern && !has_balanced_parentheses(*pattern)) {
-    const std::string failure = call.raise_without_context(
-        "INVALID_PARAMETER_VALUE.PATTERN",
-        {{"parameter", "`regexp`"}, {"functionName", "`rlike`"}, {"value", "'" + *pattern + "'"}});
-    return "CASE WHEN " + text + " IS NOT NULL THEN CAST(" + failure + " AS BOOLEAN) END";
-  }
+  ASSIGN_OR_RETURN(const auto answer, without_pattern(call, "rlike"));
+  if (answer) return *answer;
   ASSIGN_OR_RETURN(const std::string pattern, regular_expression(call, 1));
   return "regexp_matches(" + text + ", " + pattern + ")";
 }
 
 Result<std::string> lower_regexp_replace(CallWriter& call) {
   ASSIGN_OR_RETURN(const std::string text, call.argument(0));
-  if (call.is_null_literal(1) || call.is_null_literal(2)) return std::string("CAST(NULL AS VARCHAR)");
+  const bool has_null = call.is_null_literal(2) || (call.size() > 3 && call.is_null_literal(3));
+  if (has_null) return std::string("CAST(NULL AS VARCHAR)");
+  ASSIGN_OR_RETURN(const auto answer, without_pattern(call, "regexp_replace"));
+  if (answer) return *answer;
   ASSIGN_OR_RETURN(const std::string pattern, regular_expression(call, 1));
   const auto replacement = call.literal_text(2);
   if (!replacement) return unsupported("regexp_replace with a replacement that is not constant");
@@ -235,32 +246,96 @@ Result<std::string> lower_regexp_replace(CallWriter& call) {
       translated += c;
     }
   }
-  return "regexp_replace(" + text + ", " + pattern + ", " + quote_text(translated) + ", 'g')";
+  const auto replaced = [&](const std::string& within) {
+    return "regexp_replace(" + within + ", " + pattern + ", " + quote_text(translated) + ", 'g')";
+  };
+  const auto position = call.size() > 3 ? call.literal_integer(3) : std::optional<int64_t>(1);
+  if (!position) return unsupported("regexp_replace with a position that is not constant");
+  if (*position == 1) return replaced(text);
+  // What stands before the position is not seen by the pattern.
+  const std::string start = std::to_string(*position);
+  return "CASE WHEN length(" + text + ") < " + start + " THEN " + text + " ELSE left(" + text + ", " + start +
+         " - 1) || " + replaced("substring(" + text + ", " + start + ")") + " END";
 }
 
+// Capturing groups of a Java pattern.
+int count_groups(const std::string& pattern) {
+  int groups = 0;
+  bool in_class = false;
+  for (size_t i = 0; i < pattern.size(); ++i) {
+    const std::string_view rest = std::string_view(pattern).substr(i);
+    if (pattern[i] == '\\')
+      ++i;
+    else if (in_class)
+      in_class = pattern[i] != ']';
+    else if (pattern[i] == '[')
+      in_class = true;
+    else if (pattern[i] == '(')
+      groups += !rest.starts_with("(?") || rest.starts_with("(?<") ? 1 : 0;
+  }
+  return groups;
+}
+
+// regexp_extract, regexp_extract_all: a group of the first match, or of every match.
 Result<std::string> lower_regexp_extract(CallWriter& call) {
+  const bool all = call.function == "regexp_extract_all";
   ASSIGN_OR_RETURN(const std::string text, call.argument(0));
+  if (call.size() > 2 && call.is_null_literal(2)) return cast_to("NULL", call.result());
+  ASSIGN_OR_RETURN(const auto answer, without_pattern(call, call.function));
+  if (answer) return *answer;
   ASSIGN_OR_RETURN(const std::string pattern, regular_expression(call, 1));
   const auto group = call.size() > 2 ? call.literal_integer(2) : std::optional<int64_t>(1);
-  if (!group) return unsupported("regexp_extract with a group that is not constant");
-  const int groups = static_cast<int>(std::count(pattern.begin(), pattern.end(), '(') - [&] {
-    int uncaptured = 0;
-    for (size_t at = pattern.find("(?"); at != std::string::npos; at = pattern.find("(?", at + 2))
-      ++uncaptured;
-    for (size_t at = pattern.find("\\("); at != std::string::npos; at = pattern.find("\\(", at + 2))
-      ++uncaptured;
-    return uncaptured;
-  }());
-  if (*group < 0 || *group > groups) {
-    const std::string failure = call.raise_without_context("INVALID_PARAMETER_VALUE.REGEX_GROUP_INDEX",
-                                                           {{"parameter", "`idx`"},
-                                                            {"functionName", "`regexp_extract`"},
-                                                            {"groupCount", std::to_string(groups)},
-                                                            {"groupIndex", std::to_string(*group)}});
-    return "CASE WHEN regexp_matches(" + text + ", " + pattern + ") THEN " + failure + " WHEN " + text +
-           " IS NOT NULL THEN '' END";
+  if (!group) return unsupported(std::string(call.function) + " with a group that is not constant");
+  const std::string nothing = all ? "CAST([] AS VARCHAR[])" : "''";
+  if (const int groups = count_groups(*call.literal_text(1)); *group < 0 || *group > groups) {
+    const std::string failure =
+        call.raise_without_context("INVALID_PARAMETER_VALUE.REGEX_GROUP_INDEX",
+                                   {{"parameter", "`idx`"},
+                                    {"functionName", "`" + std::string(call.function) + "`"},
+                                    {"groupCount", std::to_string(groups)},
+                                    {"groupIndex", std::to_string(*group)}});
+    return "CASE WHEN regexp_matches(" + text + ", " + pattern + ") THEN " + cast_to(failure, call.result()) +
+           " WHEN " + text + " IS NOT NULL THEN " + nothing + " END";
   }
-  return "regexp_extract(" + text + ", " + pattern + ", " + std::to_string(*group) + ")";
+  const std::string arguments = "(" + text + ", " + pattern + ", " + std::to_string(*group) + ")";
+  if (!all) return "regexp_extract" + arguments;
+  const std::string name = call.fresh_name();
+  return "list_transform(regexp_extract_all" + arguments + ", lambda " + name + ": coalesce(" + name +
+         ", ''))";
+}
+
+Result<std::string> lower_regexp_count(CallWriter& call) {
+  ASSIGN_OR_RETURN(const std::string text, call.argument(0));
+  ASSIGN_OR_RETURN(const auto answer, without_pattern(call, "regexp_extract_all"));
+  if (answer) return *answer;
+  ASSIGN_OR_RETURN(const std::string pattern, regular_expression(call, 1));
+  return cast_to("len(regexp_extract_all(" + text + ", " + pattern + ", 0))", call.result());
+}
+
+// Null, not '', where nothing matches.
+Result<std::string> lower_regexp_substr(CallWriter& call) {
+  ASSIGN_OR_RETURN(const std::string text, call.argument(0));
+  ASSIGN_OR_RETURN(const auto answer, without_pattern(call, "regexp_extract"));
+  if (answer) return *answer;
+  ASSIGN_OR_RETURN(const std::string pattern, regular_expression(call, 1));
+  return "nullif(regexp_extract(" + text + ", " + pattern + ", 0), '')";
+}
+
+// Where the first match begins, whatever the group (argument 2), which only makes null of null.
+Result<std::string> lower_regexp_instr(CallWriter& call) {
+  ASSIGN_OR_RETURN(const std::string text, call.argument(0));
+  ASSIGN_OR_RETURN(const auto answer, without_pattern(call, "regexp_instr"));
+  if (answer) return *answer;
+  ASSIGN_OR_RETURN(const std::string pattern, regular_expression(call, 1));
+  const std::string before = "regexp_extract(" + text + ", '\\A((?s:.*?))(?:' || " + pattern + " || ')', 1)";
+  const std::string place = cast_to("length(" + before + ") + 1", call.result());
+  std::string absent = text + " IS NULL";
+  if (call.size() > 2) {
+    ASSIGN_OR_RETURN(const std::string group, call.argument(2));
+    absent += " OR " + group + " IS NULL";
+  }
+  return "CASE WHEN " + absent + " THEN NULL WHEN regexp_matches(" + text + ", " + pattern + ") THEN " +
+         place + " ELSE 0 END";
 }
 
 bool is_plain_pattern(const std::string& pattern) {
@@ -291,8 +366,11 @@ Result<std::string> lower_split(CallWriter& call) {
 }
 
 Result<std::string> lower_pad(CallWriter& call) {
-  RETURN_IF_ERROR(only_text(call));
   ASSIGN_OR_RETURN(const Texts texts, call.all_arguments());
+  if (call.result().is(TypeId::kBinary)) {
+    return call.kernel("binary_" + std::string(call.function),
+                       {texts[0], texts[1], texts.size() > 2 ? texts[2] : "CAST('\\x00' AS BLOB)"});
+  }
   const std::string pad = texts.size() > 2 ? texts[2] : "' '";
   const std::string name(call.function);
   const std::string sql = name + "(" + texts[0] + ", " + texts[1] + ", " + pad + ")";
@@ -355,8 +433,7 @@ Result<std::string> lower_split_part(CallWriter& call) {
 Result<std::string> lower_position_test(CallWriter& call) {
   ASSIGN_OR_RETURN(const Texts texts, call.all_arguments());
   if (call.type(0).is(TypeId::kBinary)) {
-    return call.kernel("binary_" + std::string(call.function),
-                       {texts[0], call.type(1).is(TypeId::kBinary) ? texts[1] : "encode(" + texts[1] + ")"});
+    return call.kernel("binary_" + std::string(call.function), texts);
   }
   const std::string_view name = call.function == "startswith" ? "starts_with"
                                 : call.function == "endswith" ? "suffix"
@@ -372,6 +449,204 @@ Result<std::string> lower_sha2(CallWriter& call) {
   if (*bits == 224 || *bits == 384 || *bits == 512)
     return unsupported("sha2 with " + std::to_string(*bits) + " bits");
   return std::string("CAST(NULL AS VARCHAR)");
+}
+
+Result<std::string> lower_overlay(CallWriter& call) {
+  ASSIGN_OR_RETURN(Texts texts, call.all_arguments());
+  if (texts.size() < 4) texts.emplace_back("-1");
+  return call.kernel(call.result().is(TypeId::kBinary) ? "binary_overlay" : "text_overlay", texts);
+}
+
+Result<std::string> lower_elt(CallWriter& call) {
+  ASSIGN_OR_RETURN(const Texts texts, call.all_arguments());
+  std::string sql = "CASE " + texts[0];
+  for (size_t i = 1; i < texts.size(); ++i) sql += " WHEN " + std::to_string(i) + " THEN " + texts[i];
+  if (!call.ansi) return sql + " END";
+  const std::string failure =
+      call.raise("INVALID_ARRAY_INDEX",
+                 {{"indexValue", "{0}"}, {"arraySize", std::to_string(texts.size() - 1)}}, {texts[0]});
+  return sql + " ELSE CASE WHEN " + texts[0] + " IS NOT NULL THEN " + cast_to(failure, call.result()) +
+         " END END";
+}
+
+// encode(text, charset), decode(bytes, charset)
+Result<std::string> lower_charset(CallWriter& call) {
+  ASSIGN_OR_RETURN(const Texts texts, call.all_arguments());
+  const std::string name = "`" + std::string(call.function) + "`";
+  const std::string unknown = call.raise_without_context(
+      "INVALID_PARAMETER_VALUE.CHARSET",
+      {{"parameter", "`charset`"},
+       {"functionName", name},
+       {"charset", "{0}"},
+       {"charsets", "iso-8859-1, us-ascii, utf-16, utf-16be, utf-16le, utf-32, utf-8"}},
+      {texts[1]});
+  const std::string malformed = call.raise_without_context(
+      "MALFORMED_CHARACTER_CODING", {{"function", name}, {"charset", "{0}"}}, {texts[1]});
+  return "coalesce(" + call.kernel(call.function == "encode" ? "encode_text" : "decode_bytes", texts) +
+         ", CASE WHEN " + texts[0] + " IS NOT NULL AND " + texts[1] + " IS NOT NULL THEN CASE WHEN " +
+         call.kernel("is_charset", {texts[1]}) + " THEN " + cast_to(malformed, call.result()) + " ELSE " +
+         cast_to(unknown, call.result()) + " END END)";
+}
+
+// decode(value, search, result, …, default)
+Result<std::string> lower_decode(CallWriter& call) {
+  if (call.size() == 2) return lower_charset(call);
+  ASSIGN_OR_RETURN(const Texts texts, call.all_arguments());
+  std::string sql = "CASE";
+  for (size_t i = 1; i + 1 < texts.size(); i += 2)
+    sql += " WHEN " + texts[0] + " IS NOT DISTINCT FROM " + texts[i] + " THEN " + texts[i + 1];
+  if (texts.size() % 2 == 0) sql += " ELSE " + texts.back();
+  return sql + " END";
+}
+
+Result<std::string> lower_format_number(CallWriter& call) {
+  ASSIGN_OR_RETURN(const Texts texts, call.all_arguments());
+  if (!call.type(1).is(TypeId::kInteger)) return unsupported("format_number with a pattern");
+  const bool floating = call.type(0).is(TypeId::kDouble) || call.type(0).is(TypeId::kFloat);
+  return call.kernel(floating ? "format_number_double" : "format_number_text",
+                     {cast_to(texts[0], floating ? "DOUBLE" : "VARCHAR"), texts[1]});
+}
+
+// ---- format_string --------------------------------------------------------------------------------
+
+// %[argument$][flags][width][.precision]conversion; -1: none.
+struct Specifier {
+  int argument = -1;
+  std::string flags;
+  int width = -1;
+  int precision = -1;
+  char conversion = 0;  // 0: it is none
+
+  bool has(char flag) const { return flags.find(flag) != std::string::npos; }
+};
+
+int read_number(const std::string& text, size_t& at) {
+  constexpr int kMost = 1'000'000;
+  int number = -1;
+  while (at < text.size() && std::isdigit(static_cast<unsigned char>(text[at])))
+    number = std::min(std::max(number, 0) * 10 + (text[at++] - '0'), kMost);
+  return number;
+}
+
+// `at` stands behind the % and moves behind the specifier.
+Specifier read_specifier(const std::string& text, size_t& at) {
+  Specifier specifier;
+  if (const size_t digits = text.find_first_not_of("0123456789", at);
+      digits != std::string::npos && digits > at && text[digits] == '$') {
+    specifier.argument = read_number(text, at) - 1;
+    ++at;
+  }
+  while (at < text.size() && std::string_view("-#+ 0,(<").find(text[at]) != std::string_view::npos)
+    specifier.flags += text[at++];
+  specifier.width = read_number(text, at);
+  if (at < text.size() && text[at] == '.') {
+    ++at;
+    specifier.precision = read_number(text, at);
+    if (specifier.precision < 0) return specifier;
+  }
+  if (at < text.size()) specifier.conversion = text[at++];
+  return specifier;
+}
+
+// Whether java.util.Formatter takes the flags, width and precision with this conversion.
+bool is_consistent(const Specifier& specifier) {
+  const char conversion = specifier.conversion;
+  const bool is_text = conversion == 's' || conversion == 'S';
+  const bool is_bits = conversion == 'x' || conversion == 'X' || conversion == 'o';
+  if ((specifier.has('-') || specifier.has('0')) && specifier.width < 0) return false;
+  if (specifier.has('-') && specifier.has('0')) return false;
+  if (specifier.has('+') && specifier.has(' ')) return false;
+  for (const char flag : specifier.flags) {
+    if (std::count(specifier.flags.begin(), specifier.flags.end(), flag) > 1) return false;
+    if (is_text && flag != '-') return false;
+    if (is_bits && flag != '-' && flag != '0') return false;
+    if (conversion == 'd' && flag == '#') return false;
+  }
+  return is_text || conversion == 'f' || specifier.precision < 0;
+}
+
+// One argument by one specifier; nullopt: Java refuses it.
+Result<std::optional<std::string>> write_specifier(CallWriter& call, const Specifier& specifier,
+                                                   size_t index) {
+  const char conversion = specifier.conversion;
+  const auto refuse = [&](const std::string& what) { return unsupported("format_string with " + what); };
+  if (std::string_view("sSdxXof").find(conversion) == std::string_view::npos) {
+    if (std::string_view("bBhHcCeEgGaAtT").find(conversion) == std::string_view::npos)
+      return std::optional<std::string>();
+    return refuse(std::string("the conversion %") + conversion);
+  }
+  if (specifier.has('#')) return refuse("the flag #");
+  if (!is_consistent(specifier)) return std::optional<std::string>();
+  const DataType& type = call.type(index);
+  ASSIGN_OR_RETURN(const std::string value, call.argument(index));
+  const std::string flags = quote_text(specifier.flags), width = std::to_string(specifier.width);
+  const auto text = [&](const std::string& shown) {
+    const std::string sql = call.kernel("format_text", {"coalesce(" + shown + ", 'null')", flags, width,
+                                                        std::to_string(specifier.precision)});
+    return std::optional(conversion == 'S' || conversion == 'X' ? "upper(" + sql + ")" : sql);
+  };
+  if (type.is(TypeId::kNull)) return text("CAST(NULL AS VARCHAR)");
+  std::string formatted;
+  if (conversion == 's' || conversion == 'S') {
+    if (!type.is(TypeId::kString) && !type.is(TypeId::kBoolean) && !type.is_numeric())
+      return refuse("%s of the type " + type.sql());
+    ASSIGN_OR_RETURN(const std::string shown, write_as_text(call, value, type));
+    return text(shown);
+  }
+  if (conversion == 'f') {
+    if (!type.is(TypeId::kDouble) && !type.is(TypeId::kFloat)) return std::optional<std::string>();
+    formatted = call.kernel("format_double",
+                            {cast_to(value, "DOUBLE"), flags, width, std::to_string(specifier.precision)});
+  } else if (!type.is_integral()) {
+    return std::optional<std::string>();
+  } else if (conversion == 'd') {
+    formatted = call.kernel("format_integer", {cast_to(value, "BIGINT"), flags, width});
+  } else {
+    const std::string_view mask = type.is(TypeId::kByte)      ? " & 255"
+                                  : type.is(TypeId::kShort)   ? " & 65535"
+                                  : type.is(TypeId::kInteger) ? " & 4294967295"
+                                                              : "";
+    formatted = call.kernel("format_bits", {"(" + cast_to(value, "BIGINT") + std::string(mask) + ")",
+                                            conversion == 'o' ? "8" : "16", flags, width});
+    if (conversion == 'X') formatted = "upper(" + formatted + ")";
+  }
+  // A null is the text null, without the flags of numbers.
+  return std::optional("coalesce(" + formatted + ", " + *text("CAST(NULL AS VARCHAR)") + ")");
+}
+
+Result<std::string> lower_format_string(CallWriter& call) {
+  if (call.is_null_literal(0)) return std::string("CAST(NULL AS VARCHAR)");
+  const auto format = call.literal_text(0);
+  if (!format) return unsupported("format_string with a format that is not constant");
+  Texts pieces = {"''"};
+  std::string plain;
+  size_t next = 1;
+  for (size_t at = 0; at < format->size();) {
+    if ((*format)[at] != '%') {
+      plain += (*format)[at++];
+      continue;
+    }
+    const size_t start = ++at;
+    const Specifier specifier = read_specifier(*format, at);
+    if (specifier.conversion == '%' || specifier.conversion == 'n') {
+      if (at != start + 1)
+        return unsupported("format_string with flags of %" + std::string(1, specifier.conversion));
+      plain += specifier.conversion == '%' ? '%' : '\n';
+      continue;
+    }
+    if (specifier.has('<')) return unsupported("format_string with the flag <");
+    const size_t index = specifier.argument >= 0 ? static_cast<size_t>(specifier.argument) + 1 : next++;
+    std::optional<std::string> piece;
+    if (specifier.conversion != 0 && index < call.size()) {
+      ASSIGN_OR_RETURN(piece, write_specifier(call, specifier, index));
+    }
+    pieces.push_back(quote_text(plain));
+    plain.clear();
+    pieces.push_back(piece ? *piece
+                           : cast_to(call.raise_without_context("ILLEGAL_FORMAT", {}), call.result()));
+  }
+  pieces.push_back(quote_text(plain));
+  return "(" + join(pieces, " || ") + ")";
 }
 
 Result<std::string> lower_replace(CallWriter& call) {
@@ -404,6 +679,19 @@ const CallRule kRules[] = {
     {.function = "rlike", .lower = lower_rlike},
     {.function = "regexp_replace", .lower = lower_regexp_replace},
     {.function = "regexp_extract", .lower = lower_regexp_extract},
+    {.function = "regexp_extract_all", .lower = lower_regexp_extract},
+    {.function = "regexp_count", .lower = lower_regexp_count},
+    {.function = "regexp_substr", .lower = lower_regexp_substr},
+    {.function = "regexp_instr", .lower = lower_regexp_instr},
+    {.function = "overlay", .lower = lower_overlay},
+    {.function = "find_in_set", .text = "find_in_set({0}, {1})", .kernel = "find_in_set"},
+    {.function = "soundex", .text = "soundex({0})", .kernel = "soundex"},
+    {.function = "crc32", .text = "crc32({0})", .kernel = "crc32"},
+    {.function = "elt", .lower = lower_elt},
+    {.function = "encode", .lower = lower_charset},
+    {.function = "decode", .lower = lower_decode},
+    {.function = "format_number", .lower = lower_format_number},
+    {.function = "format_string", .lower = lower_format_string},
     {.function = "startswith", .lower = lower_position_test},
     {.function = "endswith", .lower = lower_position_test},
     {.function = "contains", .lower = lower_position_test},
