@@ -25,6 +25,7 @@ constexpr const char* kConnectionSettings[] = {
     "SET enable_progress_bar=true",  // so that duckdb_query_progress answers
     "SET enable_progress_bar_print=false",
     "SET progress_bar_time=0",
+    "SET parquet_metadata_cache=true",
 };
 
 struct ConfigDeleter {
@@ -106,7 +107,6 @@ Result<std::unique_ptr<Database>> Database::open(const EngineOptions& options) {
       {"autoload_known_extensions", "false"},
       {"allow_community_extensions", "false"},
       {"preserve_insertion_order", "true"},
-      {"enable_object_cache", "true"},
       {"errors_as_json", "false"},
   };
   for (const auto& [name, value] : settings) {
@@ -196,6 +196,7 @@ bool Statement::start(const std::string& sql) {
   if (duckdb_prepare(connection_.handle(), sql.c_str(), &prepared_) != DuckDBSuccess) {
     return fail(DUCKDB_ERROR_BINDER, duckdb_prepare_error(prepared_));
   }
+  if (duckdb_nparams(prepared_) > 0) duckdb_bind_boolean(prepared_, 1, false);
   duckdb_pending_result pending = nullptr;
   if (duckdb_pending_prepared_streaming(prepared_, &pending) != DuckDBSuccess) {
     fail(DUCKDB_ERROR_INVALID, duckdb_pending_error(pending));

@@ -609,9 +609,10 @@ Result<std::string> FileSources::scan_sql(const Relation& relation, const FileSc
     }
     return "(SELECT " + (nothing.empty() ? "NULL AS no_column" : nothing) + " WHERE false)";
   }
-  const std::string hive = scan.partition_columns.empty()
-                               ? ", hive_partitioning=false"
-                               : ", hive_partitioning=true, hive_types_autocast=false";
+  const std::string hive =
+      (scan.partition_columns.empty() ? ", hive_partitioning="
+                                      : ", hive_partitioning=true, hive_types_autocast=") +
+      std::string(kFalseParameter);
   if (scan.format == "parquet") {
     std::vector<std::string> selects;
     if (!whole.empty()) {
