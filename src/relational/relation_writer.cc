@@ -377,8 +377,9 @@ Result<RelationWriter::Block> RelationWriter::build_node(const Aggregate& node, 
         keys.empty() ? "0::BIGINT" : "GROUPING(" + join_text(keys, ", ") + ")::BIGINT";
   }
   for (size_t i = 0; i < node.aggregates.size(); ++i) {
-    ASSIGN_OR_RETURN(std::string sql, write_with(node.aggregates[i], &names));
-    block.columns.push_back({relation.output[node.grouping.size() + i].id, std::move(sql)});
+    const ColumnId id = relation.output[node.grouping.size() + i].id;
+    ASSIGN_OR_RETURN(std::string sql, write_column(node.aggregates[i], &names, id));
+    block.columns.push_back({id, std::move(sql)});
   }
   if (!node.grouping_sets.empty()) {
     std::vector<std::string> sets;

@@ -74,7 +74,8 @@ Result<Written> sum(Aggregation& aggregation) {
   if (type.is(TypeId::kDecimal)) {
     const DataType held = DataType::decimal(38, type.scale());
     const std::string total = aggregation.aggregate("sum", value.sql);
-    if (call.type(0).precision() <= 28) return Written{total, held};  // 10^10 rows cannot pass 38 digits
+    if (std::min(value.type.precision(), call.type(0).precision()) <= 28)
+      return Written{total, held};  // 10^10 rows cannot pass 38 digits
     // DuckDB's 128 bits hold a little more than 38 digits.
     const std::string limit =
         cast_to(std::string(38 - static_cast<size_t>(type.scale()), '9') + (type.scale() > 0 ? "." : "") +

@@ -144,6 +144,8 @@ Result<Written> decimal(CallWriter& call, const Operation& operation, bool tries
   }
   ASSIGN_OR_RETURN(Written a, call.loose(0));
   ASSIGN_OR_RETURN(Written b, call.loose(1));
+  a = no_wider(std::move(a), spark_a);
+  b = no_wider(std::move(b), spark_b);
   const auto width_of = [&] {
     const int wa = a.type.precision(), sa = a.type.scale(), wb = b.type.precision(), sb = b.type.scale();
     return multiplies ? wa + wb : std::max(wa - sa, wb - sb) + natural_scale + 1;

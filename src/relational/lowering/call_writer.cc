@@ -170,6 +170,11 @@ std::string CallWriter::to_utc(const std::string& timestamp) const {
   return "timezone('UTC', timezone(" + quote_text(zone) + ", " + timestamp + "))";
 }
 
+Written no_wider(Written written, const DataType& declared) {
+  if (!declared.is(TypeId::kDecimal) || written.type.precision() <= declared.precision()) return written;
+  return {cast_to(written.sql, declared), declared};
+}
+
 std::string native_name(const DataType& type) {
   switch (type.id()) {
     case TypeId::kByte: return "INT8";

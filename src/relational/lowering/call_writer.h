@@ -109,6 +109,9 @@ Result<std::string> write_as_text(CallWriter& call, const std::string& text, con
                                   bool pretty = false);
 
 std::string cast_to(const std::string& text, const types::DataType& type);
+// A decimal that DuckDB holds with more digits than its Spark type has (a sum) is cast to the latter: what is
+// made of it would have more still. Everything else stays.
+Written no_wider(Written written, const types::DataType& declared);
 std::string cast_to(const std::string& text, std::string_view duckdb_type_name);
 std::string replace_all(std::string text, std::string_view what, std::string_view with);
 // INT8 … INT64, DECIMAL(38): as DuckDB's messages call a carrier.

@@ -122,19 +122,19 @@ Result<Written> ExpressionWriter::write_node(const ExpressionPtr& expression) {
   if (const auto* cast = std::get_if<Cast>(&expression->node)) {
     const Expressions arguments = {cast->child};
     CallWriter call(*this, *expression, arguments, "cast", cast->mode != plan::CastMode::kLegacy);
-    ASSIGN_OR_RETURN(const Written child, write_node(cast->child));
-    const DataType& from = child.type;
+    ASSIGN_OR_RETURN(Written child, write_node(cast->child));
     if (const auto* constant = std::get_if<Literal>(&cast->child->node)) {
       if (const auto folded = fold_cast(constant->value, cast->child->type, type)) {
         ASSIGN_OR_RETURN(std::string sql, write_literal(*folded, type));
         return Written{std::move(sql), type};
       }
     }
-    if (from.is(TypeId::kDecimal) && type.is(TypeId::kDecimal) && from.scale() == type.scale() &&
+    if (child.type.is(TypeId::kDecimal) && type.is(TypeId::kDecimal) && child.type.scale() == type.scale() &&
         cast->child->type.precision() <= type.precision()) {
       return child;  // only the precision grows: left to whoever needs the exact carrier
     }
-    ASSIGN_OR_RETURN(std::string sql, write_cast(call, child.sql, from, type, cast->mode));
+    child = no_wider(std::move(child), cast->child->type);
+    ASSIGN_OR_RETURN(std::string sql, write_cast(call, child.sql, child.type, type, cast->mode));
     return Written{std::move(sql), type};
   }
   if (const auto* aggregate = std::get_if<AggregateCall>(&expression->node))
