@@ -86,6 +86,7 @@ bool reads_all_first(const plan::resolved::Relation& relation) {
   if (const auto* project = std::get_if<Project>(&relation.node)) return reads_all_first(*project->input);
   if (const auto* filter = std::get_if<Filter>(&relation.node)) return reads_all_first(*filter->input);
   if (const auto* limit = std::get_if<Limit>(&relation.node)) return reads_all_first(*limit->input);
+  if (const auto* with = std::get_if<WithCte>(&relation.node)) return reads_all_first(*with->body);
   return false;
 }
 
