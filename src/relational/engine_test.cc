@@ -391,6 +391,20 @@ TEST_F(EngineTest, ParquetInAndOut) {
   EXPECT_TRUE(std::filesystem::exists(folder_ + "/p/k=2"));
 }
 
+// Footers are kept between queries, and must not outlive their file.
+TEST_F(EngineTest, ReplacedParquetFileIsReadAnew) {
+  const std::string path = folder_ + "/same.parquet";
+  for (const int64_t rows : {10, 3000, 20}) {
+    const std::string made = folder_ + "/made-" + std::to_string(rows);
+    ASSERT_TRUE(write(range(0, rows, 1, 1), {"parquet", made, plan::SaveMode::kErrorIfExists, {}, {}}).ok());
+    for (const auto& file : std::filesystem::directory_iterator(made)) {
+      if (file.path().extension() == ".parquet") std::filesystem::rename(file.path(), path);
+    }
+    EXPECT_EQ(query(file_scan("parquet", path)).size(), static_cast<size_t>(rows));
+    EXPECT_EQ(query(file_scan("parquet", path)).back(), std::to_string(rows - 1));
+  }
+}
+
 TEST_F(EngineTest, MissingAndBrokenFiles) {
   EXPECT_EQ(engine_->files().describe("parquet", {folder_ + "/none"}, {}, {}).status().condition(),
             "PATH_NOT_FOUND");
