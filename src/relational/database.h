@@ -70,9 +70,9 @@ struct EngineFailure {
   bool cancelled = false;
 };
 
-// The one parameter that a Statement's text may hold, for a literal false. DuckDB binds a statement that reads
-// files once when it is prepared and again when it runs, opening each file both times; before it knows an
-// argument of the file's reader it cannot, and binds only once. So each reader has this one.
+// The one parameter that a Statement's text may hold, for a literal false. DuckDB binds a statement that
+// reads files once when it is prepared and again when it runs, opening each file both times; before it knows
+// an argument of the file's reader it cannot, and binds only once. So each reader has this one.
 inline constexpr const char* kFalseParameter = "$false";
 
 // A statement under way, whose rows come in chunks.
