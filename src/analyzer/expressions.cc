@@ -3,6 +3,7 @@
 #include <regex>
 
 #include "analyzer/errors.h"
+#include "analyzer/node_name.h"
 #include "analyzer/relations.h"
 #include "functions/coercion.h"
 #include "sql/parser.h"
@@ -121,7 +122,7 @@ Result<ExpressionPtr> ExpressionResolver::resolve_node(const unresolved::Express
   if (unresolved::as<unresolved::SortOrder>(expression) != nullptr) {
     return at(unsupported("a sort order inside an expression"), origin);
   }
-  return at(unsupported("this kind of expression"), origin);
+  return at(unsupported("the expression " + node_name_of(*expression)), origin);
 }
 
 // ---- names

@@ -70,7 +70,7 @@ Result<ExpressionPtr> ExpressionResolver::resolve_python(const unresolved::Pytho
 
 Result<Input> RelationResolver::map_partitions(const unresolved::MapPartitions& node, Input input) {
   const auto* python = unresolved::as<unresolved::PythonCall>(node.function);
-  if (python == nullptr) return unsupported("this kind of map function");
+  if (python == nullptr) return unsupported("map functions that are not Python");
   ASSIGN_OR_RETURN(Columns output, output_of(analysis_, *python));
   input = settle(std::move(input));
   const int32_t partitions = input.plan->partitions;
@@ -83,7 +83,7 @@ Result<Input> RelationResolver::map_partitions(const unresolved::MapPartitions& 
 
 Result<Input> RelationResolver::group_map(const unresolved::GroupMap& node, Input input) {
   const auto* python = unresolved::as<unresolved::PythonCall>(node.function);
-  if (python == nullptr) return unsupported("this kind of map function");
+  if (python == nullptr) return unsupported("map functions that are not Python");
   ASSIGN_OR_RETURN(Columns output, output_of(analysis_, *python));
   input = settle(std::move(input));
   const Columns arguments = input.columns;

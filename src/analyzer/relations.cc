@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "analyzer/errors.h"
+#include "analyzer/node_name.h"
 
 namespace deuteron::analyzer {
 
@@ -88,7 +89,7 @@ Result<Input> RelationResolver::resolve_leaf(const unresolved::RelationPtr& rela
   if (const auto* node = unresolved::as<unresolved::CatalogCall>(relation)) {
     return at(unsupported("spark.catalog." + node->function), origin);
   }
-  return at(unsupported("this kind of relation"), origin);
+  return at(unsupported("the relation " + node_name_of(*relation)), origin);
 }
 
 Result<Input> RelationResolver::apply(const unresolved::RelationPtr& relation, Input input) {
@@ -172,7 +173,7 @@ Result<Input> RelationResolver::apply(const unresolved::RelationPtr& relation, I
         } else if constexpr (std::is_same_v<Node, unresolved::GroupMap>) {
           return group_map(node, std::move(input));
         } else {
-          return at(unsupported("this kind of relation"), origin);
+          return at(unsupported("the relation " + node_name_of(*relation)), origin);
         }
       },
       relation->node);
