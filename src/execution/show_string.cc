@@ -187,9 +187,9 @@ std::string show_table(const plan::Names& headings, const std::vector<TextRow>& 
   const std::string table = layout.html       ? as_html(titles, cells)
                             : layout.vertical ? as_records(titles, cells)
                                               : as_grid(titles, cells, layout.truncate > 0);
-  if (layout.vertical && !layout.html && cells.empty()) return table + "(0 rows)\n";
+  if (layout.vertical && !layout.html && cells.empty()) return table + "(0 rows)";
   if (rows.size() <= shown) return table;
-  return table + "only showing top " + std::to_string(shown) + (shown == 1 ? " row\n" : " rows\n");
+  return table + "only showing top " + std::to_string(shown) + (shown == 1 ? " row" : " rows");
 }
 
 Result<plan::resolved::RelationPtr> show_as_row(const plan::resolved::ShowString& show,

@@ -39,9 +39,9 @@ TEST(ShowTable, WideCharactersTakeTwoColumns) {
 
 TEST(ShowTable, TellsThatThereIsMore) {
   const std::string one = show_table({"id"}, {{"0"}, {"1"}}, {1, 20, false, false});
-  EXPECT_NE(one.find("only showing top 1 row\n"), std::string::npos);
+  EXPECT_NE(one.find("only showing top 1 row"), std::string::npos);
   const std::string none = show_table({"id"}, {{"0"}}, {0, 20, false, false});
-  EXPECT_EQ(none, "+---+\n| id|\n+---+\n+---+\nonly showing top 0 rows\n");
+  EXPECT_EQ(none, "+---+\n| id|\n+---+\n+---+\nonly showing top 0 rows");
 }
 
 TEST(ShowTable, VerticalRecords) {
@@ -49,7 +49,7 @@ TEST(ShowTable, VerticalRecords) {
             "-RECORD 0---\n"
             " id   | 1   \n"
             " name | abc \n");
-  EXPECT_EQ(show_table({"id"}, {}, {20, 20, true, false}), "(0 rows)\n");
+  EXPECT_EQ(show_table({"id"}, {}, {20, 20, true, false}), "(0 rows)");
 }
 
 TEST(ShowTable, Html) {

@@ -243,6 +243,13 @@ duckdb_data_chunk Statement::next() {
   return chunk_;
 }
 
+Status failed_read(const std::string& condition, const std::string& uri, const std::string& reason) {
+  const Status plain = error(condition, {{"path", uri}});
+  ErrorDetail detail = plain.detail();
+  detail.message += " " + reason;
+  return Status(std::move(detail));
+}
+
 Status status_of(const EngineFailure& failure) {
   if (failure.cancelled) return cancelled();
   switch (failure.type) {
@@ -252,8 +259,7 @@ Status status_of(const EngineFailure& failure) {
     case DUCKDB_ERROR_HTTP:
     case DUCKDB_ERROR_PERMISSION: {
       const std::string path = quoted_part(failure.message);
-      return error("FAILED_READ_FILE",
-                   {{"path", path.empty() ? failure.message : path}, {"message", failure.message}});
+      return failed_read("FAILED_READ_FILE", "file://" + path, failure.message);
     }
     default: break;
   }
@@ -267,7 +273,7 @@ Status status_of(const EngineFailure& failure) {
       message.find("Malformed JSON") != std::string_view::npos ||
       message.find("Snappy") != std::string_view::npos) {
     const std::string path = quoted_part(message);
-    return error("FAILED_READ_FILE", {{"path", path}, {"message", failure.message}});
+    return failed_read("FAILED_READ_FILE", "file://" + path, failure.message);
   }
   return internal_error("DuckDB: " + failure.message);
 }

@@ -113,6 +113,8 @@ class Statement {
   bool failed_ = false;
 };
 
+// FAILED_READ_FILE or one of its sub-conditions; DuckDB's reason stands in the message alone.
+Status failed_read(const std::string& condition, const std::string& uri, const std::string& reason);
 // The Status of a failure that is none of the fragment's own: files, memory, a bug.
 Status status_of(const EngineFailure& failure);
 

@@ -107,16 +107,36 @@ DataType infer_partition_type(const std::vector<std::string>& values) {
   return DataType(TypeId::kString);
 }
 
+// Each file must lie below folders of the same keys.
+Status check_partition_names(const std::vector<ListedFile>& files) {
+  std::vector<std::pair<std::vector<std::string>, std::set<std::string>>> lists;  // keys, folders
+  for (const ListedFile& file : files) {
+    std::vector<std::string> keys;
+    for (const auto& [key, value] : file.partition) keys.push_back(key);
+    auto list =
+        std::find_if(lists.begin(), lists.end(), [&](const auto& known) { return known.first == keys; });
+    if (list == lists.end()) list = lists.insert(lists.end(), {std::move(keys), {}});
+    list->second.insert(std::filesystem::path(file.path).parent_path().string());
+  }
+  if (lists.size() < 2) return Status();
+  std::stable_sort(lists.begin(), lists.end(),
+                   [](const auto& a, const auto& b) { return a.first.size() < b.first.size(); });
+  std::string names, folders;
+  for (size_t i = 0; i < lists.size(); ++i) {
+    names += "\n\tPartition column name list #" + std::to_string(i) + ": ";
+    for (const std::string& key : lists[i].first) names += (key == lists[i].first.front() ? "" : ", ") + key;
+    for (const std::string& folder : lists[i].second) folders += "\n\tfile:" + folder;
+  }
+  return error("CONFLICTING_PARTITION_COLUMN_NAMES",
+               {{"distinctPartColLists", names + "\n"}, {"suspiciousPaths", folders}});
+}
+
 Result<types::Schema> partition_schema(const std::vector<ListedFile>& files) {
   types::Schema schema;
   if (files.empty()) return schema;
   for (const auto& [key, value] : files.front().partition)
     schema.push_back({key, DataType(TypeId::kString), true, ""});
-  for (const ListedFile& file : files) {
-    bool same = file.partition.size() == schema.size();
-    for (size_t i = 0; same && i < schema.size(); ++i) same = file.partition[i].first == schema[i].name;
-    if (!same) return error("CONFLICTING_PARTITION_COLUMN_NAMES", {{"distinctPartColLists", file.path}});
-  }
+  RETURN_IF_ERROR(check_partition_names(files));
   for (size_t i = 0; i < schema.size(); ++i) {
     std::vector<std::string> values;
     for (const ListedFile& file : files) {

@@ -381,8 +381,7 @@ Result<FileSources::ParquetFilePtr> FileSources::parquet_file(const std::string&
   described->modified = modified;
   described->bytes = static_cast<uint64_t>(file.st_size);
   const auto unreadable = [&](const std::string& message) {
-    return error("FAILED_READ_FILE.CANNOT_READ_FILE_FOOTER",
-                 {{"path", "file:" + path}, {"message", message}});
+    return failed_read("FAILED_READ_FILE.CANNOT_READ_FILE_FOOTER", "file:" + path, message);
   };
   ASSIGN_OR_RETURN(const Connection connection, database_.connect());
   duckdb_prepared_statement prepared = nullptr;
@@ -557,8 +556,10 @@ Result<Schema> FileSources::merged_parquet_schema(const Names& files, bool merge
       if (known == schema.end()) {
         schema.push_back(field);
       } else if (!known->type.same_type(field.type)) {
-        return error("CANNOT_MERGE_SCHEMAS", {{"left", DataType::structure(schema).simple_string()},
-                                              {"right", DataType::structure(file->columns).simple_string()}});
+        const auto text = [](const Schema& fields) {
+          return "\"" + DataType::structure(fields).sql() + "\"";
+        };
+        return error("CANNOT_MERGE_SCHEMAS", {{"left", text(schema)}, {"right", text(file->columns)}});
       }
     }
     if (!merge) break;

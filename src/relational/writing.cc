@@ -229,6 +229,11 @@ class Staging {
   std::string folder_;
 };
 
+// As Spark calls a format in errors.
+std::string display_name(const std::string& format) {
+  return format == "parquet" ? "Parquet" : format == "csv" ? "CSV" : "JSON";
+}
+
 std::string padded(int64_t number) {
   std::string text = std::to_string(number);
   return std::string(text.size() < 5 ? 5 - text.size() : 0, '0') + text;
@@ -276,7 +281,7 @@ class Writer {
                      {{"colName", "`" + key + "`"}, {"caseSensitiveConfig", "\"spark.sql.caseSensitive\""}});
     }
     if (fragment_->output.empty())
-      return error("EMPTY_SCHEMA_NOT_SUPPORTED_FOR_DATASOURCE", {{"format", request_.format}});
+      return error("EMPTY_SCHEMA_NOT_SUPPORTED_FOR_DATASOURCE", {{"format", display_name(request_.format)}});
     if (request_.partition_by.size() == fragment_->output.size())
       return error("ALL_PARTITION_COLUMNS_NOT_ALLOWED");
     return Status();

@@ -1,11 +1,14 @@
 """Reads case files, runs them on any Spark Connect server, and writes answers as text. README.md tells the formats."""
 
 import ast
+import atexit
 import datetime
 import decimal
 import json
 import math
 import re
+import shutil
+import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,6 +21,7 @@ ORACLE = Path(__file__).resolve().parent
 FUNCTIONS = ORACLE / "functions"
 QUERIES = ORACLE / "queries"
 DATA = ORACLE / "data"
+NEW_FOLDER = "oracle-out-"
 QUERY_WORDS = ("select", "with", "values", "from")
 
 
@@ -196,12 +200,19 @@ def _evaluate_python(spark, text):
     from pyspark.sql import functions as F
 
     names = spark.__dict__.setdefault("_oracle_names", {})
-    names.update(spark=spark, F=F, T=T, Window=Window, DATA=str(DATA), datetime=datetime,
+    names.update(spark=spark, F=F, T=T, Window=Window, DATA=str(DATA), OUT=_new_folder(), datetime=datetime,
                  Decimal=decimal.Decimal)
     tree = ast.parse(text)
     last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
     exec(compile(tree, "<case>", "exec"), names)
     return eval(compile(ast.Expression(last.value), "<case>", "eval"), names) if last else None
+
+
+def _new_folder() -> str:
+    """For what a case writes; gone when the program ends."""
+    folder = tempfile.mkdtemp(prefix=NEW_FOLDER)
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
 
 
 def _describe(value, ordered) -> list:
@@ -370,8 +381,9 @@ def _contexts(error):
 
 
 def _without_ids(text):
-    """Expression ids (`#12L`) and plan ids differ from run to run."""
+    """Expression ids (`#12L`), plan ids and new folders differ from run to run."""
     text = re.sub(r"#\d+L?", "#n", str(text))
+    text = re.sub(rf"[^\s:\"']*/{NEW_FOLDER}\w+", "OUT", text)
     return re.sub(r"plan_id=\d+", "plan_id=n", text)
 
 

@@ -76,3 +76,24 @@ spark.read.parquet(f"{DATA}/types.parquet").select("_metadata.file_name").distin
 spark.read.parquet(f"{DATA}/types.parquet").select(F.element_at(F.split(F.input_file_name(), "/"), -1)).distinct()
 # case: text unordered
 spark.read.text(f"{DATA}/ragged.csv")
+# case: write-existing-path
+spark.range(1).write.parquet(OUT + "/x")
+spark.range(1).write.parquet(OUT + "/x")
+# case: write-all-columns-partition
+spark.range(1).write.partitionBy("id").parquet(OUT + "/x")
+# case: write-no-columns
+spark.range(1).select().write.parquet(OUT + "/x")
+# case: write-array-as-csv
+spark.range(1).select(F.array("id").alias("a")).write.csv(OUT + "/x")
+# case: read-schemas-that-differ
+spark.range(1).selectExpr("nullif(id, 7) as id").write.parquet(OUT + "/a")
+spark.range(1).selectExpr("cast(nullif(id, 7) as string) as id").write.parquet(OUT + "/b")
+spark.read.option("mergeSchema", "true").parquet(OUT + "/a", OUT + "/b").count()
+# case: read-no-parquet
+open(OUT + "/x.parquet", "w").write("PAR1 and nothing more PAR1")
+spark.read.parquet(OUT).count()
+# case: write-and-append
+spark.range(3).write.parquet(OUT + "/x")
+spark.range(2).write.mode("append").parquet(OUT + "/x")
+spark.range(9).write.mode("ignore").parquet(OUT + "/x")
+spark.read.parquet(OUT + "/x").count()
