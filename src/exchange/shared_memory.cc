@@ -85,7 +85,8 @@ Result<std::unique_ptr<Slab>> Slab::make(const std::string& spill_directory, boo
 
 uint64_t Slab::size() const {
   struct stat status {};
-  return fstat(descriptor_, &status) == 0 ? static_cast<uint64_t>(status.st_size) : 0;
+  if (fstat(descriptor_, &status) != 0) return 0;
+  return std::min(static_cast<uint64_t>(status.st_size), kReservedBytes);  // what lies beyond is not mapped
 }
 
 Status Slab::grow(uint64_t bytes) {

@@ -13,17 +13,17 @@ using std::chrono::milliseconds;
 TEST(EventLoop, RunsPostedFunctionsInOrderAndTimersByTime) {
   EventLoop loop;
   std::string order;
-  loop.call_after(milliseconds(20), [&] { order += "late "; });
-  loop.call_after(milliseconds(5), [&] {
-    order += "early ";
+  loop.call_after(milliseconds(20), [&] {
+    order += "late ";
     loop.post([&] { order += "posted "; });
+    loop.post([&] { loop.stop(); });
   });
+  loop.call_after(milliseconds(5), [&] { order += "early "; });
   const EventLoop::TimerId cancelled = loop.call_after(milliseconds(1), [&] { order += "never "; });
   loop.cancel_timer(cancelled);
-  loop.call_after(milliseconds(40), [&] { loop.stop(); });
   std::thread([&] { loop.post([&] { order += "first "; }); }).join();
   loop.run();
-  EXPECT_EQ(order, "first early posted late ");
+  EXPECT_EQ(order, "first early late posted ");
 }
 
 TEST(EventLoop, AHandlerMayUnwatchItselfAndOthers) {

@@ -3,7 +3,9 @@
 #include <fcntl.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <cstring>
@@ -28,7 +30,12 @@ bool write_all(int descriptor, const std::string& content) {
   return true;
 }
 
+// What the file has of the range, and no more than a traceback is good for: the range is a worker's word.
 std::string read_range(int descriptor, uint64_t offset, uint64_t length) {
+  constexpr uint64_t kLongestText = uint64_t{4} << 20;
+  struct stat status {};
+  if (fstat(descriptor, &status) != 0 || offset >= static_cast<uint64_t>(status.st_size)) return "";
+  length = std::min({length, static_cast<uint64_t>(status.st_size) - offset, kLongestText});
   std::string content(length, '\0');
   size_t done = 0;
   while (done < length) {
@@ -38,6 +45,11 @@ std::string read_range(int descriptor, uint64_t offset, uint64_t length) {
   }
   content.resize(done);
   return content;
+}
+
+// Throws when it is not one, as json does; a plain conversion would wrap negative numbers.
+uint64_t natural_number(const nlohmann::json& number) {
+  return number.get_ref<const nlohmann::json::number_unsigned_t&>();
 }
 
 TaskResult::Kind kind_of(const std::string& name) {
@@ -197,8 +209,8 @@ void WorkerProcess::on_message(const nlohmann::json& message) {
 
 SharedMemoryRegion WorkerProcess::output_region(const nlohmann::json& range) const {
   SharedMemoryRegion region = task_->output;
-  region.offset = range.at(0);
-  region.length = range.at(1);
+  region.offset = natural_number(range.at(0));
+  region.length = natural_number(range.at(1));
   return region;
 }
 

@@ -226,8 +226,10 @@ class WorkerPoolTest : public testing::Test {
     const TaskId id = task.task;
     pool_->submit(std::move(task));
     EXPECT_TRUE(recorder_.wait_for_end(id));
-    const Recorder::Seen seen = recorder_.seen(id);
+    Recorder::Seen seen = recorder_.seen(id);
     EXPECT_EQ(seen.ends, 1);
+    if (seen.ends == 0)
+      seen.failure.emplace(TaskFailure{FailureKind::kNotStarted, internal_error("no end was seen")});
     return seen;
   }
 

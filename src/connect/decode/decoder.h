@@ -97,6 +97,12 @@ class Decoder {
 
   // literals.cc, types.cc
   types::TypedValue decimal_literal(const protocol::Expression::Literal::Decimal& message);
+  std::vector<types::TypedValue> literals(
+      const google::protobuf::RepeatedPtrField<protocol::Expression::Literal>& messages);
+  // A part of an array, map or struct, or all of them, as values of `type`.
+  types::Value conformed(types::TypedValue part, const types::DataType& type);
+  std::vector<types::Value> conformed(std::vector<types::TypedValue> parts, const types::DataType& type);
+  types::TypedValue typed_array(std::vector<types::TypedValue> elements, types::DataType declared);
   types::TypedValue array_literal(const protocol::Expression::Literal& message);
   types::TypedValue specialized_array_literal(const protocol::Expression::Literal& message);
   types::TypedValue map_literal(const protocol::Expression::Literal& message);

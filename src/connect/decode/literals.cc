@@ -76,6 +76,55 @@ bool append_zeros(DecimalText& decimal, int64_t zeros) {
   return true;
 }
 
+// The type of an array's elements that is not declared: that of the first one that has a type.
+DataType common_type(const std::vector<TypedValue>& values) {
+  for (const TypedValue& value : values) {
+    if (!value.type.is(TypeId::kNull)) return value.type;
+  }
+  return DataType();
+}
+
+bool conform_all(std::vector<Value>& values, const DataType& from, const DataType& to);
+
+// Brings a part of an array, map or struct to the type that is declared for it, which a client may choose
+// freely. Only the scale of a decimal may differ, and only become larger.
+bool conform(Value& value, const DataType& from, const DataType& to) {
+  if (value.is_null()) return true;
+  if (from.id() != to.id()) return false;
+  switch (to.id()) {
+    case TypeId::kDecimal: {
+      auto& unscaled = std::get<Int128>(value.data);
+      if (from.precision() - from.scale() > to.precision() - to.scale() || from.scale() > to.scale())
+        return false;
+      for (int scale = from.scale(); scale < to.scale(); ++scale) unscaled *= 10;
+      return true;
+    }
+    case TypeId::kArray:
+      return conform_all(std::get<std::vector<Value>>(value.data), from.element(), to.element());
+    case TypeId::kMap: {
+      auto& entries = std::get<types::MapEntries>(value.data);
+      return conform_all(entries.keys, from.key(), to.key()) &&
+             conform_all(entries.values, from.value(), to.value());
+    }
+    case TypeId::kStruct: {
+      auto& values = std::get<std::vector<Value>>(value.data);
+      if (from.fields().size() != to.fields().size()) return false;
+      for (size_t i = 0; i < values.size(); ++i) {
+        if (!conform(values[i], from.fields()[i].type, to.fields()[i].type)) return false;
+      }
+      return true;
+    }
+    default: return true;
+  }
+}
+
+bool conform_all(std::vector<Value>& values, const DataType& from, const DataType& to) {
+  for (Value& value : values) {
+    if (!conform(value, from, to)) return false;
+  }
+  return true;
+}
+
 }  // namespace
 
 // The declared precision and scale are lower bounds: the client declares (10, 0) for any Decimal it infers.
@@ -99,29 +148,55 @@ TypedValue Decoder::decimal_literal(const Literal::Decimal& message) {
   return {DataType::decimal(static_cast<int>(precision), static_cast<int>(scale)), Value(decimal.unscaled)};
 }
 
+std::vector<TypedValue> Decoder::literals(const google::protobuf::RepeatedPtrField<Literal>& messages) {
+  std::vector<TypedValue> decoded;
+  decoded.reserve(static_cast<size_t>(messages.size()));
+  for (const Literal& message : messages) decoded.push_back(literal(message));
+  return decoded;
+}
+
+Value Decoder::conformed(TypedValue part, const DataType& type) {
+  if (!conform(part.value, part.type, type)) {
+    invalid("A literal of type " + part.type.simple_string() + " where " + type.simple_string() +
+            " is declared.");
+  }
+  return std::move(part.value);
+}
+
+std::vector<Value> Decoder::conformed(std::vector<TypedValue> parts, const DataType& type) {
+  std::vector<Value> values;
+  values.reserve(parts.size());
+  for (TypedValue& part : parts) values.push_back(conformed(std::move(part), type));
+  return values;
+}
+
 // The type stands in the literal's data_type (4.2), in the older field of the array itself, or follows from
 // the elements.
 TypedValue Decoder::array_literal(const Literal& message) {
-  std::vector<Value> values;
-  DataType element;
-  for (const Literal& item : message.array().elements()) {
-    TypedValue decoded = literal(item);
-    if (element.is(TypeId::kNull)) element = decoded.type;
-    values.push_back(std::move(decoded.value));
+  const auto& array = message.array();
+  std::vector<TypedValue> elements = literals(array.elements());
+  if (message.has_data_type()) return typed_array(std::move(elements), type(message.data_type()));
+  return typed_array(
+      std::move(elements),
+      DataType::array(array.has_element_type() ? type(array.element_type()) : common_type(elements)));
+}
+
+TypedValue Decoder::typed_array(std::vector<TypedValue> elements, DataType declared) {
+  if (!declared.is(TypeId::kArray)) {
+    invalid("An array literal of type " + declared.simple_string() + ".");
+    return {};
   }
-  if (message.has_data_type() && message.data_type().has_array())
-    return {type(message.data_type()), Value(values)};
-  if (message.array().has_element_type()) element = type(message.array().element_type());
-  return {DataType::array(std::move(element)), Value(std::move(values))};
+  std::vector<Value> values = conformed(std::move(elements), declared.element());
+  return {std::move(declared), Value(std::move(values))};
 }
 
 TypedValue Decoder::specialized_array_literal(const Literal& message) {
   const auto& array = message.specialized_array();
-  std::vector<Value> values;
+  std::vector<TypedValue> elements;
   TypeId element = TypeId::kNull;
   const auto add = [&](TypeId id, const auto& items, auto convert) {
     element = id;
-    for (const auto& item : items) values.push_back(Value(convert(item)));
+    for (const auto& item : items) elements.push_back({DataType(id), Value(convert(item))});
   };
   const auto to_integer = [](auto item) { return static_cast<int64_t>(item); };
   const auto to_real = [](auto item) { return static_cast<double>(item); };
@@ -140,42 +215,40 @@ TypedValue Decoder::specialized_array_literal(const Literal& message) {
       invalid("A specialized array literal without values.");
       break;
   }
-  DataType declared = DataType::array(DataType(element), false);
-  if (message.has_data_type() && message.data_type().has_array()) declared = type(message.data_type());
-  return {std::move(declared), Value(std::move(values))};
+  return typed_array(std::move(elements), message.has_data_type()
+                                              ? type(message.data_type())
+                                              : DataType::array(DataType(element), false));
 }
 
 TypedValue Decoder::map_literal(const Literal& message) {
-  types::MapEntries entries;
-  DataType key;
-  DataType value;
-  if (message.map().keys_size() != message.map().values_size())
-    invalid("A map literal with more keys than values.");
-  for (const Literal& item : message.map().keys()) {
-    TypedValue decoded = literal(item);
-    if (key.is(TypeId::kNull)) key = decoded.type;
-    entries.keys.push_back(std::move(decoded.value));
+  const auto& map = message.map();
+  if (map.keys_size() != map.values_size()) invalid("A map literal with more keys than values.");
+  std::vector<TypedValue> keys = literals(map.keys());
+  std::vector<TypedValue> values = literals(map.values());
+  DataType declared =
+      message.has_data_type()
+          ? type(message.data_type())
+          : DataType::map(map.has_key_type() ? type(map.key_type()) : common_type(keys),
+                          map.has_value_type() ? type(map.value_type()) : common_type(values));
+  if (!declared.is(TypeId::kMap)) {
+    invalid("A map literal of type " + declared.simple_string() + ".");
+    return {};
   }
-  for (const Literal& item : message.map().values()) {
-    TypedValue decoded = literal(item);
-    if (value.is(TypeId::kNull)) value = decoded.type;
-    entries.values.push_back(std::move(decoded.value));
-  }
-  if (message.has_data_type() && message.data_type().has_map())
-    return {type(message.data_type()), Value(entries)};
-  if (message.map().has_key_type()) key = type(message.map().key_type());
-  if (message.map().has_value_type()) value = type(message.map().value_type());
-  return {DataType::map(std::move(key), std::move(value)), Value(std::move(entries))};
+  types::MapEntries entries{conformed(std::move(keys), declared.key()),
+                            conformed(std::move(values), declared.value())};
+  return {std::move(declared), Value(std::move(entries))};
 }
 
 TypedValue Decoder::struct_literal(const Literal& message) {
-  std::vector<Value> values;
-  for (const Literal& item : message.struct_().elements()) values.push_back(literal(item).value);
-  const bool is_new_form = message.has_data_type() && message.data_type().has_struct_();
-  DataType declared = type(is_new_form ? message.data_type() : message.struct_().struct_type());
-  if (!declared.is(TypeId::kStruct) || declared.fields().size() != values.size()) {
+  std::vector<TypedValue> parts = literals(message.struct_().elements());
+  DataType declared = type(message.has_data_type() ? message.data_type() : message.struct_().struct_type());
+  if (!declared.is(TypeId::kStruct) || declared.fields().size() != parts.size()) {
     invalid("A struct literal whose type does not match its values.");
     return {};
+  }
+  std::vector<Value> values;
+  for (size_t i = 0; i < parts.size(); ++i) {
+    values.push_back(conformed(std::move(parts[i]), declared.fields()[i].type));
   }
   return {std::move(declared), Value(std::move(values))};
 }
@@ -184,8 +257,10 @@ TypedValue Decoder::literal(const Literal& message) {
   const Level level(*this);
   if (level.too_deep()) return {};
   const auto integer = [](DataType type, int64_t value) { return TypedValue{std::move(type), Value(value)}; };
-  const auto type_or = [&](DataType otherwise) {
-    return message.has_data_type() ? type(message.data_type()) : std::move(otherwise);
+  const auto type_or = [&](const DataType& otherwise) {
+    DataType declared = message.has_data_type() ? type(message.data_type()) : otherwise;
+    if (declared.id() != otherwise.id()) invalid("A literal of type " + declared.simple_string() + ".");
+    return declared;
   };
   switch (message.literal_type_case()) {
     case Literal::kNull:

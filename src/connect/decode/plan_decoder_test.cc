@@ -241,5 +241,49 @@ TEST(AttributeName, FollowsSparksRules) {
   }
 }
 
+protocol::Expression::Literal decimal_literal(const std::string& text) {
+  protocol::Expression::Literal literal;
+  literal.mutable_decimal()->set_value(text);
+  return literal;
+}
+
+protocol::Expression::Literal array_of(const protocol::Expression::Literal& element) {
+  protocol::Expression::Literal array;
+  *array.mutable_array()->add_elements() = element;
+  return array;
+}
+
+TEST(DecodeLiteral, ElementsTakeTheDeclaredScale) {
+  protocol::Expression::Literal array = array_of(decimal_literal("1.5"));
+  auto& declared = *array.mutable_data_type()->mutable_array()->mutable_element_type()->mutable_decimal();
+  declared.set_precision(10);
+  declared.set_scale(3);
+  const auto decoded = decode_literal(array);
+  ASSERT_TRUE(decoded.ok()) << decoded.status().to_string();
+  EXPECT_EQ(decoded->value, Value(std::vector<Value>{Value(types::Int128{1500})}));
+  declared.set_scale(0);
+  EXPECT_EQ(decode_literal(array).status().condition(), "CONNECT_INVALID_PLAN.ASSERTION_FAILURE");
+}
+
+TEST(DecodeLiteral, PartsOfAnotherTypeThanDeclaredAreRefused) {
+  protocol::Expression::Literal array = array_of(decimal_literal("1.5"));
+  array.mutable_data_type()->mutable_array()->mutable_element_type()->mutable_string();
+  EXPECT_EQ(decode_literal(array).status().condition(), "CONNECT_INVALID_PLAN.ASSERTION_FAILURE");
+  array.mutable_data_type()->mutable_map()->mutable_key_type()->mutable_string();
+  EXPECT_EQ(decode_literal(array).status().condition(), "CONNECT_INVALID_PLAN.ASSERTION_FAILURE");
+
+  protocol::Expression::Literal structure;
+  *structure.mutable_struct_()->add_elements() = decimal_literal("1.5");
+  auto& field = *structure.mutable_data_type()->mutable_struct_()->add_fields();
+  field.set_name("a");
+  field.mutable_data_type()->mutable_boolean();
+  EXPECT_EQ(decode_literal(structure).status().condition(), "CONNECT_INVALID_PLAN.ASSERTION_FAILURE");
+
+  protocol::Expression::Literal interval;
+  interval.set_day_time_interval(1);
+  interval.mutable_data_type()->mutable_string();
+  EXPECT_EQ(decode_literal(interval).status().condition(), "CONNECT_INVALID_PLAN.ASSERTION_FAILURE");
+}
+
 }  // namespace
 }  // namespace deuteron::connect::decode

@@ -33,7 +33,7 @@ class ArtifactReader final : public grpc::ServerReadReactor<AddArtifactsRequest>
       return Finish(grpc::Status(grpc::StatusCode::INVALID_ARGUMENT, "the stream ended within an artifact"));
     }
     threads_.post([this] {  // files are written here
-      const Status status = take(request_);
+      const Status status = behind_wall([this] { return take(request_); });
       if (!status.ok()) return Finish(errors_.report(status));
       StartRead(&request_);
     });

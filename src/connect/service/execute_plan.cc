@@ -103,12 +103,12 @@ Result<std::shared_ptr<Operation>> Service::start_operation(const grpc::Callback
 void Service::run_operation(const std::shared_ptr<BackendSession>& session,
                             const std::shared_ptr<Operation>& operation, const ExecutePlanRequest& request) {
   OperationWriter writer(*operation, session->server_side_id(), read_options(request).chunk_bytes);
-  Status status = session->execute(request, operation->id, writer, operation->cancel);
-  if (status.ok()) {
+  const Status status = behind_wall([&]() -> Status {
+    RETURN_IF_ERROR(session->execute(request, operation->id, writer, operation->cancel));
     ExecutePlanResponse complete;
     complete.mutable_result_complete();
-    status = writer.write(std::move(complete), {});
-  }
+    return writer.write(std::move(complete), {});
+  });
   operation->finish(status);
 }
 

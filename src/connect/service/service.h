@@ -12,6 +12,7 @@
 #include "connect/backend.h"
 #include "connect/encode/error.h"
 #include "connect/operations/registry.h"
+#include "connect/service/exception_wall.h"
 #include "connect/service/work_threads.h"
 #include "spark/connect/base.grpc.pb.h"
 
@@ -122,7 +123,7 @@ grpc::ServerUnaryReactor* Service::answer(grpc::CallbackServerContext* context, 
     reactor->Finish(access);
     return reactor;
   }
-  const Status status = work();
+  const Status status = behind_wall(work);
   reactor->Finish(status.ok() ? grpc::Status::OK : errors_.report(status));
   return reactor;
 }
@@ -135,7 +136,7 @@ grpc::ServerUnaryReactor* Service::answer_on_thread(grpc::CallbackServerContext*
     return reactor;
   }
   threads_.post([this, reactor, work = std::move(work)] {
-    const Status status = work();
+    const Status status = behind_wall(work);
     reactor->Finish(status.ok() ? grpc::Status::OK : errors_.report(status));
   });
   return reactor;
