@@ -7,7 +7,8 @@
 #   TESTS        lowering_test.cc ...     each becomes the program and ctest entry <module>_<file without .cc>
 #   TEST_DEPS    ...                      modules that only the tests use
 #   BENCHMARKS   ..._benchmark.cc         Google Benchmark programs, not built by default
-#   FUZZERS      ..._fuzzer.cc            libFuzzer programs (preset fuzz)
+#   FUZZERS      ..._fuzzer.cc            libFuzzer programs (preset asan-ubsan); elsewhere the ctest entry <module>_<file>_replay,
+#                                         which runs the target over tests/fuzz/<module>_<file>
 #   PROGRAM deuteron MAIN main.cc)        optional: a program made of this module, at <build>/bin
 #
 # makes the static library deuteron_<name>; includes are written from src/.
@@ -154,15 +155,23 @@ function(engine_module)
     set_target_properties(${MODULE_NAME}_${benchmark} PROPERTIES EXCLUDE_FROM_ALL TRUE)
   endforeach()
 
-  if(DEUTERON_FUZZERS)
-    existing_files(fuzzers ${MODULE_FUZZERS})
-    foreach(file ${fuzzers})
-      get_filename_component(fuzzer "${file}" NAME_WE)
-      module_program(${MODULE_NAME}_${fuzzer} MODULE ${MODULE_NAME} SOURCES ${file} LIBS ${MODULE_LIBS})
-      target_link_options(${MODULE_NAME}_${fuzzer} PRIVATE -fsanitize=fuzzer)
-      set_property(GLOBAL APPEND PROPERTY DEUTERON_FUZZER_TARGETS ${MODULE_NAME}_${fuzzer})
-    endforeach()
-  endif()
+  existing_files(fuzzers ${MODULE_FUZZERS})
+  foreach(file ${fuzzers})
+    get_filename_component(fuzzer "${file}" NAME_WE)
+    set(program ${MODULE_NAME}_${fuzzer})
+    set(seeds "tests/fuzz/${program}")
+    if(DEUTERON_FUZZERS)
+      module_program(${program} MODULE ${MODULE_NAME} SOURCES ${file} LIBS ${MODULE_LIBS})
+      target_link_options(${program} PRIVATE -fsanitize=fuzzer)
+      set_property(GLOBAL APPEND PROPERTY DEUTERON_FUZZER_TARGETS ${program})
+      add_test(NAME ${program}_replay COMMAND ${program} -runs=0 "${seeds}" WORKING_DIRECTORY "${CMAKE_SOURCE_DIR}")
+    else()
+      module_program(${program}_replay MODULE ${MODULE_NAME} LIBS ${MODULE_LIBS}
+        SOURCES ${file} "${CMAKE_SOURCE_DIR}/tests/fuzz/replay.cc")
+      add_test(NAME ${program}_replay COMMAND ${program}_replay "${seeds}" WORKING_DIRECTORY "${CMAKE_SOURCE_DIR}")
+    endif()
+    set_tests_properties(${program}_replay PROPERTIES LABELS ${MODULE_NAME} TIMEOUT 300)
+  endforeach()
 
   if(MODULE_PROGRAM)
     module_program(${MODULE_PROGRAM} MODULE ${MODULE_NAME} SOURCES ${MODULE_MAIN} LIBS ${MODULE_LIBS})

@@ -12,10 +12,6 @@ using types::TypeId;
 
 const DataType kInteger(TypeId::kInteger), kBoolean(TypeId::kBoolean), kText(TypeId::kString);
 
-std::string name_as_called(const Context& context) {
-  return context.options.called_as.empty() ? std::string(context.function.name) : context.options.called_as;
-}
-
 Result<Call> resolve_array(const Context& context) {
   std::vector<DataType> all;
   for (const Argument& argument : context.arguments) all.push_back(argument.type);

@@ -27,10 +27,11 @@ void add_options(CLI::App& command, Options& options) {
   command.add_option("--slots", options.slots, "Tasks at a time, and the largest gang; 0: one per core")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
-  command.add_option("--memory", options.memory,
-                     "For engine and exchange, for example 8GB; more spills to disk");
+  command.add_option(
+      "--memory", options.memory,
+      "For engine and exchange, for example 8GB; more spills to disk (default: 60 % of the machine)");
   command.add_option("--worker-memory", options.worker_memory,
-                     "For one Python worker; above it, it is ended");
+                     "For one Python worker; above it, it is ended (default: 60 % of the machine)");
   command.add_option("--spill-directory", options.spill_directory, "For what does not fit into memory");
   command.add_option("--python", options.python,
                      "Interpreter of the Python workers (default: $PYSPARK_PYTHON, python3)");

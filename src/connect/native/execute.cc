@@ -53,8 +53,6 @@ class ResponseSink final : public execution::ResultSink {
 };
 
 // Clients before 4.0 fill in the fields that `input` has replaced.
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
 // The relation that a client goes on with after sql("SELECT …"): the text and its arguments, to be run when
 // it is asked for.
 spark::connect::Relation query_relation(const spark::connect::SqlCommand& command) {
@@ -68,7 +66,6 @@ spark::connect::Relation query_relation(const spark::connect::SqlCommand& comman
   *sql->mutable_pos_arguments() = command.pos_arguments();
   return relation;
 }
-#pragma GCC diagnostic pop
 
 }  // namespace
 
