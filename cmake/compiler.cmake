@@ -25,5 +25,6 @@ endif()
 # Warnings for our own code only; engine_module() links this.
 add_library(deuteron_warnings INTERFACE)
 target_compile_options(deuteron_warnings INTERFACE
-  -Wall -Wextra -Wnon-virtual-dtor -Woverloaded-virtual -Wno-missing-field-initializers)
+  -Wall -Wextra -Wnon-virtual-dtor -Woverloaded-virtual -Wno-missing-field-initializers
+  $<$<BOOL:${DEUTERON_WERROR}>:-Werror>)
 
