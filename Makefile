@@ -19,6 +19,7 @@ REMOTE ?=
 .PHONY: help setup build test demo demo-spark bench record asan-ubsan tsan fuzz format tidy check
 
 help: ## this list
+	@echo "make TARGET [NAME=value …]; a first time: make demo, then make test"
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/\1\t\2/p' Makefile | expand -t 14
 
 setup: ## Debian packages, Python, libduckdb, nanoarrow, protocol code; skipped where done
@@ -27,7 +28,7 @@ setup: ## Debian packages, Python, libduckdb, nanoarrow, protocol code; skipped 
 build: setup ## build/bin/deuteron
 	@PRESET=release tools/build deuteron
 
-test: setup ## build and run every test
+test: setup ## build and run every test (TEST_PROCESSES=4)
 	@PRESET=release tools/build
 	@tools/run_tests build/release
 
@@ -36,7 +37,7 @@ check: ## the quick checks only: layers, generated pages, format
 	@python3 tools/render_layers.py --check
 	@tools/format --check
 
-demo: build ## the digits demo on Deuteron (REMOTE=sc://… on another server)
+demo: build ## the digits demo on Deuteron (REMOTE=sc://… on another server, ARGS=--kill-rank=1)
 	@$(PYTHON) tools/with_server.py $(if $(REMOTE),--remote $(REMOTE)) -- $(PYTHON) examples/digits/demo.py $(ARGS)
 
 demo-spark: setup ## the same demo on Apache Spark itself
@@ -47,7 +48,7 @@ bench: build ## comparison with DuckDB, Sail and Spark in the same run
 	@tools/setup peers
 	@$(PYTHON) bench/run.py $(ARGS)
 
-record: setup ## record expected answers again, from Apache Spark
+record: setup ## record expected answers again, from Apache Spark (ARGS=dates: one family)
 	@tools/setup peers
 	@$(PYTHON) tests/oracle/record.py $(ARGS)
 
@@ -59,9 +60,9 @@ tsan: setup ## unit tests of what links neither gRPC nor libduckdb, under the th
 	@PRESET=tsan tools/build
 	@ctest --test-dir build/tsan --output-on-failure
 
-fuzz: setup ## each fuzzer for FUZZ_SECONDS
-	@PRESET=fuzz tools/build fuzzers
-	@tools/run_fuzzers build/fuzz $(FUZZ_SECONDS)
+fuzz: setup ## each fuzzer for a while (FUZZ_SECONDS=60)
+	@PRESET=asan-ubsan tools/build fuzzers
+	@tools/run_fuzzers build/asan-ubsan $(FUZZ_SECONDS)
 
 format: ## clang-format over src/ and include/
 	@tools/format
