@@ -53,6 +53,7 @@ Result<Call> resolve_comparison(const Context& context) {
 }
 
 Result<Call> resolve_in(const Context& context) {
+  if (context.size() == 0) return error("FAILED_FUNCTION_CALL", {{"funcName", "`in`"}});
   if (context.size() < 2) return context.wrong_number("> 1");
   std::vector<DataType> all;
   for (const Argument& argument : context.arguments) all.push_back(argument.type);

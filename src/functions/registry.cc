@@ -84,7 +84,7 @@ std::string fill(std::string_view pattern, const std::vector<std::string>& argum
     if (pattern[i] == '{' && i + 2 < pattern.size() && pattern[i + 2] == '}') {
       const char place = pattern[i + 1];
       if (place == '+')
-        text += join({arguments.begin() + 1, arguments.end()});
+        text += join({arguments.begin() + std::min<size_t>(1, arguments.size()), arguments.end()});
       else if (place == '*')
         text += (is_distinct ? "DISTINCT " : "") + join(arguments);
       else if (const size_t index = static_cast<size_t>(place - '0'); index < arguments.size())
