@@ -315,12 +315,19 @@ Result<ExpressionPtr> ExpressionResolver::resolve_extract(const unresolved::Expr
   const bool of_fields = child->type.is(TypeId::kStruct) ||
                          (child->type.is(TypeId::kArray) && child->type.element().is(TypeId::kStruct));
   if (by_name && of_fields) {
-    return get_field(std::move(child), std::get<std::string>(literal->value.value.data), expression->origin);
+    const std::string& name = std::get<std::string>(literal->value.value.data);
+    auto field = get_field(child, name, expression->origin);
+    return field.ok() ? field : get_field(child, name, nullptr);  // Spark's error has no place here
   }
   ASSIGN_OR_RETURN(ExpressionPtr key, resolve(extract.key));
   if (child->type.is(TypeId::kArray)) {
-    if (!key->type.is_integral()) {
-      return at(error("INVALID_EXTRACT_FIELD_TYPE", {{"extraction", quoted_expression(pretty(extract.key))}}),
+    if (!key->type.is_integral() && !key->type.is(TypeId::kNull)) {
+      return at(error("DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE",
+                      {{"sqlExpr", quoted_expression(pretty(expression))},
+                       {"paramIndex", "second"},
+                       {"requiredType", "\"INTEGRAL\""},
+                       {"inputSql", quoted_expression(pretty(extract.key))},
+                       {"inputType", quoted_type(key->type)}}),
                 expression->origin);
     }
     if (!analysis_.settings.ansi) return call("get", {child, key}, pretty(expression), expression->origin);

@@ -50,9 +50,11 @@ class ExpressionResolver {
   // The name of a select item without an alias.
   std::string item_name(const unresolved::ExpressionPtr& item);
 
-  // A call of a registered function on resolved arguments, with its implicit casts. `sql` is for errors.
+  // A call of a registered function on resolved arguments, with its implicit casts. For errors: `sql` is the
+  // text of the call, `texts` those of its arguments.
   Result<resolved::ExpressionPtr> call(const std::string& function, resolved::Expressions arguments,
-                                       const std::string& sql = "", const plan::Origin& origin = nullptr);
+                                       const std::string& sql = "", const plan::Origin& origin = nullptr,
+                                       const plan::Names& texts = {});
 
  private:
   using ExpressionResult = Result<resolved::ExpressionPtr>;
@@ -132,6 +134,7 @@ class ExpressionResolver {
   bool inside_aggregate_ = false;
   bool inside_window_function_ = false;
   bool with_qualifiers_ = false;
+  bool shows_bound_lambdas_ = true;  // lambda variables by Spark's common name, not by their own
   std::vector<resolved::Columns> lambda_parameters_;  // innermost last
 };
 

@@ -64,6 +64,29 @@ std::vector<functions::Argument> describe(const resolved::Expressions& arguments
   return described;
 }
 
+// The text of a schema as a null of the type that it names.
+Result<ExpressionPtr> schema_argument(const ExpressionPtr& schema, const std::string& pretty,
+                                      const plan::Origin& origin) {
+  const Value* value = literal_value(schema);
+  const auto* text = value == nullptr ? nullptr : std::get_if<std::string>(&value->data);
+  if (text == nullptr) {
+    if (resolved::as<resolved::Call>(schema) != nullptr)
+      return at(unsupported("a schema that is computed by a function"), origin);
+    return at(error("INVALID_SCHEMA.NON_STRING_LITERAL", {{"inputSchema", quoted_expression(pretty)}}),
+              origin);
+  }
+  auto type = sql::parse_data_type(*text);
+  if (!type.ok()) {
+    auto fields = sql::parse_schema(*text);
+    if (!fields.ok()) {
+      const auto& detail = fields.status().detail();
+      return at(error(detail.condition, detail.parameters), origin);
+    }
+    type = DataType::structure(*std::move(fields));
+  }
+  return make_literal({functions::as_nullable(*type), {}}, origin);
+}
+
 }  // namespace
 
 bool is_generator_name(const std::string& name) {
@@ -192,6 +215,10 @@ Result<ExpressionPtr> ExpressionResolver::resolve_call(const unresolved::Express
   inside_aggregate_ = was_inside;
   inside_window_function_ = was_window;
   RETURN_IF_ERROR(status);
+  if (name == "from_json" && arguments.size() > 1) {
+    ASSIGN_OR_RETURN(arguments[1],
+                     schema_argument(arguments[1], pretty(call.arguments[1]), expression->origin));
+  }
   if (ExpressionPtr folded = fold_negative(name, arguments)) return folded;
   return build_call(expression, *function, std::move(arguments), call);
 }
@@ -260,13 +287,14 @@ Status ExpressionResolver::resolve_lambdas(const functions::Function& function,
     if (lambda == nullptr) continue;
     ASSIGN_OR_RETURN(const auto signature,
                      functions::lambda_signature(function, describe(result), static_cast<int>(i)));
+    if (signature.parameters.empty()) continue;  // another argument is wrong, which is the error
     const auto wanted = signature.parameters.size();
     const auto declared = lambda->parameters.size();
     if (declared > wanted || declared < static_cast<size_t>(signature.required)) {
-      return at(
-          error("INVALID_LAMBDA_FUNCTION_CALL.NUM_ARGS_MISMATCH",
-                {{"expectedNumArgs", std::to_string(declared)}, {"actualNumArgs", std::to_string(wanted)}}),
-          arguments[i]->origin);
+      return at(error("INVALID_LAMBDA_FUNCTION_CALL.NUM_ARGS_MISMATCH",
+                      {{"expectedNumArgs", std::to_string(declared)},
+                       {"actualNumArgs", std::to_string(signature.required)}}),
+                arguments[i]->origin);
     }
     resolved::Columns parameters;
     for (size_t p = 0; p < declared; ++p) {
@@ -309,18 +337,28 @@ Result<ExpressionPtr> ExpressionResolver::build_call(const unresolved::Expressio
                                                      resolved::Expressions arguments,
                                                      const unresolved::FunctionCall& call) {
   std::vector<functions::Argument> described = describe(arguments);
+  bool all_bound = true;
+  for (size_t i = 0; i < described.size(); ++i) {
+    all_bound = all_bound && arguments[i] != nullptr;
+    if (i >= call.arguments.size()) continue;
+    if (const auto* attribute = unresolved::as<unresolved::Attribute>(call.arguments[i]))
+      described[i].name = attribute->parts.back();
+  }
   functions::ResolveOptions options{analysis_.settings.ansi, analysis_.settings.time_zone, "",
                                     called_name(call)};
   auto signature = functions::resolve(function, described, options);
   if (!signature.ok()) {
     // Texts are only needed by the error: ask again with them.
+    shows_bound_lambdas_ = all_bound;
     for (size_t i = 0; i < described.size(); ++i) {
       described[i].sql = i < call.arguments.size() ? pretty(call.arguments[i]) : "";
     }
     options.sql = pretty(expression);
+    shows_bound_lambdas_ = true;
     signature = functions::resolve(function, described, options);
     if (!signature.ok()) return at(signature.status(), expression->origin);
   }
+  if (!all_bound) return at(unsupported("a lambda at this place"), expression->origin);
   arguments = as_signature_wants(std::move(arguments), *signature, expression->origin);
   if (functions::kind_of(function) == functions::Kind::kAggregate) {
     return build_aggregate(expression, *signature, std::move(arguments), call);
@@ -360,11 +398,12 @@ Result<ExpressionPtr> ExpressionResolver::build_aggregate(const unresolved::Expr
 }
 
 Result<ExpressionPtr> ExpressionResolver::call(const std::string& function, resolved::Expressions arguments,
-                                               const std::string& sql, const plan::Origin& origin) {
+                                               const std::string& sql, const plan::Origin& origin,
+                                               const plan::Names& texts) {
   const functions::Function* found = functions::find(function);
   if (found == nullptr) return at(unsupported("the function " + function), origin);
   auto described = describe(arguments);
-  for (functions::Argument& argument : described) argument.sql = sql;
+  for (size_t i = 0; i < described.size(); ++i) described[i].sql = i < texts.size() ? texts[i] : sql;
   auto signature =
       functions::resolve(*found, described, {analysis_.settings.ansi, analysis_.settings.time_zone, sql});
   if (!signature.ok()) return at(signature.status(), origin);
@@ -432,6 +471,7 @@ std::string struct_field_name(const unresolved::ExpressionPtr& argument, size_t 
 Result<ExpressionPtr> ExpressionResolver::resolve_struct(const unresolved::FunctionCall& call,
                                                          const plan::Origin& origin) {
   ASSIGN_OR_RETURN(const unresolved::Expressions expanded, expand_arguments(call, "struct"));
+  if (expanded.empty()) return at(unsupported("a struct without fields"), origin);
   resolved::Expressions arguments;
   for (size_t i = 0; i < expanded.size(); ++i) {
     unresolved::ExpressionPtr argument = expanded[i];

@@ -18,16 +18,20 @@ Result<Input> RelationResolver::generate(const unresolved::ExpressionPtr& genera
     name.resize(name.size() - 6);
     is_outer = true;
   }
-  if (functions::find(name) == nullptr) return unresolved_routine(call->name, generator->origin);
+  const functions::Function* function = functions::find(name);
+  if (function == nullptr) return unresolved_routine(call->name, generator->origin);
   const Scope scope = scope_of(input);
   ExpressionResolver resolver(analysis_, scope);
   resolved::Expressions arguments;
+  plan::Names texts;
   for (const auto& argument : call->arguments) {
     ASSIGN_OR_RETURN(ExpressionPtr value, resolver.resolve(argument));
     arguments.push_back(std::move(value));
+    texts.push_back(resolver.pretty(argument));
   }
   ASSIGN_OR_RETURN(const ExpressionPtr resolved_call,
-                   resolver.call(name, std::move(arguments), resolver.pretty(generator), generator->origin));
+                   resolver.call(name, std::move(arguments), functions::display_name(*function, name, texts),
+                                 generator->origin, texts));
   if (!resolved_call->type.is(types::TypeId::kStruct))
     return at(unsupported("the generator " + name), generator->origin);
   const types::Schema& fields = resolved_call->type.fields();

@@ -17,6 +17,8 @@ bool same_place(const plan::Origin& left, const plan::Origin& right) {
   return left == right || (left != nullptr && right != nullptr && *left == *right);
 }
 
+const std::string kLambdaVariable = "namedlambdavariable()";
+
 bool is_try(plan::CastMode mode) { return mode == plan::CastMode::kTry; }
 
 // "ASC NULLS FIRST" and its like.
@@ -81,7 +83,11 @@ std::string ExpressionResolver::pretty(const unresolved::ExpressionPtr& expressi
   if (const auto* node = unresolved::as<unresolved::Literal>(expression))
     return types::to_sql_text(node->value);
   if (const auto* node = unresolved::as<unresolved::Attribute>(expression)) return pretty_attribute(*node);
-  if (unresolved::as<unresolved::LambdaVariable>(expression) != nullptr) return "namedlambdavariable()";
+  if (const auto* node = unresolved::as<unresolved::LambdaVariable>(expression)) {
+    plan::Names parts = node->parts;
+    if (shows_bound_lambdas_) parts[0] = kLambdaVariable;
+    return join(parts, ".");
+  }
   if (const auto* node = unresolved::as<unresolved::FunctionCall>(expression)) return pretty_call(*node);
   if (const auto* node = unresolved::as<unresolved::Cast>(expression)) {
     const auto* literal = unresolved::as<unresolved::Literal>(node->child);
@@ -105,8 +111,12 @@ std::string ExpressionResolver::pretty(const unresolved::ExpressionPtr& expressi
   if (const auto* node = unresolved::as<unresolved::ExtractValue>(expression)) {
     const auto* key = unresolved::as<unresolved::Literal>(node->key);
     auto child = resolve(node->child);
+    const auto has_fields = [](const types::DataType& type) {
+      return type.is(types::TypeId::kStruct) ||
+             (type.is(types::TypeId::kArray) && type.element().is(types::TypeId::kStruct));
+    };
     const bool is_field = key != nullptr && key->value.type.is(types::TypeId::kString) && child.ok() &&
-                          !(*child)->type.is(types::TypeId::kMap);
+                          has_fields((*child)->type);
     if (is_field) return pretty(node->child) + "." + pretty(node->key);
     return pretty(node->child) + "[" + pretty(node->key) + "]";
   }
@@ -129,7 +139,8 @@ std::string ExpressionResolver::pretty(const unresolved::ExpressionPtr& expressi
     const std::string body = pretty(node->body);
     lambda_parameters_.pop_back();
     std::string text = "lambdafunction(" + body;
-    for (size_t i = 0; i < node->parameters.size(); ++i) text += ", namedlambdavariable()";
+    for (const std::string& name : node->parameters)
+      text += ", " + (shows_bound_lambdas_ ? kLambdaVariable : name);
     return text + ")";
   }
   if (const auto* node = unresolved::as<unresolved::UpdateField>(expression)) {
@@ -167,7 +178,7 @@ std::string ExpressionResolver::pretty_attribute(const unresolved::Attribute& at
   for (const resolved::Columns& parameters : lambda_parameters_) {
     for (const resolved::Column& parameter : parameters) {
       if (!same_name(parameter.name, attribute.parts[0], scope_.case_sensitive)) continue;
-      std::string text = "namedlambdavariable()";
+      std::string text = shows_bound_lambdas_ ? kLambdaVariable : attribute.parts[0];
       for (size_t i = 1; i < attribute.parts.size(); ++i) text += "." + attribute.parts[i];
       return text;
     }
@@ -218,7 +229,8 @@ std::string ExpressionResolver::pretty_call(const unresolved::FunctionCall& call
   for (const auto& argument : call.arguments) {
     const auto* star = unresolved::as<unresolved::Star>(argument);
     if (star == nullptr) {
-      arguments.push_back(pretty(argument));
+      const auto* alias = name == "struct" ? unresolved::as<unresolved::Alias>(argument) : nullptr;
+      arguments.push_back(pretty(argument) + (alias == nullptr ? "" : " AS " + alias->names[0]));
     } else if (name == "count" && !call.is_distinct && star->target.empty()) {
       arguments.emplace_back("1");
     } else if (const auto columns = expand_star(*star, nullptr); columns.ok()) {

@@ -29,7 +29,7 @@ Result<Call> resolve_array(const Context& context) {
 
 // Keys and values alternate.
 Result<Call> resolve_map(const Context& context) {
-  if (context.size() % 2 != 0) return context.wrong_number("2n (n > 0)");
+  if (context.size() % 2 != 0) return context.wrong_number_nowhere("2n (n > 0)");
   std::vector<DataType> keys, values;
   bool value_null = false;
   for (size_t i = 0; i < context.size(); ++i) {
@@ -67,7 +67,7 @@ Result<Call> resolve_struct(const Context& context) {
 
 // named_struct('a', 1, …) becomes struct(1, …) whose type holds the names.
 Result<Call> resolve_named_struct(const Context& context) {
-  if (context.size() == 0 || context.size() % 2 != 0) return context.wrong_number("2n (n > 0)");
+  if (context.size() == 0 || context.size() % 2 != 0) return context.wrong_number_nowhere("2n (n > 0)");
   types::Schema fields;
   std::vector<DataType> types;
   std::vector<int> order;
@@ -139,8 +139,9 @@ Result<Call> resolve_get(const Context& context) {
 Result<Call> resolve_with_element(const Context& context) {
   if (context.size() != 2) return context.wrong_number("2");
   const std::string name(context.function.name);
+  const bool refuses_null = name == "array_contains";
   for (size_t i : {0, 1}) {
-    if (context.type(i).is(TypeId::kNull))
+    if (refuses_null && context.type(i).is(TypeId::kNull))
       return context.mismatch("NULL_TYPE", {{"functionName", "`" + name + "`"}});
   }
   const DataType& type = context.type(0);
@@ -169,11 +170,12 @@ Result<Call> resolve_with_element(const Context& context) {
 Result<Call> resolve_two_arrays(const Context& context) {
   if (context.size() != 2) return context.wrong_number("2");
   const std::string name(context.function.name);
-  for (size_t i : {0, 1}) {
-    if (!context.type(i).is(TypeId::kArray)) return context.unexpected_type(i, "array");
+  const bool arrays = context.type(0).is(TypeId::kArray) && context.type(1).is(TypeId::kArray);
+  std::optional<DataType> common;
+  if (arrays) {
+    const DataType both[] = {context.type(0).element(), context.type(1).element()};
+    common = widest_without_strings(both);
   }
-  const DataType both[] = {context.type(0).element(), context.type(1).element()};
-  const auto common = widest_without_strings(both);
   if (!common) {
     return context.mismatch("BINARY_ARRAY_DIFF_TYPES", {{"functionName", "`" + name + "`"},
                                                         {"arrayType", "\"ARRAY\""},
@@ -189,6 +191,46 @@ Result<Call> resolve_two_arrays(const Context& context) {
                              : name == "array_except" ? left_null
                                                       : left_null && right_null;
   return context.call(name, {array, array}, DataType::array(*common, contains_null), context.any_nullable());
+}
+
+// array_insert(array, position, value)
+Result<Call> resolve_insert(const Context& context) {
+  if (context.size() != 3) return context.wrong_number("3");
+  const DataType& type = context.type(0);
+  const DataType both[] = {type.is(TypeId::kArray) ? type.element() : type, context.type(2)};
+  const auto common = widest_without_strings(both);
+  if (!type.is(TypeId::kArray) || !common) {
+    return context.mismatch("ARRAY_FUNCTION_DIFF_TYPES", {{"functionName", "`array_insert`"},
+                                                          {"dataType", "\"ARRAY\""},
+                                                          {"leftType", quoted_type(type)},
+                                                          {"rightType", quoted_type(context.type(2))}});
+  }
+  if (!context.type(1).is_integral() || context.type(1).is(TypeId::kLong))
+    return context.unexpected_type(1, "int");
+  return context.call("array_insert", {DataType::array(*common, type.contains_null()), kInteger, *common},
+                      DataType::array(*common, true),
+                      context.arguments[0].nullable || context.arguments[1].nullable);
+}
+
+// arrays_zip: fields are called as the columns are, others by their position.
+Result<Call> resolve_arrays_zip(const Context& context) {
+  std::vector<DataType> types;
+  types::Schema fields;
+  for (size_t i = 0; i < context.size(); ++i) {
+    ASSIGN_OR_RETURN(DataType type, context.coerce(i, "array"));
+    const std::string& name = context.arguments[i].name;
+    fields.push_back({name.empty() ? std::to_string(i) : name, type.element(), true, ""});
+    types.push_back(std::move(type));
+  }
+  return context.call("arrays_zip", std::move(types),
+                      DataType::array(DataType::structure(std::move(fields)), false), context.any_nullable());
+}
+
+Result<Call> resolve_shuffle(const Context& context) {
+  if (context.size() == 2) return unsupported("shuffle with a seed");
+  if (context.size() != 1) return context.wrong_number("[1, 2]");
+  ASSIGN_OR_RETURN(DataType type, context.coerce(0, "array"));
+  return context.call("shuffle", {type}, type, context.arguments[0].nullable);
 }
 
 Result<Call> resolve_one_array(const Context& context) {
@@ -261,6 +303,14 @@ Result<Call> resolve_sequence(const Context& context) {
   std::vector<DataType> all;
   for (const Argument& argument : context.arguments) all.push_back(argument.type);
   const auto common = widest_without_strings(all);
+  if (context.type(0).is(TypeId::kString) || context.type(0).is(TypeId::kBoolean)) {
+    return context.mismatch(
+        "SEQUENCE_WRONG_INPUT_TYPES",
+        {{"functionName", "`sequence`"},
+         {"startType", required_text("timestamp|timestamp_ntz|date")},
+         {"stepType", "(\"INTERVAL\" or \"INTERVAL YEAR TO MONTH\" or \"INTERVAL DAY TO SECOND\")"},
+         {"otherStartType", "\"INTEGRAL\""}});
+  }
   if (!common || !common->is_integral()) return unsupported("sequence of other than whole numbers");
   return context.call("sequence", std::vector<DataType>(all.size(), *common), DataType::array(*common, false),
                       context.any_nullable());
@@ -291,16 +341,69 @@ Result<Call> resolve_map_from_arrays(const Context& context) {
 
 Result<Call> resolve_map_contains(const Context& context) {
   if (context.size() != 2) return context.wrong_number("2");
-  ASSIGN_OR_RETURN(DataType type, context.coerce(0, "map"));
-  const DataType both[] = {type.key(), context.type(1)};
+  const DataType& type = context.type(0);
+  if (type.is(TypeId::kNull) || context.type(1).is(TypeId::kNull))
+    return context.mismatch("NULL_TYPE", {{"functionName", "`map_contains_key`"}});
+  const DataType both[] = {type.is(TypeId::kMap) ? type.key() : type, context.type(1)};
   const auto key = widest_without_strings(both);
-  if (!key || !key->same_type(type.key())) {
+  if (!type.is(TypeId::kMap) || !key) {
     return context.mismatch("MAP_FUNCTION_DIFF_TYPES", {{"functionName", "`map_contains_key`"},
                                                         {"dataType", "\"MAP\""},
                                                         {"leftType", quoted_type(type)},
                                                         {"rightType", quoted_type(context.type(1))}});
   }
-  return context.call("map_contains_key", {type, type.key()}, kBoolean, true);
+  return context.call("map_contains_key", {DataType::map(*key, type.value(), type.contains_null()), *key},
+                      kBoolean, true);
+}
+
+Result<Call> resolve_map_concat(const Context& context) {
+  if (context.size() == 0) return context.call(DataType::map(kText, kText, false), false);
+  std::vector<DataType> all, keys, values;
+  std::string found;
+  bool only_maps = true, value_null = false;
+  for (const Argument& argument : context.arguments) {
+    all.push_back(argument.type);
+    found += (found.empty() ? "" : ", ") + quoted_type(argument.type);
+    if (!argument.type.is(TypeId::kMap)) {
+      only_maps = false;
+      continue;
+    }
+    keys.push_back(argument.type.key());
+    values.push_back(argument.type.value());
+    value_null |= argument.type.contains_null();
+  }
+  if (!only_maps) {
+    return context.mismatch("MAP_CONCAT_DIFF_TYPES",
+                            {{"functionName", "`map_concat`"}, {"dataType", "[" + found + "]"}});
+  }
+  const auto key = widest_without_strings(keys), value = widest_without_strings(values);
+  if (!key || !value) return context.differing_types("map_concat", all, false);
+  const DataType type = DataType::map(*key, *value, value_null);
+  return context.call("map_concat", std::vector<DataType>(context.size(), type), type,
+                      context.any_nullable());
+}
+
+// map_from_entries(array of structs of two fields)
+Result<Call> resolve_map_from_entries(const Context& context) {
+  if (context.size() != 1) return context.wrong_number("1");
+  const DataType& type = context.type(0);
+  const bool pairs =
+      type.is(TypeId::kArray) && type.element().is(TypeId::kStruct) && type.element().fields().size() == 2;
+  if (!pairs) return context.unexpected_type(0, "\"ARRAY\" of pair \"STRUCT\"");
+  const types::Schema& fields = type.element().fields();
+  return context.call(DataType::map(fields[0].type, fields[1].type, fields[1].nullable),
+                      context.arguments[0].nullable || type.contains_null());
+}
+
+// str_to_map(text, between pairs, between key and value)
+Result<Call> resolve_str_to_map(const Context& context) {
+  if (context.size() < 1 || context.size() > 3) return context.wrong_number("[1, 2, 3]");
+  for (size_t i = 0; i < context.size(); ++i) {
+    if (!context.type(i).is(TypeId::kString) && !context.type(i).is(TypeId::kNull))
+      return context.unexpected_type(i, "string");
+  }
+  return context.call("str_to_map", std::vector<DataType>(context.size(), kText), DataType::map(kText, kText),
+                      context.any_nullable());
 }
 
 const Function kCollections[] = {
@@ -338,6 +441,12 @@ const Function kCollections[] = {
     {.name = "map_entries", .resolver = resolve_map_part},
     {.name = "map_from_arrays", .resolver = resolve_map_from_arrays},
     {.name = "map_contains_key", .resolver = resolve_map_contains},
+    {.name = "map_concat", .resolver = resolve_map_concat},
+    {.name = "map_from_entries", .resolver = resolve_map_from_entries},
+    {.name = "str_to_map", .defaults = "3:,|:", .resolver = resolve_str_to_map},
+    {.name = "array_insert", .resolver = resolve_insert},
+    {.name = "arrays_zip", .resolver = resolve_arrays_zip},
+    {.name = "shuffle", .resolver = resolve_shuffle, .deterministic = false},
 };
 
 }  // namespace

@@ -32,6 +32,7 @@ const std::unordered_map<std::string_view, TypeId>& concrete_words() {
 
 bool is_abstractly(const DataType& type, std::string_view word) {
   if (word == "any") return true;
+  if (word == "text") return type.is(TypeId::kString);
   if (word == "numeric") return type.is_numeric();
   if (word == "integral") return type.is_integral();
   if (word == "decimal") return type.is(TypeId::kDecimal);
@@ -47,6 +48,7 @@ bool is_abstractly(const DataType& type, std::string_view word) {
 std::string word_text(std::string_view word) {
   if (word == "daytime") return "INTERVAL DAY TO SECOND";
   if (word == "yearmonth") return "INTERVAL YEAR TO MONTH";
+  if (word == "text") return "STRING";
   std::string text(word);
   for (char& c : text) c = static_cast<char>(std::toupper(c));
   return text;
@@ -116,6 +118,7 @@ std::optional<DataType> accept(const DataType& from, std::string_view word) {
     if (is_abstractly(from, word)) return from;
     if (from.is(TypeId::kNull)) {
       if (word == "numeric") return DataType(TypeId::kDouble);
+      if (word == "text") return DataType(TypeId::kString);
       if (word == "integral") return DataType(TypeId::kInteger);
       if (word == "decimal") return DataType::decimal(38, 18);
       if (word == "daytime") return DataType::day_time_interval();

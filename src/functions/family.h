@@ -6,6 +6,7 @@
 //   optional; `*`: any number; `=` before it: taken without a cast. words      boolean tinyint smallint int
 //   bigint float double decimal string binary date timestamp timestamp_ntz
 //              numeric integral fractional(double|float) interval  any (taken as it is)  array map struct
+//              text (a string, and nothing that could be cast to one)
 //              T (all T are brought to their widest common type)  U (the same without promotion of strings)
 //   result     a concrete type word, a number (the type of that argument), T, array<0>, element0 (of argument
 //   0's array)
@@ -50,6 +51,8 @@ struct Function {
   LambdaResolver lambda = nullptr;        // of higher-order functions
   bool deterministic = true;
   bool needs_order = false;
+  // The name of a call shows no more arguments than these; its other ones are settings.
+  size_t shown_arguments = SIZE_MAX;
 };
 
 // What a resolver sees: the call, and the errors that Spark raises about it.
@@ -126,6 +129,7 @@ Family window_family();
 Family collection_family();
 Family lambda_family();
 Family generator_family();
+Family json_family();
 Family miscellaneous_family();
 
 #define DEUTERON_FAMILY(name, table) \

@@ -44,7 +44,7 @@ Result<Call> resolve_inline(const Context& context) {
 
 // stack(n, a, b, c, …): the values in n rows.
 Result<Call> resolve_stack(const Context& context) {
-  if (context.size() < 2) return context.wrong_number("> 1");
+  if (context.size() < 2) return context.wrong_number_nowhere("> 1");
   const auto rows = literal_integer(context.arguments[0]);
   if (!rows) return context.not_foldable(0, "n");
   if (*rows <= 0) {

@@ -35,6 +35,16 @@ Result<Call> resolve_cast(const Context& context) {
                               cast_may_give_null(from, to, plan::CastMode::kDefault, context.options.ansi));
 }
 
+Result<Call> resolve_hash(const Context& context) {
+  if (context.size() == 0) return context.wrong_number_nowhere("> 0");
+  const std::string name(context.function.name);
+  for (const Argument& argument : context.arguments) {
+    if (!is_comparable(argument.type))
+      return context.mismatch("HASH_MAP_TYPE", {{"functionName", "`" + name + "`"}});
+  }
+  return context.call(DataType(name == "hash" ? TypeId::kInteger : TypeId::kLong), false);
+}
+
 #define CAST(type) \
   { .name = type, .display = "{0}", .resolver = resolve_cast }
 
@@ -52,6 +62,8 @@ const Function kMiscellaneous[] = {
     CAST("binary"),
     CAST("string"),
     {.name = "typeof", .resolver = resolve_typeof},
+    {.name = "hash", .resolver = resolve_hash},
+    {.name = "xxhash64", .resolver = resolve_hash},
 };
 
 #undef CAST

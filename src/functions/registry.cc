@@ -23,10 +23,10 @@ struct Entry {
 
 std::map<std::string, Entry, std::less<>> make_registry() {
   std::map<std::string, Entry, std::less<>> registry;
-  for (const Family& family :
-       {arithmetic_family(), mathematics_family(), comparison_family(), logical_family(),
-        conditional_family(), string_family(), date_time_family(), interval_family(), aggregate_family(),
-        window_family(), collection_family(), lambda_family(), generator_family(), miscellaneous_family()}) {
+  for (const Family& family : {arithmetic_family(), mathematics_family(), comparison_family(),
+                               logical_family(), conditional_family(), string_family(), date_time_family(),
+                               interval_family(), aggregate_family(), window_family(), collection_family(),
+                               lambda_family(), generator_family(), json_family(), miscellaneous_family()}) {
     for (const Function* function = family.begin; function != family.end; ++function) {
       registry.emplace(lower_case(function->name), Entry{function, true});
       for (std::string_view rest = function->aliases; !rest.empty();) {
@@ -130,6 +130,7 @@ std::string display_name(const Function& function, std::string_view called_as,
   append_defaults(
       first_is_binary && shows_binary_otherwise(function) ? function.binary_defaults : function.defaults,
       shown);
+  if (shown.size() > function.shown_arguments) shown.resize(function.shown_arguments);
   const Entry* entry = called_as.empty() ? nullptr : find_entry(called_as);
   const bool canonical = entry == nullptr || entry->function != &function || entry->shown_as_canonical;
   if (function.shown != nullptr) return function.shown(canonical ? function.name : called_as, shown);

@@ -16,7 +16,8 @@ Status register_kernel(duckdb_connection connection, std::string_view name) {
   }
   std::optional<Signature> signature;
   for (const auto find : {kernels::find_number_kernel, kernels::find_text_kernel, kernels::find_time_kernel,
-                          kernels::find_format_kernel, kernels::find_exact_decimal_kernel}) {
+                          kernels::find_format_kernel, kernels::find_exact_decimal_kernel,
+                          kernels::find_hash_kernel, kernels::find_json_kernel}) {
     if (!signature) signature = find(name);
   }
   if (!signature) return internal_error("no kernel is called " + text);
@@ -27,7 +28,17 @@ Status register_kernel(duckdb_connection connection, std::string_view name) {
     duckdb_scalar_function_add_parameter(function, type);
     duckdb_destroy_logical_type(&type);
   }
+  if (signature->is_variadic) {
+    duckdb_logical_type any = duckdb_create_logical_type(DUCKDB_TYPE_ANY);
+    duckdb_scalar_function_set_varargs(function, any);
+    duckdb_destroy_logical_type(&any);
+  }
   duckdb_logical_type result = duckdb_create_logical_type(signature->result);
+  if (signature->gives_list) {
+    duckdb_logical_type element = result;
+    result = duckdb_create_list_type(element);
+    duckdb_destroy_logical_type(&element);
+  }
   duckdb_scalar_function_set_return_type(function, result);
   duckdb_destroy_logical_type(&result);
   // Kernels answer null for null arguments themselves.

@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -77,12 +78,20 @@ template <>
 struct Carried<OwnedBlob> {
   static constexpr duckdb_type kId = DUCKDB_TYPE_BLOB;
 };
+// A list of texts, null among them; only as a result.
+using TextList = std::vector<std::optional<std::string>>;
+template <>
+struct Carried<TextList> {
+  static constexpr duckdb_type kId = DUCKDB_TYPE_VARCHAR;
+};
 
 // What registry.cc needs of a kernel.
 struct Signature {
   std::vector<duckdb_type> arguments;
   duckdb_type result = DUCKDB_TYPE_INVALID;
   duckdb_scalar_function_t body = nullptr;
+  bool is_variadic = false;  // any number of further arguments of any type
+  bool gives_list = false;   // `result` is the type of the list's elements
 };
 
 inline bool row_is_null(uint64_t* validity, idx_t row) {
@@ -103,6 +112,21 @@ inline void store(duckdb_vector output, idx_t row, const Blob& value) {
   duckdb_vector_assign_string_element_len(output, row, value.bytes.data(), value.bytes.size());
 }
 
+inline void store(duckdb_vector output, idx_t row, const TextList& texts) {
+  const idx_t offset = duckdb_list_vector_get_size(output);
+  duckdb_list_vector_reserve(output, offset + texts.size());
+  duckdb_list_vector_set_size(output, offset + texts.size());
+  duckdb_vector child = duckdb_list_vector_get_child(output);
+  duckdb_vector_ensure_validity_writable(child);
+  for (idx_t i = 0; i < texts.size(); ++i) {
+    if (texts[i])
+      store(child, offset + i, *texts[i]);
+    else
+      duckdb_validity_set_row_invalid(duckdb_vector_get_validity(child), offset + i);
+  }
+  store(output, row, duckdb_list_entry{offset, texts.size()});
+}
+
 template <auto Function>
 struct Adapter;
 
@@ -111,7 +135,12 @@ struct Adapter<Function> {
   static void run(duckdb_function_info, duckdb_data_chunk input, duckdb_vector output) {
     run_indexed(input, output, std::index_sequence_for<Arguments...>{});
   }
-  static Signature signature() { return {{Carried<Arguments>::kId...}, Carried<Result>::kId, &run}; }
+  static Signature signature() {
+    return {.arguments = {Carried<Arguments>::kId...},
+            .result = Carried<Result>::kId,
+            .body = &run,
+            .gives_list = std::is_same_v<Result, TextList>};
+  }
 
  private:
   template <size_t... Index>
@@ -142,6 +171,8 @@ std::optional<Signature> find_format_kernel(std::string_view name);
 std::optional<Signature> find_number_kernel(std::string_view name);
 std::optional<Signature> find_text_kernel(std::string_view name);
 std::optional<Signature> find_time_kernel(std::string_view name);
+std::optional<Signature> find_hash_kernel(std::string_view name);
+std::optional<Signature> find_json_kernel(std::string_view name);
 
 // The decimal kernels carry their precisions and scales in the name; registers one if `name` is one.
 bool is_decimal_kernel(std::string_view name);
@@ -157,6 +188,8 @@ std::optional<Digits> parse_digits(std::string_view text);
 // The shortest digits that read back as the same number; requires a finite one.
 Digits shortest_digits(double value);
 Digits shortest_digits(float value);
+// As Double.toString gives it.
+std::string java_double_text(double value);
 // To `scale` digits after the point, half up; nullopt when it needs more than `precision` digits.
 std::optional<Int128> to_unscaled(const Digits& number, int precision, int scale);
 Int128 power_of_ten(int exponent);  // 0 … 38

@@ -298,6 +298,8 @@ Result<std::string> bound_text(ExpressionWriter& writer, const plan::resolved::F
     return unsupported("a window frame with a bound of type " + type.simple_string());
   }
   const std::string side = negative ? " PRECEDING" : " FOLLOWING";
+  if (rows && !std::holds_alternative<int64_t>(magnitude.data))
+    return unsupported("a frame of rows with a bound of type " + type.simple_string());
   if (rows) return std::to_string(std::get<int64_t>(magnitude.data)) + side;
   static_cast<void>(writer);
   ASSIGN_OR_RETURN(std::string text, write_literal(magnitude, type));

@@ -79,6 +79,15 @@ bool CallWriter::is_nonzero_constant(size_t index) const {
   return literal != nullptr && !literal->value.is_null() && !is_zero(literal->value);
 }
 
+Result<std::string> CallWriter::lambda_body(size_t index, const Texts& parameters) {
+  const auto& lambda = std::get<plan::resolved::Lambda>(arguments_[index]->node);
+  for (size_t i = 0; i < lambda.parameters.size(); ++i)
+    writer_.lambda_parameters_[lambda.parameters[i].id] = parameters[i];
+  Result<std::string> body = writer_.write(lambda.body);
+  for (const auto& parameter : lambda.parameters) writer_.lambda_parameters_.erase(parameter.id);
+  return body;
+}
+
 std::string CallWriter::raise_failure(Fragment::Failure failure, const Texts& values) {
   std::string text = "'deuteron#" + std::to_string(writer_.fragment_.add_failure(std::move(failure))) + "'";
   for (const std::string& value : values)
@@ -191,8 +200,9 @@ std::string native_name(const DataType& type) {
 const CallRule* find_call_rule(std::string_view function) {
   static const auto* const kRules = [] {
     auto* rules = new std::unordered_map<std::string_view, const CallRule*>;
-    for (const RuleTable& table : {arithmetic_rules(), mathematics_rules(), comparison_rules(),
-                                   string_rules(), date_time_rules(), collection_rules(), cast_rules()}) {
+    for (const RuleTable& table :
+         {arithmetic_rules(), mathematics_rules(), comparison_rules(), string_rules(), date_time_rules(),
+          collection_rules(), json_rules(), cast_rules()}) {
       for (const CallRule* rule = table.begin; rule != table.end; ++rule)
         rules->emplace(rule->function, rule);
     }

@@ -63,6 +63,15 @@ class CallWriter {
   std::string to_local(const std::string& timestamp) const;
   std::string to_utc(const std::string& timestamp) const;
   ExpressionWriter& writer() { return writer_; }
+  // The body of the lambda that is argument `index`, with these texts for its parameters.
+  Result<std::string> lambda_body(size_t index, const Texts& parameters);
+  // SQL of body(name), in which `name` stands for `value`: however often it is used, the value is computed
+  // once.
+  template <typename Body>
+  std::string bind(const std::string& value, const Body& body) {
+    const std::string name = fresh_name();
+    return "list_transform([" + value + "], lambda " + name + ": " + body(name) + ")[1]";
+  }
   std::string fresh_name() { return "v" + std::to_string(++writer_.next_name_); }
 
  private:
@@ -98,6 +107,7 @@ RuleTable comparison_rules();
 RuleTable string_rules();
 RuleTable date_time_rules();
 RuleTable collection_rules();
+RuleTable json_rules();
 RuleTable cast_rules();
 
 // CAST(text AS to), with Spark's meaning; errors are raised in the name of `call`.
@@ -107,6 +117,13 @@ Result<std::string> write_cast(CallWriter& call, const std::string& text, const 
 // pretty: as DataFrame.show prints it (nulls inside as NULL, bytes as [61 62]).
 Result<std::string> write_as_text(CallWriter& call, const std::string& text, const types::DataType& from,
                                   bool pretty = false);
+
+// The constant pattern that is argument `index`, Java's regular expression in RE2's words, quoted.
+// UNSUPPORTED: what RE2 does not have.
+Result<std::string> regular_expression(const CallWriter& call, size_t index);
+
+// json_tuple's only row, in a list.
+Result<std::string> json_tuple(CallWriter& call, const types::Schema& fields);
 
 std::string cast_to(const std::string& text, const types::DataType& type);
 // A decimal that DuckDB holds with more digits than its Spark type has (a sum) is cast to the latter: what is

@@ -9,11 +9,14 @@ set(LOWERING_SOURCES
   lowering/comparison.cc
   lowering/date_time.cc
   lowering/fragment.cc
+  lowering/json.cc
   lowering/mathematics.cc
   lowering/string.cc
   lowering/writer.cc
   kernels/decimal_kernels.cc
   kernels/format_kernels.cc
+  kernels/hash_kernels.cc
+  kernels/json_kernels.cc
   kernels/number_kernels.cc
   kernels/registry.cc
   kernels/text_kernels.cc

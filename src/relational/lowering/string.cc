@@ -142,7 +142,8 @@ Result<std::string> lower_like_quantified(CallWriter& call) {
   return "(" + join(terms, call.function.ends_with("all") ? " AND " : " OR ") + ")";
 }
 
-// Java's regular expressions in RE2's words; what RE2 does not have is refused.
+}  // namespace
+
 Result<std::string> regular_expression(const CallWriter& call, size_t index) {
   const auto pattern = call.literal_text(index);
   if (!pattern) return unsupported(std::string(call.function) + " with a pattern that is not constant");
@@ -185,6 +186,8 @@ Result<std::string> regular_expression(const CallWriter& call, size_t index) {
   }
   return quote_text(text);
 }
+
+namespace {
 
 bool has_balanced_parentheses(const std::string& pattern) {
   int depth = 0;
