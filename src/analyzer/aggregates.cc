@@ -166,9 +166,12 @@ RelationPtr build_aggregate_plan(Analysis& analysis, const AggregateParts& parts
   output.insert(output.end(), parts.call_columns.begin(), parts.call_columns.end());
   if (parts.grouping_id.id != 0) output.push_back(parts.grouping_id);
   const int32_t partitions = parts.grouping.empty() ? 1 : analysis.settings.shuffle_partitions;
-  RelationPtr plan = resolved::make_relation(
-      resolved::Aggregate{parts.input.plan, parts.grouping, parts.calls, parts.grouping_sets},
-      std::move(output), partitions);
+  // Without keys and calls there is one row, whatever the input.
+  RelationPtr plan = output.empty()
+                         ? resolved::make_relation(resolved::OneRow{}, {}, 1)
+                         : resolved::make_relation(resolved::Aggregate{parts.input.plan, parts.grouping,
+                                                                       parts.calls, parts.grouping_sets},
+                                                   std::move(output), partitions);
   if (parts.having != nullptr) {
     Columns kept = plan->output;
     plan = resolved::make_relation(resolved::Filter{plan, parts.having}, std::move(kept), partitions);

@@ -360,6 +360,14 @@ Result<ExpressionPtr> ExpressionResolver::build_call(const unresolved::Expressio
   }
   if (!all_bound) return at(unsupported("a lambda at this place"), expression->origin);
   arguments = as_signature_wants(std::move(arguments), *signature, expression->origin);
+  static const std::set<std::string_view> kIgnoringNulls = {"first",     "last", "any_value",
+                                                            "nth_value", "lag",  "lead"};
+  if (call.ignore_nulls && !kIgnoringNulls.contains(functions::name_of(function))) {
+    return at(error("INVALID_SQL_SYNTAX.FUNCTION_WITH_UNSUPPORTED_SYNTAX",
+                    {{"prettyName", quoted_name(std::string(functions::name_of(function)))},
+                     {"syntax", "IGNORE NULLS"}}),
+              expression->origin);
+  }
   if (functions::kind_of(function) == functions::Kind::kAggregate) {
     return build_aggregate(expression, *signature, std::move(arguments), call);
   }

@@ -246,11 +246,14 @@ std::string ExpressionResolver::pretty_call(const unresolved::FunctionCall& call
       const auto first = resolve(call.arguments[0]);
       first_is_binary = first.ok() && (*first)->type.is(types::TypeId::kBinary);
     }
-    text = functions::display_name(*function, name, arguments, call.is_distinct, first_is_binary);
+    // What ignores nulls is shown by the function's own name.
+    text = functions::display_name(*function, call.ignore_nulls ? "" : name, arguments, call.is_distinct,
+                                   first_is_binary);
   } else {
     text = name + "(" + (call.is_distinct ? "DISTINCT " : "") + join(arguments, ", ") + ")";
   }
-  if (call.ignore_nulls && text.ends_with(")")) text += " IGNORE NULLS";
+  const bool is_window = function != nullptr && functions::is_window_only(*function);
+  if (call.ignore_nulls && is_window) text += " IGNORE NULLS";
   if (call.filter != nullptr) text += " FILTER (WHERE " + pretty(call.filter) + ")";
   return text;
 }

@@ -245,6 +245,13 @@ Result<Input> RelationResolver::subquery_alias(const unresolved::SubqueryAlias& 
                                                const plan::Origin& origin) {
   if (!node.column_aliases.empty()) {
     if (node.column_aliases.size() != input.columns.size()) {
+      if (unresolved::as<unresolved::Values>(node.input) != nullptr) {
+        return at(error("INVALID_INLINE_TABLE.NUM_COLUMNS_MISMATCH",
+                        {{"rowIndex", "0"},
+                         {"expectedNumCols", std::to_string(node.column_aliases.size())},
+                         {"actualNumCols", std::to_string(input.columns.size())}}),
+                  origin);
+      }
       return at(error("ASSIGNMENT_ARITY_MISMATCH", {{"numExpr", std::to_string(node.column_aliases.size())},
                                                     {"numTarget", std::to_string(input.columns.size())}}),
                 origin);

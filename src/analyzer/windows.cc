@@ -1,10 +1,12 @@
 // Window expressions: the function, its frame, and what Spark refuses.
+#include <algorithm>
 #include <limits>
 #include <optional>
 #include <set>
 
 #include "analyzer/errors.h"
 #include "analyzer/expressions.h"
+#include "analyzer/rewrite.h"
 
 namespace deuteron::analyzer {
 
@@ -57,6 +59,47 @@ bool in_order(const resolved::WindowFrame& frame) {
 
 }  // namespace
 
+namespace {
+
+unresolved::ExpressionPtr literal(types::DataType type, types::Value value, const plan::Origin& origin) {
+  return unresolved::make_expression(unresolved::Literal{{std::move(type), std::move(value)}}, origin);
+}
+
+// lag(x) IGNORE NULLS is lag(x, 1, NULL, true), nth_value(x, n) IGNORE NULLS is nth_value(x, n, true).
+unresolved::ExpressionPtr with_null_rule(const unresolved::ExpressionPtr& called) {
+  using types::DataType, types::TypeId, types::Value;
+  const auto* call = unresolved::as<unresolved::FunctionCall>(called);
+  if (call == nullptr || !call->ignore_nulls) return called;
+  const functions::Function* function = functions::find(lower_case(call->name.back()));
+  if (function == nullptr || !functions::is_window_only(*function)) return called;
+  const bool is_offset = functions::name_of(*function) == "lag" || functions::name_of(*function) == "lead";
+  if (!is_offset && functions::name_of(*function) != "nth_value") return called;
+  unresolved::FunctionCall next = *call;
+  auto& arguments = next.arguments;
+  if (is_offset && arguments.size() == 1)
+    arguments.push_back(literal(DataType(TypeId::kInteger), Value(int64_t{1}), called->origin));
+  if (is_offset && arguments.size() == 2) arguments.push_back(literal(DataType(), Value(), called->origin));
+  arguments.push_back(literal(DataType(TypeId::kBoolean), Value(true), called->origin));
+  return unresolved::make_expression(std::move(next), called->origin);
+}
+
+std::string frame_bound_text(const unresolved::FrameBound& bound, const std::string& value) {
+  switch (bound.kind) {
+    case FrameBoundKind::kUnboundedPreceding: return "unboundedpreceding$()";
+    case FrameBoundKind::kUnboundedFollowing: return "unboundedfollowing$()";
+    case FrameBoundKind::kCurrentRow: return "currentrow$()";
+    case FrameBoundKind::kValue: break;
+  }
+  return value;
+}
+
+std::string frame_text(FrameUnit unit, const std::string& lower, const std::string& upper) {
+  return std::string("specifiedwindowframe(") + (unit == FrameUnit::kRows ? "RowFrame" : "RangeFrame") +
+         ", " + lower + ", " + upper + ")";
+}
+
+}  // namespace
+
 Result<ExpressionPtr> ExpressionResolver::resolve_window(const unresolved::ExpressionPtr& expression,
                                                          const unresolved::Window& window) {
   if (!allowed_.windows) {
@@ -69,6 +112,7 @@ Result<ExpressionPtr> ExpressionResolver::resolve_window(const unresolved::Expre
   if (const auto* text = unresolved::as<unresolved::SqlText>(called)) {
     ASSIGN_OR_RETURN(called, parse_text(*text));
   }
+  called = with_null_rule(called);
   inside_window_function_ = true;
   auto function = resolve(called);
   inside_window_function_ = false;
@@ -97,6 +141,11 @@ Result<ExpressionPtr> ExpressionResolver::resolve_window(const unresolved::Expre
     ASSIGN_OR_RETURN(resolved::SortKey key, resolve_sort_key(order));
     result.order_by.push_back(std::move(key));
   }
+  const auto nests = [](const ExpressionPtr& part) { return contains<resolved::Window>(part); };
+  const bool nested = std::any_of(result.partition_by.begin(), result.partition_by.end(), nests) ||
+                      std::any_of(result.order_by.begin(), result.order_by.end(),
+                                  [&](const resolved::SortKey& key) { return nests(key.expression); });
+  if (nested) return at(unsupported("a window function in the definition of a window"), expression->origin);
   if (is_window && result.order_by.empty() && functions::needs_order(*known)) {
     return error("WINDOW_FUNCTION_FRAME_NOT_ORDERED",
                  {{"wf_name", std::string(functions::name_of(*known))}, {"wf_expr", pretty(called)}});
@@ -121,12 +170,13 @@ Result<std::shared_ptr<const resolved::WindowFrame>> ExpressionResolver::resolve
   if (fixed) {
     const bool same = window.frame->unit == frame->unit && window.frame->lower.kind == frame->lower.kind &&
                       window.frame->upper.kind == frame->upper.kind;
-    if (same && name != "lag" && name != "lead")
-      return std::shared_ptr<const resolved::WindowFrame>(std::move(frame));
-    return at(
-        error("WINDOW_FUNCTION_AND_FRAME_MISMATCH", {{"funcName", quoted_expression(pretty(window.function))},
-                                                     {"windowExpr", quoted_expression(pretty(expression))}}),
-        expression->origin);
+    if (name == "lag" || name == "lead") return error("_LEGACY_ERROR_TEMP_1035", {{"prettyName", name}});
+    if (same) return std::shared_ptr<const resolved::WindowFrame>(std::move(frame));
+    const auto& given = *window.frame;
+    return error("_LEGACY_ERROR_TEMP_1036",
+                 {{"wf", frame_text(given.unit, frame_bound_text(given.lower, pretty(given.lower.value)),
+                                    frame_bound_text(given.upper, pretty(given.upper.value)))},
+                  {"required", frame_text(frame->unit, "unboundedpreceding$()", "currentrow$()")}});
   }
   frame->unit = window.frame->unit;
   ASSIGN_OR_RETURN(frame->lower, resolve_bound(window.frame->lower, frame->unit, order));
@@ -166,6 +216,8 @@ Result<resolved::FrameBound> ExpressionResolver::resolve_bound(const unresolved:
   ASSIGN_OR_RETURN(result.value, resolve(bound.value));
   if (unit == FrameUnit::kRange && order.size() == 1) {
     const types::DataType& key = order[0].expression->type;
+    if (key.is(types::TypeId::kString) || key.is(types::TypeId::kBoolean) || key.is(types::TypeId::kBinary))
+      return at(unsupported("a range of values of the type " + key.simple_string()), bound.value->origin);
     if (key.is_numeric()) result.value = cast_implicitly(result.value, key);
   }
   return result;

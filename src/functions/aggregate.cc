@@ -25,7 +25,8 @@ Result<Call> resolve_count(const Context& context) {
                   {"actualNum", "0"},
                   {"legacyNum", "0"},
                   {"legacyConfKey", "\"spark.sql.legacy.allowParameterlessCount\""},
-                  {"legacyConfValue", "\"true\""}});
+                  {"legacyConfValue", "\"true\""}})
+        .with_context(QueryContext());
   }
   return context.call(kLong, false);
 }
@@ -59,7 +60,7 @@ Result<Call> resolve_average(const Context& context) {
     result = DataType::day_time_interval();
   else if (type.is(TypeId::kYearMonthInterval))
     result = DataType::year_month_interval();
-  return context.call("avg", {type}, result, true);
+  return context.call(context.function.name, {type}, result, true);
 }
 
 Result<Call> resolve_extremum(const Context& context) {
@@ -77,16 +78,12 @@ Result<Call> resolve_first(const Context& context) {
   if (context.size() != 1 && context.size() != 2) return context.wrong_number("[1, 2]");
   std::vector<DataType> types = {context.type(0)};
   if (context.size() == 2) {
-    if (context.arguments[1].literal == nullptr) return context.not_foldable(1, "ignoreNullsExpr");
+    const types::Value* flag = context.arguments[1].literal;
+    if (flag == nullptr || !std::holds_alternative<bool>(flag->data))
+      return error("_LEGACY_ERROR_TEMP_1210", {{"funcName", std::string(context.function.name)}});
     types.push_back(kBoolean);
   }
-  Call call = context.call(context.function.name, std::move(types), context.type(0), true);
-  if (context.options.sql.empty() && context.size() == 2) {
-    const std::string called =
-        context.options.called_as.empty() ? std::string(context.function.name) : context.options.called_as;
-    call.display = called + "(" + context.arguments[0].sql + ")";
-  }
-  return call;
+  return context.call(context.function.name, std::move(types), context.type(0), true);
 }
 
 Result<Call> resolve_collect(const Context& context) {
@@ -120,6 +117,25 @@ std::optional<double> literal_number(const Argument& argument) {
   return std::nullopt;
 }
 
+// A constant share of the rows, or an array of such.
+Status check_percentage(const Context& context) {
+  const Argument& percentage = context.arguments[1];
+  if (context.type(1).is(TypeId::kArray)) return {};
+  if (percentage.literal == nullptr) {
+    return context.mismatch("NON_FOLDABLE_INPUT", {{"inputName", "`percentage`"},
+                                                   {"inputType", "\"DOUBLE\""},
+                                                   {"inputExpr", "\"" + percentage.sql + "\""}});
+  }
+  if (percentage.type.is(TypeId::kString)) return unsupported("a percentage that is a text");
+  if (percentage.literal->is_null()) return context.mismatch("UNEXPECTED_NULL", {{"exprName", "percentage"}});
+  if (const auto share = literal_number(percentage); share && (*share < 0 || *share > 1)) {
+    return context.mismatch(
+        "VALUE_OUT_OF_RANGE",
+        {{"exprName", "percentage"}, {"valueRange", "[0.0, 1.0]"}, {"currentValue", percentage.sql + "D"}});
+  }
+  return {};
+}
+
 // percentile(x, p or array of p)
 Result<Call> resolve_percentile(const Context& context) {
   if (context.size() != 2 && context.size() != 3) return context.wrong_number("[2, 3]");
@@ -129,14 +145,56 @@ Result<Call> resolve_percentile(const Context& context) {
     const DataType many = DataType::array(kDouble, false);
     return context.call("percentile", {type, many}, many, true);
   }
-  const Argument& percentage = context.arguments[1];
-  if (percentage.literal == nullptr) return context.not_foldable(1, "percentage");
-  if (const auto share = literal_number(percentage); share && (*share < 0 || *share > 1)) {
-    return context.mismatch(
-        "VALUE_OUT_OF_RANGE",
-        {{"exprName", "percentage"}, {"valueRange", "[0.0, 1.0]"}, {"currentValue", percentage.sql + "D"}});
-  }
+  RETURN_IF_ERROR(check_percentage(context));
   return context.call("percentile", {type, kDouble}, kDouble, true);
+}
+
+// percentile_approx(x, p or array of p, accuracy)
+Result<Call> resolve_approximate_percentile(const Context& context) {
+  if (context.size() != 2 && context.size() != 3) return context.wrong_number("[2, 3]");
+  ASSIGN_OR_RETURN(DataType type,
+                   context.coerce(0, "numeric|date|timestamp|timestamp_ntz|daytime|yearmonth"));
+  RETURN_IF_ERROR(check_percentage(context));
+  const bool many = context.type(1).is(TypeId::kArray);
+  std::vector<DataType> types = {type, many ? DataType::array(kDouble, false) : kDouble};
+  if (context.size() == 3) {
+    const Argument& accuracy = context.arguments[2];
+    ASSIGN_OR_RETURN(DataType integral, context.coerce(2, "integral"));
+    if (accuracy.literal == nullptr) return context.not_foldable(2, "accuracy");
+    if (accuracy.literal->is_null()) return context.mismatch("UNEXPECTED_NULL", {{"exprName", "accuracy"}});
+    if (literal_integer(accuracy).value_or(1) <= 0) {
+      return context.mismatch("VALUE_OUT_OF_RANGE",
+                              {{"exprName", "accuracy"},
+                               {"valueRange", "(0, 2147483647]"},
+                               {"currentValue", std::to_string(*literal_integer(accuracy)) + "L"}});
+    }
+    types.push_back(integral);
+  }
+  return context.call("percentile_approx", std::move(types), many ? DataType::array(type, false) : type,
+                      true);
+}
+
+// approx_count_distinct(x, relative error): the error decides how many registers Spark's sketch has.
+Result<Call> resolve_approximate_count(const Context& context) {
+  if (context.size() != 1 && context.size() != 2) return context.wrong_number("[1, 2]");
+  if (context.size() == 2) {
+    const DataType& type = context.type(1);
+    const bool fractional = type.is(TypeId::kDecimal) || type.is(TypeId::kDouble) || type.is(TypeId::kFloat);
+    const auto deviation = literal_number(context.arguments[1]);
+    if (!fractional || !deviation) return error("_LEGACY_ERROR_TEMP_1104");
+    if (std::ceil(2 * std::log2(1.106 / *deviation)) < 4)
+      return error("FAILED_FUNCTION_CALL", {{"funcName", "`approx_count_distinct`"}});
+  }
+  return context.call(kLong, false);
+}
+
+// listagg(x, delimiter): bytes are not joined yet.
+Result<Call> resolve_listagg(const Context& context) {
+  if (context.size() > 0 && context.type(0).is(TypeId::kBinary))
+    return unsupported("listagg of binary values");
+  if (context.size() == 2 && context.arguments[1].literal == nullptr)
+    return context.not_foldable(1, "delimiter");
+  return resolve_by_signature(context);
 }
 
 Result<Call> resolve_median(const Context& context) {
@@ -161,11 +219,20 @@ const Function kAggregates[] = {
     {.name = "sum", .kind = Kind::kAggregate, .resolver = resolve_sum},
     {.name = "try_sum", .kind = Kind::kAggregate, .resolver = resolve_sum},
     {.name = "avg", .kind = Kind::kAggregate, .aliases = "mean", .resolver = resolve_average},
+    {.name = "try_avg", .kind = Kind::kAggregate, .resolver = resolve_average},
     {.name = "min", .kind = Kind::kAggregate, .resolver = resolve_extremum},
     {.name = "max", .kind = Kind::kAggregate, .resolver = resolve_extremum},
-    {.name = "first", .kind = Kind::kAggregate, .aliases = "first_value", .resolver = resolve_first},
-    {.name = "last", .kind = Kind::kAggregate, .aliases = "last_value", .resolver = resolve_first},
-    {.name = "any_value", .kind = Kind::kAggregate, .resolver = resolve_first},
+    {.name = "first",
+     .kind = Kind::kAggregate,
+     .aliases = "first_value",
+     .resolver = resolve_first,
+     .shown_arguments = 1},
+    {.name = "last",
+     .kind = Kind::kAggregate,
+     .aliases = "last_value",
+     .resolver = resolve_first,
+     .shown_arguments = 1},
+    {.name = "any_value", .kind = Kind::kAggregate, .resolver = resolve_first, .shown_arguments = 1},
     {.name = "collect_list", .kind = Kind::kAggregate, .aliases = ":array_agg", .resolver = resolve_collect},
     {.name = "collect_set", .kind = Kind::kAggregate, .resolver = resolve_collect},
     MOMENT("stddev_samp", "stddev std"),
@@ -175,6 +242,20 @@ const Function kAggregates[] = {
     PAIR("corr"),
     PAIR("covar_pop"),
     PAIR("covar_samp"),
+    MOMENT("skewness", ""),
+    MOMENT("kurtosis", ""),
+    PAIR("regr_slope"),
+    PAIR("regr_intercept"),
+    PAIR("regr_r2"),
+    PAIR("regr_avgx"),
+    PAIR("regr_avgy"),
+    PAIR("regr_sxx"),
+    PAIR("regr_syy"),
+    PAIR("regr_sxy"),
+    {.name = "regr_count",
+     .signature = "(double, double) -> bigint",
+     .nulls = Nulls::kNever,
+     .kind = Kind::kAggregate},
     {.name = "bool_and",
      .signature = "(boolean) -> boolean",
      .nulls = Nulls::kAlways,
@@ -195,9 +276,14 @@ const Function kAggregates[] = {
     {.name = "max_by", .kind = Kind::kAggregate, .resolver = resolve_by},
     {.name = "min_by", .kind = Kind::kAggregate, .resolver = resolve_by},
     {.name = "approx_count_distinct",
-     .signature = "(any, double?) -> bigint",
-     .nulls = Nulls::kNever,
-     .kind = Kind::kAggregate},
+     .kind = Kind::kAggregate,
+     .resolver = resolve_approximate_count,
+     .shown_arguments = 1},
+    {.name = "percentile_approx",
+     .kind = Kind::kAggregate,
+     .aliases = "approx_percentile",
+     .defaults = "3:10000",
+     .resolver = resolve_approximate_percentile},
     {.name = "percentile", .kind = Kind::kAggregate, .defaults = "3:1", .resolver = resolve_percentile},
     {.name = "mode", .kind = Kind::kAggregate, .resolver = resolve_extremum},
     {.name = "listagg",
@@ -205,7 +291,8 @@ const Function kAggregates[] = {
      .nulls = Nulls::kAlways,
      .kind = Kind::kAggregate,
      .aliases = "string_agg",
-     .defaults = "2:NULL"},
+     .defaults = "2:NULL",
+     .resolver = resolve_listagg},
     {.name = "median", .kind = Kind::kAggregate, .resolver = resolve_median},
 };
 

@@ -212,7 +212,10 @@ ExpressionPtr Parser::over(ExpressionPtr function, size_t start) {
   if (!at("OVER") || !(at("(", 1) || at_name(1))) return function;
   advance();
   unresolved::Window node = window_specification();
-  node.function = std::move(function);
+  // Spark counts the OVER clause to the call: errors of the function point at both.
+  auto whole = std::make_shared<unresolved::Expression>(*function);
+  whole->origin = origin_from(start);
+  node.function = std::move(whole);
   grow();
   return make(std::move(node), start);
 }

@@ -189,7 +189,7 @@ RelationPtr Parser::inline_table() {
   do {
     const ExpressionPtr row = expression();
     const auto* structure = unresolved::as<unresolved::FunctionCall>(row);
-    if (structure != nullptr && structure->name == Names{kRow}) {
+    if (structure != nullptr && (structure->name == Names{kRow} || structure->name == Names{"struct"})) {
       node.rows.push_back(structure->arguments);
     } else {
       node.rows.push_back({row});

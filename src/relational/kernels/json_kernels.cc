@@ -445,6 +445,21 @@ std::optional<std::string> json_text(std::string_view text) {
   return value->is(Json::Kind::kText) ? value->text : to_text(*value, Numbers::kJackson);
 }
 
+// A decimal's plain text as BigDecimal.toString gives it: small numbers of a large scale with an exponent.
+std::optional<std::string> json_decimal(std::string_view plain) {
+  const size_t point = plain.find('.');
+  const size_t first = plain.find_first_of("123456789");
+  const auto scale = static_cast<int>(point == std::string_view::npos ? 0 : plain.size() - point - 1);
+  const size_t digits = first == std::string_view::npos || first < point ? 1 : plain.size() - first;
+  const int exponent = static_cast<int>(digits) - 1 - scale;
+  if ((first != std::string_view::npos && first < point) || exponent >= -6) return std::string(plain);
+  const std::string_view unscaled = plain.substr(plain.size() - digits);
+  std::string text = plain.starts_with('-') ? "-" : "";
+  text += unscaled[0];
+  if (digits > 1) text += "." + std::string(unscaled.substr(1));
+  return text + "E" + std::to_string(exponent);
+}
+
 std::optional<std::string> json_quote(std::string_view text) {
   std::string quoted;
   append_quoted(quoted, text);
@@ -464,6 +479,7 @@ std::optional<Signature> find_json_kernel(std::string_view name) {
       {"json_length", Adapter<json_array_length>::signature()},
       {"json_token", Adapter<json_token>::signature()},
       {"json_text", Adapter<json_text>::signature()},
+      {"json_decimal", Adapter<json_decimal>::signature()},
       {"json_quoted", Adapter<json_quote>::signature()},
   };
   const auto found = kKernels.find(name);

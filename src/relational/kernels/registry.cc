@@ -14,6 +14,10 @@ Status register_kernel(duckdb_connection connection, std::string_view name) {
     if (kernels::register_decimal_kernel(connection, text) == DuckDBSuccess) return {};
     return internal_error("the kernel " + text + " was not registered");
   }
+  if (kernels::is_aggregate_kernel(name)) {
+    if (kernels::register_aggregate_kernel(connection, text) == DuckDBSuccess) return {};
+    return internal_error("the kernel " + text + " was not registered");
+  }
   std::optional<Signature> signature;
   for (const auto find : {kernels::find_number_kernel, kernels::find_text_kernel, kernels::find_time_kernel,
                           kernels::find_format_kernel, kernels::find_exact_decimal_kernel,

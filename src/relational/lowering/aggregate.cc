@@ -176,6 +176,29 @@ Result<Written> moment(Aggregation& aggregation) {
                  aggregation.call.result()};
 }
 
+// An aggregate of kernels/aggregate_kernels.cc.
+Result<Written> moments(Aggregation& aggregation) {
+  CallWriter& call = aggregation.call;
+  ASSIGN_OR_RETURN(const Texts texts, call.all_arguments());
+  const std::string kernel = "moments_" + aggregation.node.function;
+  call.add_kernel(kernel);
+  const std::string arguments = texts.size() > 1 ? texts[0] + ", " + texts[1] : texts[0];
+  const std::string value = aggregation.aggregate(kernel, arguments);
+  if (aggregation.node.function != "corr" || !aggregation.node.ansi) return Written{value, call.result()};
+  const std::string pairs = aggregation.aggregate(
+      "count", "CASE WHEN " + texts[0] + " IS NOT NULL AND " + texts[1] + " IS NOT NULL THEN 1 END");
+  return Written{"coalesce(" + value + ", CASE WHEN " + pairs + " > 1 THEN " +
+                     call.raise("DIVIDE_BY_ZERO", {{"config", kAnsiSetting}}) + " END)",
+                 call.result()};
+}
+
+Result<Written> count_pairs(Aggregation& aggregation) {
+  ASSIGN_OR_RETURN(const Texts texts, aggregation.call.all_arguments());
+  return Written{aggregation.aggregate("count", "CASE WHEN " + texts[0] + " IS NOT NULL AND " + texts[1] +
+                                                    " IS NOT NULL THEN 1 END"),
+                 aggregation.call.result()};
+}
+
 Result<Written> pair(Aggregation& aggregation) {
   ASSIGN_OR_RETURN(const Texts texts, aggregation.call.all_arguments());
   return Written{aggregation.aggregate(aggregation.node.function, texts[0] + ", " + texts[1]),
@@ -224,6 +247,22 @@ Result<Written> percentile(Aggregation& aggregation) {
                  call.result()};
 }
 
+// The exact answer is within the error that Spark promises. Spark's sketch keeps longs as doubles.
+Result<Written> approximate_percentile(Aggregation& aggregation) {
+  CallWriter& call = aggregation.call;
+  ASSIGN_OR_RETURN(const std::string value, call.argument(0));
+  ASSIGN_OR_RETURN(const std::string share, call.argument(1));
+  const bool as_double = call.result().is(TypeId::kLong);
+  // An array of no percentages: there is nothing to give.
+  if (call.type(1).is(TypeId::kArray)) {
+    const std::string found = aggregation.aggregate("quantile_disc", value + ", " + share);
+    return Written{"CASE WHEN len(" + share + ") > 0 THEN " + found + " END", call.result()};
+  }
+  const std::string found =
+      aggregation.aggregate("quantile_disc", (as_double ? cast_to(value, "DOUBLE") : value) + ", " + share);
+  return Written{as_double ? call.kernel("double_to_long_saturating", {found}) : found, call.result()};
+}
+
 Result<Written> join_texts(Aggregation& aggregation) {
   ASSIGN_OR_RETURN(const Texts texts, aggregation.call.all_arguments());
   const std::string separator = texts.size() > 1 ? "coalesce(" + texts[1] + ", '')" : "''";
@@ -247,7 +286,20 @@ const std::unordered_map<std::string_view, Lowering>& lowerings() {
       {"stddev_pop", moment},
       {"var_samp", moment},
       {"var_pop", moment},
-      {"corr", pair},
+      {"corr", moments},
+      {"skewness", moments},
+      {"kurtosis", moments},
+      {"regr_slope", moments},
+      {"regr_intercept", moments},
+      {"regr_r2", moments},
+      {"regr_avgx", moments},
+      {"regr_avgy", moments},
+      {"regr_sxx", moments},
+      {"regr_syy", moments},
+      {"regr_sxy", moments},
+      {"regr_count", count_pairs},
+      {"percentile_approx", approximate_percentile},
+      {"try_avg", average},
       {"covar_pop", pair},
       {"covar_samp", pair},
       {"bool_and", by_name},
@@ -345,11 +397,15 @@ Result<Written> window_function(CallWriter& call, const std::string& over) {
   const std::string_view name = call.function;
   const DataType& type = call.result();
   ASSIGN_OR_RETURN(const Texts texts, call.all_arguments());
-  if (name == "nth_value") return Written{"nth_value(" + texts[0] + ", " + texts[1] + ") " + over, type};
+  const size_t flag_at = name == "nth_value" ? 2 : 3;  // the last argument: whether nulls are ignored
+  const types::Value* flag = texts.size() > flag_at ? call.literal(flag_at) : nullptr;
+  const bool* ignores = flag == nullptr ? nullptr : std::get_if<bool>(&flag->data);
+  const std::string nulls = ignores != nullptr && *ignores ? " IGNORE NULLS) " : ") ";
+  if (name == "nth_value") return Written{"nth_value(" + texts[0] + ", " + texts[1] + nulls + over, type};
   if (name == "lag" || name == "lead") {
-    std::string arguments;
-    for (const std::string& text : texts) arguments += (arguments.empty() ? "" : ", ") + text;
-    return Written{cast_to(std::string(name) + "(" + arguments + ") " + frameless(over), type), type};
+    std::string arguments = texts[0];
+    for (size_t i = 1; i < std::min<size_t>(texts.size(), 3); ++i) arguments += ", " + texts[i];
+    return Written{cast_to(std::string(name) + "(" + arguments + nulls + frameless(over), type), type};
   }
   const std::string argument = texts.empty() ? "" : texts[0];
   return Written{cast_to(std::string(name) + "(" + argument + ") " + frameless(over), type), type};

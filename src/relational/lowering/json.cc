@@ -162,8 +162,11 @@ Result<std::string> write_value(CallWriter& call, const std::string& text, const
     case TypeId::kByte:
     case TypeId::kShort:
     case TypeId::kInteger:
-    case TypeId::kLong:
-    case TypeId::kDecimal: return write_as_text(call, text, type);
+    case TypeId::kLong: return write_as_text(call, text, type);
+    case TypeId::kDecimal: {
+      ASSIGN_OR_RETURN(const std::string plain, write_as_text(call, text, type));
+      return type.scale() <= 6 ? plain : call.kernel("json_decimal", {plain});
+    }
     case TypeId::kFloat:
     case TypeId::kDouble: {
       ASSIGN_OR_RETURN(const std::string number, write_as_text(call, text, type));

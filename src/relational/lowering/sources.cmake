@@ -13,6 +13,7 @@ set(LOWERING_SOURCES
   lowering/mathematics.cc
   lowering/string.cc
   lowering/writer.cc
+  kernels/aggregate_kernels.cc
   kernels/decimal_kernels.cc
   kernels/format_kernels.cc
   kernels/hash_kernels.cc
