@@ -108,12 +108,30 @@ bool is_without_dictionaries(const uint8_t* message) {
   return check_tables(follow(table_field(header, 1)), field_is_without_dictionary);
 }
 
+// The places of a batch's buffers, which the decoder adds up without a look for overflow before it compares
+// them with the body.
+bool check_buffers(const uint8_t* vector) {
+  constexpr size_t kPlaceBytes = 16;
+  constexpr int64_t kFarthest = INT64_MAX / 2;
+  if (vector == nullptr) return true;
+  const auto count = read_at<uint32_t>(vector);
+  for (uint32_t i = 0; i < count; ++i) {
+    const uint8_t* place = vector + 4 + kPlaceBytes * i;
+    const auto offset = read_at<int64_t>(place);
+    const auto length = read_at<int64_t>(place + 8);
+    if (offset < 0 || offset > kFarthest || length < 0 || length > kFarthest) return false;
+  }
+  return true;
+}
+
 bool check_message(const uint8_t* message) {
   constexpr uint8_t kSchema = 1;
+  constexpr uint8_t kRecordBatch = 3;
   const uint8_t* root = follow(message + kPrefixBytes);
   const uint8_t* type = table_field(root, kMessageHeaderType);
   const uint8_t* header = follow(table_field(root, kMessageHeader));
   if (type == nullptr || *type == 0 || header == nullptr) return false;
+  if (*type == kRecordBatch) return check_buffers(follow(table_field(header, 2)));
   if (*type != kSchema) return true;
   return check_metadata(follow(table_field(header, 2))) &&
          check_tables(follow(table_field(header, 1)),
