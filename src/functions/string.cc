@@ -92,6 +92,12 @@ Result<Call> resolve_pad(const Context& context) {
                     context);
 }
 
+// Any number is taken as a whole one.
+Result<Call> resolve_hex(const Context& context) {
+  const bool number = context.size() == 1 && context.type(0).is_numeric();
+  return resolve_by(number ? "(bigint) -> string" : "(bigint|binary|string) -> string", context);
+}
+
 Result<Call> resolve_overlay(const Context& context) {
   ASSIGN_OR_RETURN(Call call, resolve_by_signature(context));
   if (!call.argument_types[0].same_type(call.argument_types[1]))
@@ -225,11 +231,11 @@ const Function kStrings[] = {
     {.name = "ascii", .signature = "(string) -> int"},
     {.name = "chr", .signature = "(bigint) -> string", .aliases = "char"},
     {.name = "space", .signature = "(int) -> string"},
-    {.name = "levenshtein", .signature = "(string, string) -> int"},
+    {.name = "levenshtein", .signature = "(string, string, int?) -> int"},
     {.name = "md5", .signature = "(binary) -> string"},
     {.name = "sha1", .signature = "(binary) -> string", .aliases = "sha"},
     {.name = "sha2", .signature = "(binary, int) -> string", .nulls = Nulls::kAlways},
-    {.name = "hex", .signature = "(bigint|binary|string) -> string"},
+    {.name = "hex", .resolver = resolve_hex},
     {.name = "unhex", .signature = "(string) -> binary", .nulls = Nulls::kAlways},
     {.name = "bin", .signature = "(bigint) -> string"},
     {.name = "base64", .signature = "(binary) -> string"},

@@ -1,8 +1,10 @@
 // Text: positions counted in characters as Spark does.
 #include <algorithm>
 #include <array>
+#include <span>
 #include <unordered_map>
 
+#include "relational/kernels/special_casing.h"
 #include "relational/kernels/vector_access.h"
 
 namespace deuteron::relational::kernels {
@@ -135,6 +137,112 @@ std::optional<int64_t> crc32(Blob value) {
   return static_cast<int64_t>(sum ^ 0xFFFFFFFFu);
 }
 
+std::vector<std::string_view> characters_of(std::string_view text) {
+  std::vector<std::string_view> characters;
+  for (size_t at = 0; at < text.size();) {
+    size_t end = at + 1;
+    while (end < text.size() && !starts_character(text[end])) ++end;
+    characters.push_back(text.substr(at, end - at));
+    at = end;
+  }
+  return characters;
+}
+
+// The capitals that Unicode writes as several characters; the others are left as they are.
+std::optional<std::string> special_upper(std::string_view text) {
+  const bool is_ascii =
+      std::none_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) >= 0x80; });
+  if (is_ascii) return std::string(text);
+  std::string result;
+  for (const std::string_view character : characters_of(text)) {
+    const auto found = kUpperCase.find(character);
+    result += found == kUpperCase.end() ? character : found->second;
+  }
+  return result;
+}
+
+// What begins a word in the place of `character`; null: its capital.
+std::optional<std::string> special_title(std::string_view character) {
+  const auto found = kTitleCase.find(character);
+  return found == kTitleCase.end() ? std::nullopt : std::optional(std::string(found->second));
+}
+
+std::optional<int32_t> edit_distance(std::string_view left, std::string_view right) {
+  const auto a = characters_of(left), b = characters_of(right);
+  std::vector<int32_t> row(b.size() + 1);
+  for (size_t j = 0; j <= b.size(); ++j) row[j] = static_cast<int32_t>(j);
+  for (size_t i = 1; i <= a.size(); ++i) {
+    int32_t diagonal = row[0];
+    row[0] = static_cast<int32_t>(i);
+    for (size_t j = 1; j <= b.size(); ++j) {
+      const int32_t replaced = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
+      diagonal = row[j];
+      row[j] = std::min({row[j] + 1, row[j - 1] + 1, replaced});
+    }
+  }
+  return row.back();
+}
+
+// Up to the count-th separator, or behind it when counted from the end; separators may overlap.
+std::optional<std::string> part_by_separator(std::string_view text, std::string_view separator,
+                                             int32_t count) {
+  if (separator.empty() || count == 0) return std::string();
+  size_t at = std::string_view::npos;
+  for (int64_t left = count; left > 0; --left) {
+    at = text.find(separator, at == std::string_view::npos ? 0 : at + 1);
+    if (at == std::string_view::npos) return std::string(text);
+  }
+  if (count > 0) return std::string(text.substr(0, at));
+  for (int64_t left = count; left < 0; ++left) {
+    if (at == 0) return std::string(text);
+    at = text.rfind(separator, at == std::string_view::npos ? at : at - 1);
+    if (at == std::string_view::npos) return std::string(text);
+  }
+  return std::string(text.substr(at + separator.size()));
+}
+
+// What follows an escape that may not stand there, '' at the end; null when the pattern is sound.
+std::optional<std::string> like_flaw(std::string_view pattern, std::string_view escape) {
+  for (size_t at = pattern.find(escape); at != std::string_view::npos; at = pattern.find(escape, at)) {
+    at += escape.size();
+    if (at == pattern.size()) return std::string();
+    if (!pattern.substr(at).starts_with(escape) && pattern[at] != '%' && pattern[at] != '_')
+      return std::string(characters_of(pattern.substr(at)).front());
+    at += pattern.substr(at).starts_with(escape) ? escape.size() : 1;
+  }
+  return std::nullopt;
+}
+
+// As Java's MIME decoder: what is no letter of the alphabet is passed over; null when the end is malformed.
+std::optional<OwnedBlob> decode_base64(std::string_view text) {
+  constexpr std::string_view kAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  std::string bytes;
+  uint32_t bits = 0;
+  int letters = 0, padding = 0;  // in the group of four
+  for (const char c : text) {
+    const size_t value = kAlphabet.find(c);
+    if (c == '=') {
+      ++padding;
+      if (letters < 2 || letters + padding > 4) return std::nullopt;
+      continue;
+    }
+    if (value == std::string_view::npos) continue;
+    if (padding > 0) return std::nullopt;
+    bits = (bits << 6) | static_cast<uint32_t>(value);
+    if (++letters < 4) continue;
+    for (const int shift : {16, 8, 0}) bytes += static_cast<char>((bits >> shift) & 0xFF);
+    bits = 0;
+    letters = 0;
+  }
+  if (letters == 1 || (padding > 0 && letters + padding != 4)) return std::nullopt;
+  if (letters == 2) bytes += static_cast<char>((bits >> 4) & 0xFF);
+  if (letters == 3) {
+    bytes += static_cast<char>((bits >> 10) & 0xFF);
+    bytes += static_cast<char>((bits >> 2) & 0xFF);
+  }
+  return OwnedBlob{std::move(bytes)};
+}
+
 // ---- character sets -------------------------------------------------------------------------------
 
 struct Charset {
@@ -191,6 +299,37 @@ std::optional<char32_t> next_character(std::string_view text, size_t& at) {
   if (character < kLeast[more] || character > 0x10FFFF || is_surrogate(character)) return std::nullopt;
   at += more + 1;
   return character;
+}
+
+bool is_in(std::span<const CharacterRange> ranges, char32_t c) {
+  const auto after =
+      std::upper_bound(ranges.begin(), ranges.end(), c,
+                       [](char32_t value, const CharacterRange& r) { return value < r.first; });
+  return after != ranges.begin() && c <= (after - 1)->last;
+}
+
+// Σ at the end of a word becomes ς, so that lower case leaves it so.
+std::optional<std::string> final_sigma(std::string_view text) {
+  constexpr std::string_view kSigma = "Σ", kFinal = "ς";
+  if (text.find(kSigma) == std::string_view::npos) return std::string(text);
+  const auto characters = characters_of(text);
+  // Whether the first character from `at` on that is not passed over has cases.
+  const auto meets_cased = [&](size_t at, size_t step) {
+    for (; at < characters.size(); at += step) {
+      size_t begin = 0;
+      const auto character = next_character(characters[at], begin);
+      if (!character) return false;
+      if (!is_in(kCaseIgnorable, *character)) return is_in(kCased, *character);
+    }
+    return false;
+  };
+  std::string result;
+  for (size_t i = 0; i < characters.size(); ++i) {
+    const bool is_final =
+        characters[i] == kSigma && meets_cased(i - 1, static_cast<size_t>(-1)) && !meets_cased(i + 1, 1);
+    result += is_final ? kFinal : characters[i];
+  }
+  return result;
 }
 
 void append_utf8(std::string& text, char32_t c) {
@@ -302,6 +441,13 @@ std::optional<Signature> find_text_kernel(std::string_view name) {
       {"binary_lpad", Adapter<binary_lpad>::signature()},
       {"binary_rpad", Adapter<binary_rpad>::signature()},
       {"find_in_set", Adapter<find_in_set>::signature()},
+      {"final_sigma", Adapter<final_sigma>::signature()},
+      {"special_upper", Adapter<special_upper>::signature()},
+      {"special_title", Adapter<special_title>::signature()},
+      {"edit_distance", Adapter<edit_distance>::signature()},
+      {"part_by_separator", Adapter<part_by_separator>::signature()},
+      {"like_flaw", Adapter<like_flaw>::signature()},
+      {"decode_base64", Adapter<decode_base64>::signature()},
       {"soundex", Adapter<soundex>::signature()},
       {"crc32", Adapter<crc32>::signature()},
       {"is_charset", Adapter<is_charset>::signature()},

@@ -113,8 +113,46 @@ Status check_like_pattern(const std::string& pattern, char escape) {
   return {};
 }
 
+// A pattern that can be checked now; ILIKE's in lower case.
+std::optional<std::string> constant_pattern(const CallWriter& call, size_t index, bool any_case) {
+  const auto pattern = call.literal_text(index);
+  if (!pattern || !any_case) return pattern;
+  std::string lower;
+  for (const char c : *pattern) {
+    if ((c & 0x80) != 0) return std::nullopt;
+    lower += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  }
+  return lower;
+}
+
+// value LIKE pattern (argument `index`) with Spark's errors.
+Result<std::string> write_like(CallWriter& call, const std::string& value, size_t index,
+                               const std::string& escape) {
+  ASSIGN_OR_RETURN(std::string pattern, call.argument(index));
+  const bool any_case = call.function == "ilike";
+  const std::string left = any_case ? "lower(" + value + ")" : value;
+  if (any_case) pattern = "lower(" + pattern + ")";
+  const std::optional<std::string> constant = constant_pattern(call, index, any_case);
+  if (constant) {
+    RETURN_IF_ERROR(check_like_pattern(*constant, escape[0]));
+    if (constant->find(escape[0]) == std::string::npos) return "(" + left + " LIKE " + pattern + ")";
+  }
+  const std::string quoted = quote_text(escape);
+  const std::string like = "(" + left + " LIKE " + pattern + " ESCAPE " + quoted + ")";
+  if (constant) return like;
+  const std::string flaw = call.kernel("like_flaw", {pattern, quoted});
+  const std::string shown = "replace(" + pattern + ", '\\', '\\\\')";
+  const std::string at_end =
+      call.raise_without_context("INVALID_FORMAT.ESC_AT_THE_END", {{"format", "'{0}'"}}, {shown});
+  const std::string in_middle = call.raise_without_context(
+      "INVALID_FORMAT.ESC_IN_THE_MIDDLE", {{"format", "'{0}'"}, {"char", "'{1}'"}}, {shown, flaw});
+  return "CASE WHEN " + value + " IS NULL THEN NULL WHEN " + flaw + " IS NULL THEN " + like + " WHEN " +
+         flaw + " = '' THEN " + cast_to(at_end, "BOOLEAN") + " ELSE " + cast_to(in_middle, "BOOLEAN") +
+         " END";
+}
+
 Result<std::string> lower_like(CallWriter& call) {
-  ASSIGN_OR_RETURN(const Texts texts, call.all_arguments());
+  ASSIGN_OR_RETURN(const std::string value, call.argument(0));
   std::string escape = "\\";
   if (call.size() == 3) {
     const auto given = call.literal_text(2);
@@ -122,22 +160,17 @@ Result<std::string> lower_like(CallWriter& call) {
       return unsupported("LIKE with an escape that is not one constant character");
     escape = *given;
   }
-  const std::string word = call.function == "ilike" ? " ILIKE " : " LIKE ";
-  if (const auto pattern = call.literal_text(1)) {
-    RETURN_IF_ERROR(check_like_pattern(*pattern, escape[0]));
-    if (pattern->find(escape[0]) == std::string::npos) return "(" + texts[0] + word + texts[1] + ")";
-  }
-  return "(" + texts[0] + word + texts[1] + " ESCAPE " + quote_text(escape) + ")";
+  return write_like(call, value, 1, escape);
 }
 
-// value LIKE ANY (pattern, …) and its like; the patterns are constant.
+// value LIKE ANY (pattern, …) and its like.
 Result<std::string> lower_like_quantified(CallWriter& call) {
-  ASSIGN_OR_RETURN(const Texts texts, call.all_arguments());
+  ASSIGN_OR_RETURN(const std::string value, call.argument(0));
   const std::string negation = call.function.starts_with("not") ? "NOT " : "";
   Texts terms;
-  for (size_t i = 1; i < texts.size(); ++i) {
-    if (const auto pattern = call.literal_text(i)) RETURN_IF_ERROR(check_like_pattern(*pattern, '\\'));
-    terms.push_back("(" + negation + texts[0] + " LIKE " + texts[i] + " ESCAPE '\\')");
+  for (size_t i = 1; i < call.size(); ++i) {
+    ASSIGN_OR_RETURN(const std::string like, write_like(call, value, i, "\\"));
+    terms.push_back("(" + negation + like + ")");
   }
   return "(" + join(terms, call.function.ends_with("all") ? " AND " : " OR ") + ")";
 }
@@ -228,39 +261,6 @@ Result<std::string> lower_rlike(CallWriter& call) {
   return "regexp_matches(" + text + ", " + pattern + ")";
 }
 
-Result<std::string> lower_regexp_replace(CallWriter& call) {
-  ASSIGN_OR_RETURN(const std::string text, call.argument(0));
-  const bool has_null = call.is_null_literal(2) || (call.size() > 3 && call.is_null_literal(3));
-  if (has_null) return std::string("CAST(NULL AS VARCHAR)");
-  ASSIGN_OR_RETURN(const auto answer, without_pattern(call, "regexp_replace"));
-  if (answer) return *answer;
-  ASSIGN_OR_RETURN(const std::string pattern, regular_expression(call, 1));
-  const auto replacement = call.literal_text(2);
-  if (!replacement) return unsupported("regexp_replace with a replacement that is not constant");
-  std::string translated;
-  for (size_t i = 0; i < replacement->size(); ++i) {
-    const char c = (*replacement)[i];
-    const bool more = i + 1 < replacement->size();
-    if (c == '$' && more && std::isdigit(static_cast<unsigned char>((*replacement)[i + 1]))) {
-      translated += "\\";
-    } else if (c == '\\' && more) {
-      translated += (*replacement)[++i] == '\\' ? "\\\\" : std::string(1, (*replacement)[i]);
-    } else {
-      translated += c;
-    }
-  }
-  const auto replaced = [&](const std::string& within) {
-    return "regexp_replace(" + within + ", " + pattern + ", " + quote_text(translated) + ", 'g')";
-  };
-  const auto position = call.size() > 3 ? call.literal_integer(3) : std::optional<int64_t>(1);
-  if (!position) return unsupported("regexp_replace with a position that is not constant");
-  if (*position == 1) return replaced(text);
-  // What stands before the position is not seen by the pattern.
-  const std::string start = std::to_string(*position);
-  return "CASE WHEN length(" + text + ") < " + start + " THEN " + text + " ELSE left(" + text + ", " + start +
-         " - 1) || " + replaced("substring(" + text + ", " + start + ")") + " END";
-}
-
 // Capturing groups of a Java pattern.
 int count_groups(const std::string& pattern) {
   int groups = 0;
@@ -277,6 +277,68 @@ int count_groups(const std::string& pattern) {
       groups += !rest.starts_with("(?") || rest.starts_with("(?<") ? 1 : 0;
   }
   return groups;
+}
+
+// Java's replacement text in RE2's words; nullopt when it names a group that there is not, or ends within an
+// escape.
+Result<std::optional<std::string>> rewrite_of(const std::string& replacement, int groups) {
+  std::string rewrite;
+  for (size_t i = 0; i < replacement.size(); ++i) {
+    const char c = replacement[i];
+    if (c != '$' && c != '\\') {
+      rewrite += c;
+      continue;
+    }
+    if (++i == replacement.size()) return std::optional<std::string>();
+    const char next = replacement[i];
+    if (c == '\\') {
+      rewrite += next == '\\' ? "\\\\" : std::string(1, next);
+      continue;
+    }
+    if (next == '{') return unsupported("regexp_replace with a group by its name");
+    if (std::isdigit(static_cast<unsigned char>(next)) == 0 || next - '0' > groups)
+      return std::optional<std::string>();
+    if (groups > 9) return unsupported("regexp_replace with more than nine groups");
+    rewrite += std::string("\\") + next;
+  }
+  return std::optional(std::move(rewrite));
+}
+
+Result<std::string> lower_regexp_replace(CallWriter& call) {
+  ASSIGN_OR_RETURN(const std::string text, call.argument(0));
+  const bool has_null = call.is_null_literal(2) || (call.size() > 3 && call.is_null_literal(3));
+  if (has_null) return std::string("CAST(NULL AS VARCHAR)");
+  ASSIGN_OR_RETURN(const auto answer, without_pattern(call, "regexp_replace"));
+  if (answer) return *answer;
+  ASSIGN_OR_RETURN(const std::string pattern, regular_expression(call, 1));
+  const auto replacement = call.literal_text(2);
+  if (!replacement) return unsupported("regexp_replace with a replacement that is not constant");
+  ASSIGN_OR_RETURN(const auto translated, rewrite_of(*replacement, count_groups(*call.literal_text(1))));
+  if (!translated) {
+    const std::string failure = call.raise_without_context(
+        "INVALID_REGEXP_REPLACE",
+        {{"source", "{0}"},
+         {"pattern", *call.literal_text(1)},
+         {"replacement", *replacement},
+         {"position", std::to_string(call.size() > 3 ? call.literal_integer(3).value_or(1) : 1)}},
+        {text});
+    return "CASE WHEN regexp_matches(" + text + ", " + pattern + ") THEN " + cast_to(failure, call.result()) +
+           " ELSE " + text + " END";
+  }
+  // Behind a match Java replaces an empty one too, RE2 does not.
+  const std::string refusal = call.raise_without_context(
+      "UNSUPPORTED_FEATURE", {{"feature", "regexp_replace with a pattern that matches the empty text"}});
+  const auto replaced = [&](const std::string& within) {
+    return "CASE WHEN regexp_matches('', " + pattern + ") THEN " + cast_to(refusal, call.result()) +
+           " ELSE regexp_replace(" + within + ", " + pattern + ", " + quote_text(*translated) + ", 'g') END";
+  };
+  const auto position = call.size() > 3 ? call.literal_integer(3) : std::optional<int64_t>(1);
+  if (!position) return unsupported("regexp_replace with a position that is not constant");
+  if (*position == 1) return replaced(text);
+  // What stands before the position is not seen by the pattern.
+  const std::string start = std::to_string(*position);
+  return "CASE WHEN length(" + text + ") < " + start + " THEN " + text + " ELSE left(" + text + ", " + start +
+         " - 1) || (" + replaced("substring(" + text + ", " + start + ")") + ") END";
 }
 
 // regexp_extract, regexp_extract_all: a group of the first match, or of every match.
@@ -358,10 +420,10 @@ Result<std::string> lower_split(CallWriter& call) {
     const std::string parts = "str_split(" + text + ", " + quote_text(*pattern) + ")";
     const std::string count = std::to_string(*limit);
     const std::string name = call.fresh_name();
-    return "list_transform([" + parts + "], lambda " + name + ": CASE WHEN len(" + name + ") <= " + count +
-           " THEN " + name + " ELSE list_append(list_slice(" + name + ", 1, " + count +
-           " - 1), array_to_string(list_slice(" + name + ", " + count + ", len(" + name + ")), " +
-           quote_text(*pattern) + ")) END)[1]";
+    return "list_transform([" + parts + "], lambda " + name + ": CASE WHEN " + name +
+           " IS NULL THEN NULL WHEN len(" + name + ") <= " + count + " THEN " + name +
+           " ELSE list_append(list_slice(" + name + ", 1, " + count + " - 1), array_to_string(list_slice(" +
+           name + ", " + count + ", len(" + name + ")), " + quote_text(*pattern) + ")) END)[1]";
   }
   if (plain) return "str_split(" + text + ", " + quote_text(*pattern) + ")";
   ASSIGN_OR_RETURN(const std::string expression, regular_expression(call, 1));
@@ -391,9 +453,9 @@ Result<std::string> lower_locate(CallWriter& call) {
   if (texts.size() == 2) return cast_to("strpos(" + texts[1] + ", " + texts[0] + ")", "INTEGER");
   const std::string found = "strpos(substring(" + texts[1] + ", " + texts[2] + "), " + texts[0] + ")";
   return cast_to("CASE WHEN " + texts[2] + " IS NULL THEN 0 WHEN " + texts[0] + " IS NULL OR " + texts[1] +
-                     " IS NULL THEN NULL WHEN " + texts[2] + " < 1 OR " + texts[2] + " > length(" + texts[1] +
-                     ") + 1 THEN 0 WHEN " + texts[0] + " = '' THEN 1 WHEN " + found + " = 0 THEN 0 ELSE " +
-                     found + " + " + texts[2] + " - 1 END",
+                     " IS NULL THEN NULL WHEN " + texts[2] + " < 1 THEN 0 WHEN " + texts[0] +
+                     " = '' THEN 1 WHEN " + texts[2] + " > length(" + texts[1] + ") + 1 THEN 0 WHEN " +
+                     found + " = 0 THEN 0 ELSE " + found + " + " + texts[2] + " - 1 END",
                  "INTEGER");
 }
 
@@ -405,20 +467,32 @@ Result<std::string> lower_reverse(CallWriter& call) {
 Result<std::string> lower_initcap(CallWriter& call) {
   ASSIGN_OR_RETURN(const std::string text, call.argument(0));
   const std::string name = call.fresh_name();
-  return "array_to_string(list_transform(str_split(lower(" + text + "), ' '), lambda " + name +
-         ": upper(substring(" + name + ", 1, 1)) || substring(" + name + ", 2)), ' ')";
+  const std::string first = "substring(" + name + ", 1, 1)", rest = "substring(" + name + ", 2)";
+  return "array_to_string(list_transform(str_split(" + call.kernel("final_sigma", {text}) +
+         ", ' '), lambda " + name + ": coalesce(" + call.kernel("special_title", {first}) + ", upper(" +
+         call.kernel("special_upper", {first}) + ")) || lower(replace(" + rest + ", 'İ', 'i̇'))), ' ')";
 }
 
-Result<std::string> lower_substring_index(CallWriter& call) {
+Result<std::string> lower_levenshtein(CallWriter& call) {
   ASSIGN_OR_RETURN(const Texts texts, call.all_arguments());
-  const auto count = call.literal_integer(2);
-  const auto separator = call.literal_text(1);
-  if (!count || !separator)
-    return unsupported("substring_index with a separator or count that is not constant");
-  if (*count == 0 || separator->empty()) return "CASE WHEN " + texts[0] + " IS NOT NULL THEN '' END";
-  const std::string parts = "str_split(" + texts[0] + ", " + texts[1] + ")";
-  const std::string range = *count > 0 ? "1, " + std::to_string(*count) : std::to_string(*count) + ", -1";
-  return "array_to_string(list_slice(" + parts + ", " + range + "), " + texts[1] + ")";
+  const std::string distance = call.kernel("edit_distance", {texts[0], texts[1]});
+  if (texts.size() < 3) return distance;
+  return "CASE WHEN " + texts[2] + " IS NULL THEN NULL WHEN " + distance + " > " + texts[2] +
+         " THEN -1 ELSE " + distance + " END";
+}
+
+// In lines of 76 characters.
+Result<std::string> lower_base64(CallWriter& call) {
+  ASSIGN_OR_RETURN(const std::string value, call.argument(0));
+  return "rtrim(regexp_replace(to_base64(" + value +
+         "), '(.{76})', '\\1' || chr(13) || chr(10), 'g'), chr(13) || chr(10))";
+}
+
+Result<std::string> lower_unbase64(CallWriter& call) {
+  ASSIGN_OR_RETURN(const std::string text, call.argument(0));
+  const std::string failure = call.raise_without_context("ILLEGAL_BASE64", {});
+  return "coalesce(" + call.kernel("decode_base64", {text}) + ", CASE WHEN " + text + " IS NOT NULL THEN " +
+         cast_to(failure, call.result()) + " END)";
 }
 
 Result<std::string> lower_split_part(CallWriter& call) {
@@ -666,8 +740,8 @@ const CallRule kRules[] = {
     {.function = "length", .lower = lower_length},
     {.function = "octet_length", .lower = lower_length},
     {.function = "bit_length", .lower = lower_length},
-    {.function = "upper", .text = "upper(replace({0}, 'ß', 'SS'))"},
-    {.function = "lower", .text = "lower(replace({0}, 'İ', 'i̇'))"},
+    {.function = "upper", .text = "upper(special_upper({0}))", .kernel = "special_upper"},
+    {.function = "lower", .text = "lower(replace(final_sigma({0}), 'İ', 'i̇'))", .kernel = "final_sigma"},
     {.function = "initcap", .lower = lower_initcap},
     {.function = "trim", .lower = lower_trim},
     {.function = "ltrim", .lower = lower_trim},
@@ -702,7 +776,9 @@ const CallRule kRules[] = {
     {.function = "translate", .text = "translate({0}, {1}, {2})"},
     {.function = "split", .lower = lower_split},
     {.function = "split_part", .lower = lower_split_part},
-    {.function = "substring_index", .lower = lower_substring_index},
+    {.function = "substring_index",
+     .text = "part_by_separator({0}, {1}, {2})",
+     .kernel = "part_by_separator"},
     {.function = "lpad", .lower = lower_pad},
     {.function = "rpad", .lower = lower_pad},
     {.function = "instr", .text = "CAST(strpos({0}, {1}) AS INTEGER)"},
@@ -712,15 +788,15 @@ const CallRule kRules[] = {
     {.function = "ascii", .text = "ascii({0})", .cast = true},
     {.function = "chr", .text = "CASE WHEN {0} < 0 THEN '' ELSE chr(CAST({0} & 255 AS INTEGER)) END"},
     {.function = "space", .text = "repeat(' ', CAST({0} AS BIGINT))"},
-    {.function = "levenshtein", .text = "levenshtein({0}, {1})", .cast = true},
+    {.function = "levenshtein", .lower = lower_levenshtein},
     {.function = "md5", .text = "md5({0})"},
     {.function = "sha1", .text = "sha1({0})"},
     {.function = "sha2", .lower = lower_sha2},
     {.function = "hex", .text = "hex({0})"},
     {.function = "unhex", .text = "TRY(from_hex({0}))"},
     {.function = "bin", .text = "bin({0})"},
-    {.function = "base64", .text = "to_base64({0})"},
-    {.function = "unbase64", .text = "from_base64({0})"},
+    {.function = "base64", .lower = lower_base64},
+    {.function = "unbase64", .lower = lower_unbase64},
 };
 
 }  // namespace
