@@ -54,7 +54,7 @@ record: setup ## record expected answers again, from Apache Spark (ARGS=dates: o
 
 asan-ubsan: setup ## unit tests under the address and undefined-behaviour sanitizers
 	@PRESET=asan-ubsan tools/build
-	@ctest --test-dir build/asan-ubsan --output-on-failure
+	@ulimit -s 131072; ctest --test-dir build/asan-ubsan --output-on-failure  # frames are larger under the sanitizers
 
 tsan: setup ## unit tests of what links neither gRPC nor libduckdb, under the thread sanitizer
 	@PRESET=tsan tools/build

@@ -194,6 +194,12 @@ struct StreamReader::Contents {
   // Reads the header at `position`; false at the end of the stream.
   Result<bool> read_header(ArrowIpcDecoder& decoder, int64_t position) const {
     if (position == size) return false;
+    if (size - position >= static_cast<int64_t>(kPrefixBytes)) {
+      const auto mark = read_at<int32_t>(data + position);
+      if (mark > 0) return unsupported("Arrow streams of the format before 0.15");
+      // The decoder adds to the length before it looks at it.
+      if (read_at<int32_t>(data + position + 4) > size - position) return malformed("a message is cut off");
+    }
     ArrowError failure{};
     int32_t prefix = 0;
     const int code =
