@@ -48,6 +48,10 @@ ExpressionPtr cast_implicitly(ExpressionPtr expression, const DataType& type, co
     return expression;
   const auto* literal = resolved::as<resolved::Literal>(expression);
   if (literal != nullptr && literal->value.is_null()) return make_literal({type, {}}, expression->origin);
+  if (literal != nullptr && type.is_integral()) {
+    if (auto folded = functions::fold_cast(literal->value, expression->type, type))
+      return make_literal({type, *std::move(folded)}, expression->origin);
+  }
   const bool nullable =
       expression->nullable || functions::cast_may_give_null(expression->type, type, plan::CastMode::kDefault);
   plan::Origin origin = wanted_by == nullptr ? expression->origin : wanted_by;
@@ -349,25 +353,39 @@ Result<ExpressionPtr> ExpressionResolver::resolve_extract(const unresolved::Expr
 // ---- casts, conditions, sort keys
 // ------------------------------------------------------------------------------
 
+// What Spark proposes instead of a cast that ANSI forbids.
+static std::string_view instead_of_cast(const DataType& from, const DataType& to) {
+  if (from.is_numeric() && to.is(TypeId::kDate)) return "`DATE_FROM_UNIX_DATE`";
+  if (from.is(TypeId::kDate) && to.is_numeric()) return "`UNIX_DATE`";
+  return "";
+}
+
+Status ExpressionResolver::impossible_cast(const DataType& from, const DataType& to, plan::CastMode mode,
+                                           std::string sql) const {
+  std::map<std::string, std::string> parameters = {
+      {"sqlExpr", std::move(sql)}, {"srcType", quoted_type(from)}, {"targetType", quoted_type(to)}};
+  const bool strict =
+      mode == plan::CastMode::kTry || (mode == plan::CastMode::kDefault && analysis_.settings.ansi);
+  if (const std::string_view functions = instead_of_cast(from, to); strict && !functions.empty()) {
+    parameters["functionNames"] = functions;
+    return error("DATATYPE_MISMATCH.CAST_WITH_FUNC_SUGGESTION", std::move(parameters));
+  }
+  if (strict && mode == plan::CastMode::kDefault && functions::can_cast(from, to, plan::CastMode::kLegacy)) {
+    parameters["config"] = "\"spark.sql.ansi.enabled\"";
+    parameters["configVal"] = "'false'";
+    return error("DATATYPE_MISMATCH.CAST_WITH_CONF_SUGGESTION", std::move(parameters));
+  }
+  return error("DATATYPE_MISMATCH.CAST_WITHOUT_SUGGESTION", std::move(parameters));
+}
+
 Result<ExpressionPtr> ExpressionResolver::resolve_cast(const unresolved::ExpressionPtr& expression,
                                                        const unresolved::ExpressionPtr& child,
                                                        const DataType& type, plan::CastMode mode) {
   ASSIGN_OR_RETURN(ExpressionPtr value, resolve(child));
   const bool ansi = analysis_.settings.ansi;
   if (!functions::can_cast(value->type, type, mode, ansi)) {
-    const bool bare = unresolved::as<unresolved::Attribute>(child) != nullptr;
-    std::map<std::string, std::string> parameters = {
-        {"sqlExpr", quoted_expression(pretty(bare ? child : expression))},
-        {"srcType", quoted_type(value->type)},
-        {"targetType", quoted_type(type)}};
-    const bool strict = ansi && mode == plan::CastMode::kDefault;
-    if (strict && functions::can_cast(value->type, type, plan::CastMode::kLegacy, false)) {
-      parameters["config"] = "\"spark.sql.ansi.enabled\"";
-      parameters["configVal"] = "'false'";
-      return at(error("DATATYPE_MISMATCH.CAST_WITH_CONF_SUGGESTION", std::move(parameters)),
-                expression->origin);
-    }
-    return at(error("DATATYPE_MISMATCH.CAST_WITHOUT_SUGGESTION", std::move(parameters)), expression->origin);
+    return at(impossible_cast(value->type, type, mode, quoted_expression(pretty(expression))),
+              expression->origin);
   }
   const bool is_null = resolved::as<resolved::Literal>(value) != nullptr && literal_value(value)->is_null();
   if (is_null) return make_literal({type, {}}, expression->origin);

@@ -81,6 +81,8 @@ class ExpressionResolver {
   ExpressionResult resolve_cast(const unresolved::ExpressionPtr& expression,
                                 const unresolved::ExpressionPtr& child, const types::DataType& type,
                                 plan::CastMode mode);
+  Status impossible_cast(const types::DataType& from, const types::DataType& to, plan::CastMode mode,
+                         std::string sql) const;
   ExpressionResult resolve_window(const unresolved::ExpressionPtr& expression,
                                   const unresolved::Window& window);
   ExpressionResult resolve_subquery(const unresolved::ExpressionPtr& expression,
@@ -124,6 +126,8 @@ class ExpressionResolver {
   std::string pretty_row(const unresolved::FunctionCall& call);
   std::string pretty_window(const unresolved::Window& window);
   std::string pretty_window_specification(const unresolved::Window& window);
+  std::string pretty_cast(const unresolved::ExpressionPtr& child, const types::DataType& type,
+                          plan::CastMode mode);
   std::string pretty_subquery(const unresolved::ExpressionPtr& expression,
                               const unresolved::Subquery& subquery);
   plan::Names pretty_list(const unresolved::Expressions& expressions);

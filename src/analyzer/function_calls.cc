@@ -47,6 +47,13 @@ ExpressionPtr fold_negative(const std::string& function, const resolved::Express
   return make_literal({arguments[0]->type, std::move(value)}, arguments[0]->origin);
 }
 
+bool is_constant(const ExpressionPtr& expression) {
+  return is_deterministic(expression) && !any_of(expression, [](const ExpressionPtr& part) {
+           return resolved::as<resolved::ColumnReference>(part) != nullptr ||
+                  subquery_plan(part) != nullptr || resolved::as<resolved::PythonCall>(part) != nullptr;
+         });
+}
+
 std::vector<functions::Argument> describe(const resolved::Expressions& arguments) {
   std::vector<functions::Argument> described;
   for (const ExpressionPtr& argument : arguments) {
@@ -55,6 +62,7 @@ std::vector<functions::Argument> describe(const resolved::Expressions& arguments
       next.type = argument->type;
       next.nullable = argument->nullable;
       next.literal = literal_value(argument);
+      next.is_constant = is_constant(argument);
       next.is_lambda = resolved::as<resolved::Lambda>(argument) != nullptr;
     } else {
       next.is_lambda = true;
@@ -356,7 +364,14 @@ Result<ExpressionPtr> ExpressionResolver::build_call(const unresolved::Expressio
     options.sql = pretty(expression);
     shows_bound_lambdas_ = true;
     signature = functions::resolve(function, described, options);
-    if (!signature.ok()) return at(signature.status(), expression->origin);
+    if (!signature.ok()) {
+      // Spark counts the arguments of functions that take any number while it checks types, and names no
+      // place.
+      const auto& parameters = signature.status().detail().parameters;
+      const auto expected = parameters.find("expectedNum");
+      const bool placeless = expected != parameters.end() && expected->second.starts_with(">");
+      return placeless ? signature.status() : at(signature.status(), expression->origin);
+    }
   }
   if (!all_bound) return at(unsupported("a lambda at this place"), expression->origin);
   arguments = as_signature_wants(std::move(arguments), *signature, expression->origin);

@@ -19,8 +19,6 @@ bool same_place(const plan::Origin& left, const plan::Origin& right) {
 
 const std::string kLambdaVariable = "namedlambdavariable()";
 
-bool is_try(plan::CastMode mode) { return mode == plan::CastMode::kTry; }
-
 // "ASC NULLS FIRST" and its like.
 std::string direction(const unresolved::SortOrder& order) {
   const bool nulls_first = order.null_ordering == plan::NullOrdering::kDefault
@@ -96,13 +94,11 @@ std::string ExpressionResolver::pretty(const unresolved::ExpressionPtr& expressi
       return types::to_sql_text(
           {node->type, literal->value.value});  // TIMESTAMP '…' of the session's time zone
     }
-    return std::string(is_try(node->mode) ? "TRY_CAST(" : "CAST(") + pretty(node->child) + " AS " +
-           node->type.sql() + ")";
+    return pretty_cast(node->child, node->type, node->mode);
   }
   if (const auto* node = unresolved::as<unresolved::CastToText>(expression)) {
     const auto type = sql::parse_data_type(node->type_text);
-    return std::string(is_try(node->mode) ? "TRY_CAST(" : "CAST(") + pretty(node->child) + " AS " +
-           (type.ok() ? type->sql() : node->type_text) + ")";
+    return type.ok() ? pretty_cast(node->child, *type, node->mode) : pretty(node->child);
   }
   if (const auto* node = unresolved::as<unresolved::Alias>(expression)) return pretty(node->child);
   if (const auto* node = unresolved::as<unresolved::Window>(expression)) return pretty_window(*node);
@@ -150,6 +146,14 @@ std::string ExpressionResolver::pretty(const unresolved::ExpressionPtr& expressi
   }
   if (unresolved::as<unresolved::Star>(expression) != nullptr) return "unresolvedstar()";
   return "";
+}
+
+// Spark leaves out the casts to arrays, maps and structs, which Hive's SQL does not know.
+std::string ExpressionResolver::pretty_cast(const unresolved::ExpressionPtr& child,
+                                            const types::DataType& type, plan::CastMode mode) {
+  const std::string text = pretty(child);
+  if (type.is_nested()) return text;
+  return (mode == plan::CastMode::kTry ? "TRY_CAST(" : "CAST(") + text + " AS " + type.sql() + ")";
 }
 
 // A sub-query shows the columns of this query that it reads.

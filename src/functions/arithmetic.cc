@@ -269,8 +269,8 @@ Result<Call> resolve_shift(const Context& context) {
 }
 
 const Function kArithmetic[] = {
-    {.name = "+", .display = "({0} + {1})", .resolver = resolve_sum},
-    {.name = "-", .display = "({0} - {1})", .resolver = resolve_sum},
+    {.name = "+", .display = "(+ {0});({0} + {1})", .resolver = resolve_sum},
+    {.name = "-", .display = "(- {0});({0} - {1})", .resolver = resolve_sum},
     {.name = "*", .display = "({0} * {1})", .resolver = resolve_binary},
     {.name = "/", .display = "({0} / {1})", .resolver = resolve_binary},
     {.name = "%", .aliases = "mod", .display = "({0} % {1})", .resolver = resolve_binary},

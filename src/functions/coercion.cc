@@ -1,6 +1,9 @@
 #include "functions/coercion.h"
 
 #include <algorithm>
+#include <cctype>
+#include <charconv>
+#include <cstdlib>
 #include <vector>
 
 namespace deuteron::functions {
@@ -189,12 +192,14 @@ bool can_cast(const DataType& from, const DataType& to, plan::CastMode mode, boo
     }
   }
   if (from.is_nested() || to.is_nested()) return false;
-  if (to.is(TypeId::kBoolean)) return from.is_numeric() || (from.is(TypeId::kTimestamp) && !strict);
+  if (to.is(TypeId::kBoolean)) {
+    return from.is_numeric() || ((from.is(TypeId::kTimestamp) || from.is(TypeId::kDate)) && !strict);
+  }
   if (to.is_numeric()) {
     if (from.is_numeric() || from.is(TypeId::kBoolean)) return true;
     if (from.is(TypeId::kTimestamp)) return true;
     if (from.is(TypeId::kDate)) return !strict;
-    if (is_ansi_interval(from)) return from.start_field() == from.end_field() && !is_floating(to);
+    if (is_ansi_interval(from)) return !is_floating(to);
     return false;
   }
   switch (to.id()) {
@@ -234,6 +239,7 @@ bool cast_may_give_null(const DataType& from, const DataType& to, plan::CastMode
   if (from.is(TypeId::kNull)) return true;
   if (from.is(TypeId::kString)) return !to.is(TypeId::kString) && !to.is(TypeId::kBinary);
   if (to.is(TypeId::kString)) return false;
+  if (from.is(TypeId::kDate) && (to.is_numeric() || to.is(TypeId::kBoolean))) return true;
   if (is_floating(from)) return to.is(TypeId::kTimestamp) || to.is(TypeId::kDecimal);
   if (from.is(TypeId::kTimestamp))
     return to.is(TypeId::kByte) || to.is(TypeId::kShort) || to.is(TypeId::kInteger);
@@ -241,6 +247,66 @@ bool cast_may_give_null(const DataType& from, const DataType& to, plan::CastMode
   if (to.is(TypeId::kDate)) return !is_timestamp(from);
   if (to.is(TypeId::kCalendarInterval)) return true;
   return false;
+}
+
+// Whether an integral type holds the number.
+static bool within(int64_t number, const DataType& type) {
+  const int bits = type.is(TypeId::kByte)      ? 7
+                   : type.is(TypeId::kShort)   ? 15
+                   : type.is(TypeId::kInteger) ? 31
+                                               : 63;
+  return (number >> bits) == (number < 0 ? -1 : 0);
+}
+
+std::optional<types::Value> fold_cast(const types::Value& value, const DataType& from, const DataType& to) {
+  if (const auto* integer = std::get_if<int64_t>(&value.data); integer != nullptr && from.is_integral()) {
+    if (to.is_integral() && within(*integer, to)) return value;
+    if (to.is(TypeId::kDouble) && std::abs(*integer) < (int64_t{1} << 53))
+      return types::Value(static_cast<double>(*integer));
+    if (to.is(TypeId::kDecimal)) {
+      types::Int128 unscaled = *integer, limit = 1;
+      for (int i = 0; i < to.precision() - to.scale(); ++i) limit *= 10;
+      if (unscaled >= limit || unscaled <= -limit) return std::nullopt;
+      for (int i = 0; i < to.scale(); ++i) unscaled *= 10;
+      return types::Value(unscaled);
+    }
+  }
+  if (const auto* decimal = std::get_if<types::Int128>(&value.data);
+      decimal != nullptr && to.is(TypeId::kDecimal)) {
+    if (to.scale() < from.scale() || to.precision() - to.scale() < from.precision() - from.scale())
+      return std::nullopt;
+    types::Int128 unscaled = *decimal;
+    for (int i = from.scale(); i < to.scale(); ++i) unscaled *= 10;
+    return types::Value(unscaled);
+  }
+  if (const auto* real = std::get_if<double>(&value.data);
+      real != nullptr && to.is_integral() && std::abs(*real) < (int64_t{1} << 53)) {
+    const auto whole = static_cast<int64_t>(*real);
+    return within(whole, to) ? std::optional(types::Value(whole)) : std::nullopt;
+  }
+  if (const auto* text = std::get_if<std::string>(&value.data);
+      text != nullptr && from.is(TypeId::kString) && to.is_integral()) {
+    int64_t whole = 0;
+    const auto [end, failed] = std::from_chars(text->data(), text->data() + text->size(), whole);
+    const bool all = failed == std::errc() && end == text->data() + text->size();
+    return all && within(whole, to) ? std::optional(types::Value(whole)) : std::nullopt;
+  }
+  if (const auto* text = std::get_if<std::string>(&value.data);
+      text != nullptr && from.is(TypeId::kString) && to.is(TypeId::kDate)) {
+    // yyyy-mm-dd and nothing else; other forms are left to the kernel.
+    const auto digit = [&](size_t i) { return std::isdigit(static_cast<unsigned char>((*text)[i])) != 0; };
+    if (text->size() != 10 || (*text)[4] != '-' || (*text)[7] != '-') return std::nullopt;
+    for (const size_t i : {0, 1, 2, 3, 5, 6, 8, 9}) {
+      if (!digit(i)) return std::nullopt;
+    }
+    const int year = std::stoi(text->substr(0, 4)), month = std::stoi(text->substr(5, 2)),
+              day = std::stoi(text->substr(8, 2));
+    if (month < 1 || month > 12 || day < 1 || day > 31) return std::nullopt;
+    const int64_t days = types::days_from_civil(year, month, day);
+    if (types::civil_from_days(days).day != day) return std::nullopt;
+    return types::Value(days);
+  }
+  return std::nullopt;
 }
 
 DataType adjust_precision_scale(int precision, int scale) {

@@ -26,6 +26,10 @@ bool can_cast_implicitly(const types::DataType& from, const types::DataType& to,
 
 // Whether CAST(from AS to) is allowed at all.
 bool can_cast(const types::DataType& from, const types::DataType& to, plan::CastMode mode, bool ansi = true);
+// A literal's value as `to` has it, where the cast surely succeeds in every mode; nullopt: leave it to the
+// cast.
+std::optional<types::Value> fold_cast(const types::Value& value, const types::DataType& from,
+                                      const types::DataType& to);
 // Whether storing a value of `from` in a column of `to` (INSERT) is allowed under the ANSI store-assignment
 // policy.
 bool can_store(const types::DataType& from, const types::DataType& to);

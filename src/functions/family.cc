@@ -211,9 +211,12 @@ Call Context::call(std::string_view name, std::vector<DataType> argument_types, 
   return call;
 }
 
+std::string Context::called_name() const {
+  return options.called_as.empty() ? std::string(function.name) : options.called_as;
+}
+
 Status Context::wrong_number(std::string_view expected) const {
-  const std::string name(options.called_as.empty() ? function.name : std::string_view(options.called_as));
-  return error("WRONG_NUM_ARGS.WITHOUT_SUGGESTION", {{"functionName", "`" + name + "`"},
+  return error("WRONG_NUM_ARGS.WITHOUT_SUGGESTION", {{"functionName", "`" + called_name() + "`"},
                                                      {"expectedNum", std::string(expected)},
                                                      {"actualNum", std::to_string(arguments.size())},
                                                      {"docroot", "https://spark.apache.org/docs/latest"}});

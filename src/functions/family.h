@@ -43,6 +43,7 @@ struct Function {
   // Separated by spaces; a call by an alias is shown as "alias(…)", unless `:` stands before it.
   std::string_view aliases = {};
   // Spark's way of writing a call: "{0}" are arguments, "{*}" all of them joined by ", "; empty: "name({*})".
+  // "a;b": a for one argument, b for any other number.
   std::string_view display = {};
   std::string_view defaults = {};  // "3:a|b": of 3 arguments the last ones, when absent, are shown as a and b
   std::string_view binary_defaults = {};  // instead of `defaults` when the first argument is binary
@@ -70,6 +71,8 @@ class Context {
   bool any_nullable() const;
   bool all_nullable() const;
   std::string display() const;
+  // The name that the user wrote, or the canonical one.
+  std::string called_name() const;
 
   // A call with the arguments' types as they are.
   Call call(types::DataType type, bool nullable) const;

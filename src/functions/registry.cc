@@ -75,9 +75,8 @@ void append_defaults(std::string_view defaults, std::vector<std::string>& argume
 }
 
 std::string fill(std::string_view pattern, const std::vector<std::string>& arguments, bool is_distinct) {
-  if (arguments.size() == 1 && pattern.find("{1}") != std::string_view::npos &&
-      pattern.starts_with("({0} ")) {
-    return "(" + std::string(pattern.substr(5, pattern.find("{1}") - 5)) + arguments[0] + ")";
+  if (const size_t more = pattern.find(';'); more != std::string_view::npos) {
+    pattern = arguments.size() == 1 ? pattern.substr(0, more) : pattern.substr(more + 1);
   }
   std::string text;
   for (size_t i = 0; i < pattern.size(); ++i) {

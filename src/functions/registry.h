@@ -22,10 +22,11 @@ struct Function;
 struct Argument {
   types::DataType type;
   bool nullable = true;
-  const types::Value* literal = nullptr;  // null when not foldable
-  std::string sql;                        // pretty text, for errors
-  bool is_lambda = false;                 // `type` is then the type of the lambda's body
-  std::string name;  // of a named argument or column, for struct(a, b AS c); empty when it has none
+  const types::Value* literal = nullptr;
+  bool is_constant = false;  // the same for all rows, although it need not be a literal
+  std::string sql;           // pretty text, for errors
+  bool is_lambda = false;    // `type` is then the type of the lambda's body
+  std::string name;          // of a named argument or column, for struct(a, b AS c); empty when it has none
 };
 
 struct Call {

@@ -144,7 +144,11 @@ DataType Parser::decimal_type(size_t start) {
                {{"scale", std::to_string(scale)}, {"precision", std::to_string(precision)}}));
     return DataType();
   }
-  if (precision < 1 || scale < 0) {
+  if (precision < 1) {
+    fail_unsupported("data type decimal(0,0)");
+    return DataType();
+  }
+  if (scale < 0) {
     position_ = start;
     fail_here();
     return DataType();

@@ -1,5 +1,8 @@
 #include "sql/date_time_text.h"
 
+#include <algorithm>
+#include <cctype>
+
 #include "types/value.h"
 
 namespace deuteron::sql {
@@ -7,7 +10,11 @@ namespace {
 
 constexpr int64_t kMicrosPerSecond = 1'000'000;
 constexpr int64_t kSecondsPerDay = 86'400;
-constexpr int64_t kLargestYear = 294'247;  // the last one whose microseconds fit into 64 bits
+
+bool is_word(std::string_view text, std::string_view word) {
+  return std::equal(text.begin(), text.end(), word.begin(), word.end(),
+                    [](char a, char b) { return std::tolower(static_cast<unsigned char>(a)) == b; });
+}
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
@@ -133,9 +140,15 @@ bool parse_zone(std::string_view zone, TimestampText& result) {
 
 }  // namespace
 
+bool is_time_of_session(std::string_view text) {
+  const std::string_view word = trimmed(text);
+  return is_word(word, "now") || is_word(word, "today") || is_word(word, "tomorrow") ||
+         is_word(word, "yesterday");
+}
+
 std::optional<int64_t> parse_date(std::string_view text) {
   std::string_view rest = trimmed(text);
-  if (rest == "epoch") return 0;
+  if (is_word(rest, "epoch")) return 0;
   bool has_day = false;
   const std::optional<int64_t> days = take_date(rest, has_day);
   if (!days.has_value()) return std::nullopt;
@@ -146,13 +159,13 @@ std::optional<int64_t> parse_date(std::string_view text) {
 std::optional<TimestampText> parse_timestamp(std::string_view text) {
   std::string_view rest = trimmed(text);
   TimestampText result;
-  if (rest == "epoch") {
-    result.has_zone = true;
+  if (is_word(rest, "epoch")) {
+    result.is_epoch = result.has_zone = true;
     return result;
   }
   bool has_day = false;
   const std::optional<int64_t> days = take_date(rest, has_day);
-  if (!days.has_value() || *days > kLargestYear * 365 || *days < -kLargestYear * 365) return std::nullopt;
+  if (!days.has_value()) return std::nullopt;
   int64_t of_day = 0;
   if (!rest.empty()) {
     if (!has_day || (rest.front() != ' ' && rest.front() != 'T')) return std::nullopt;
@@ -160,7 +173,9 @@ std::optional<TimestampText> parse_timestamp(std::string_view text) {
     if (!rest.empty() && !take_time(rest, of_day)) return std::nullopt;
   }
   if (!rest.empty() && !parse_zone(trimmed(rest), result)) return std::nullopt;
-  result.local_microseconds = *days * kSecondsPerDay * kMicrosPerSecond + of_day;
+  const types::Int128 microseconds = types::Int128(*days) * kSecondsPerDay * kMicrosPerSecond + of_day;
+  if (microseconds != static_cast<int64_t>(microseconds)) return std::nullopt;
+  result.local_microseconds = static_cast<int64_t>(microseconds);
   return result;
 }
 

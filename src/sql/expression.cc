@@ -327,7 +327,7 @@ ExpressionPtr Parser::primary_base() {
   }
   const bool is_operand_next = peek(1).kind != TokenKind::kEnd && !at_any({",", ")", ".", ";"}, 1);
   if (at("CASE") && is_operand_next && !at("FROM", 1)) return case_expression();
-  if (at_any({"CAST", "TRY_CAST"}) && at("(", 1)) return cast();
+  if (at_any({"CAST", "TRY_CAST"}) && at("(", 1) && has_as_inside()) return cast();
   if (at("EXISTS") && at("(", 1) && at_query(position_ + 2)) return exists();
   if (at("->", 1)) return lambda();
   return column_or_call();
@@ -413,7 +413,6 @@ ExpressionPtr Parser::cast() {
   advance();
   expect("(");
   ExpressionPtr child = expression();
-  if (!at("AS") && at(")", 1)) expect(")");  // reads like a call with a word too many
   expect("AS");
   types::DataType type = data_type(true);
   expect(")");

@@ -96,6 +96,17 @@ size_t Parser::count_arguments() const {
   return count;
 }
 
+// Whether the parentheses behind the current token hold an AS of their own, as those of CAST do.
+bool Parser::has_as_inside() const {
+  const int32_t close = peek(1).match;
+  for (int32_t i = static_cast<int32_t>(position_) + 2; i < close; ++i) {
+    const Token& token = tokens_[static_cast<size_t>(i)];
+    if (token.upper == "AS") return true;
+    if (token.upper == "(" && token.match > i) i = token.match;
+  }
+  return false;
+}
+
 // EXTRACT(field FROM source)
 ExpressionPtr Parser::extract_call() {
   const size_t start = position_;

@@ -18,6 +18,7 @@ using types::Value;
 namespace {
 
 constexpr int kMaximumPrecision = 38;
+constexpr std::string_view kParseException = "org.apache.spark.sql.catalyst.parser.ParseException";
 constexpr std::string_view kTypedLiterals[] = {"DATE",          "TIMESTAMP", "TIMESTAMP_LTZ",
                                                "TIMESTAMP_NTZ", "TIME",      "X"};
 
@@ -87,7 +88,7 @@ ExpressionPtr Parser::integer_number(const std::string& digits, size_t start) {
 }
 
 // As many digits as written: 1.50 is a decimal(3,2). An exponent moves the point (1.5e-3BD).
-ExpressionPtr Parser::decimal_number(const std::string& digits, size_t start) {
+ExpressionPtr Parser::decimal_number(const std::string& digits, size_t start, bool has_suffix) {
   Int128 unscaled = 0;
   int precision = 0;
   int64_t scale = 0;
@@ -107,16 +108,18 @@ ExpressionPtr Parser::decimal_number(const std::string& digits, size_t start) {
     if (!parse_integer(digits.substr(i + 1), exponent) || std::abs(exponent) > 10000) exponent = 10000;
     scale -= exponent;
   }
-  for (; scale < 0 && precision <= kMaximumPrecision; ++scale) {
-    unscaled *= 10;
-    ++precision;
-  }
-  const int64_t total = std::max<int64_t>({precision, scale, 1});
+  const int64_t total = std::max<int64_t>({precision - std::min<int64_t>(scale, 0), scale, 1});
   if (total > kMaximumPrecision) {
-    fail(error("DECIMAL_PRECISION_EXCEEDS_MAX_PRECISION",
-               {{"precision", std::to_string(total)}, {"maxPrecision", std::to_string(kMaximumPrecision)}}));
+    const std::map<std::string, std::string> parameters = {
+        {"precision", std::to_string(total)}, {"maxPrecision", std::to_string(kMaximumPrecision)}};
+    const std::string condition = "DECIMAL_PRECISION_EXCEEDS_MAX_PRECISION";
+    if (has_suffix)
+      fail_at(start, condition, parameters, kParseException);
+    else
+      fail(error(condition, parameters));
     return nullptr;
   }
+  for (; scale < 0; ++scale) unscaled *= 10;
   if (digits[0] == '-') unscaled = -unscaled;
   return make(unresolved::Literal{{DataType::decimal(static_cast<int>(total), static_cast<int>(scale)),
                                    Value(unscaled)}},
@@ -157,7 +160,7 @@ ExpressionPtr Parser::suffixed_number(const std::string& text, size_t start) {
   const char suffix = static_cast<char>(text.back() & ~0x20);
   const bool is_decimal = suffix == 'D' && text.size() > 1 && (text[text.size() - 2] & ~0x20) == 'B';
   const std::string digits = text.substr(0, text.size() - (is_decimal ? 2 : 1));
-  if (is_decimal) return decimal_number(digits, start);
+  if (is_decimal) return decimal_number(digits, start, true);
   if (suffix == 'F') return real_number(digits, TypeId::kFloat, start);
   if (suffix == 'D') return real_number(digits, TypeId::kDouble, start);
   const TypeId type = suffix == 'L' ? TypeId::kLong : suffix == 'S' ? TypeId::kShort : TypeId::kByte;
@@ -173,7 +176,10 @@ ExpressionPtr Parser::suffixed_number(const std::string& text, size_t start) {
 ExpressionPtr Parser::real_number(const std::string& digits, TypeId type, size_t start) {
   const double value = type == TypeId::kFloat ? static_cast<double>(std::strtof(digits.c_str(), nullptr))
                                               : std::strtod(digits.c_str(), nullptr);
-  if (!std::isfinite(value)) return out_of_range(digits, type, start);
+  // Spark compares the text itself, before it is rounded to a float.
+  const double limit =
+      type == TypeId::kFloat ? std::numeric_limits<float>::max() : std::numeric_limits<double>::max();
+  if (std::abs(std::strtod(digits.c_str(), nullptr)) > limit) return out_of_range(digits, type, start);
   return make(unresolved::Literal{{DataType(type), Value(value)}}, start);
 }
 
@@ -190,6 +196,10 @@ ExpressionPtr Parser::typed_literal() {
   const std::string type = peek().upper;
   advance();
   const std::string text = string_token();
+  if (type != "X" && is_time_of_session(text)) {
+    fail_unsupported(type + " '" + text + "'");
+    return nullptr;
+  }
   if (type == "DATE") {
     const std::optional<int64_t> days = parse_date(text);
     if (!days.has_value()) return invalid_typed_literal(type, text, start);
@@ -209,7 +219,7 @@ ExpressionPtr Parser::timestamp_literal(const std::string& type, const std::stri
   const std::optional<TimestampText> parsed = parse_timestamp(text);
   if (!parsed.has_value()) return invalid_typed_literal(type, text, start);
   if (type == "TIMESTAMP_NTZ") {
-    if (parsed->has_zone) return invalid_typed_literal(type, text, start);
+    if (parsed->has_zone && !parsed->is_epoch) return invalid_typed_literal(type, text, start);
     return make(unresolved::Literal{{DataType(TypeId::kTimestampNtz), Value(parsed->local_microseconds)}},
                 start);
   }

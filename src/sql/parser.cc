@@ -128,14 +128,17 @@ void Parser::fail_here(const std::string& hint) {
   fail(error("PARSE_SYNTAX_ERROR", {{"error", quoted_text(token)}, {"hint", hint}}, {std::move(context)}));
 }
 
-void Parser::fail_at(size_t start, std::string condition, std::map<std::string, std::string> parameters) {
+void Parser::fail_at(size_t start, std::string condition, std::map<std::string, std::string> parameters,
+                     std::string_view exception) {
   if (!failure_.ok()) return;
   const size_t begin = tokens_[start].begin;
   const size_t end = std::max(tokens_[start].end, tokens_[last_read_].end);
   QueryContext context = context_of_bytes(begin, end);
   const auto [line, column] = line_and_column(begin);
   context.summary = summarize_context(text_, begin, end, line, column);
-  fail(error(std::move(condition), std::move(parameters), {std::move(context)}));
+  ErrorDetail detail = error(std::move(condition), std::move(parameters), {std::move(context)}).detail();
+  if (!exception.empty()) detail.exception = exception;
+  fail(Status(std::move(detail)));
 }
 
 Parser::Level::Level(Parser& parser, int own_height, bool nests)

@@ -69,7 +69,9 @@ class Parser {
   void fail_here(const std::string& hint = "");  // syntax error at the current token
   void fail_empty();
   static std::string quoted_text(const Token& token);
-  void fail_at(size_t start, std::string condition, std::map<std::string, std::string> parameters = {});
+  // exception: the JVM class, where it is not the condition's usual one.
+  void fail_at(size_t start, std::string condition, std::map<std::string, std::string> parameters = {},
+               std::string_view exception = {});
   void fail_unsupported(std::string feature) { fail(unsupported(std::move(feature))); }
   template <typename T>
   T take(Result<T> result) {
@@ -205,6 +207,7 @@ class Parser {
   ExpressionPtr call_argument();
   ExpressionPtr special_call();  // null when the call at the current token has no syntax of its own
   size_t count_arguments() const;
+  bool has_as_inside() const;
   ExpressionPtr extract_call();
   ExpressionPtr substring_call();
   ExpressionPtr trim_call();
@@ -223,7 +226,7 @@ class Parser {
   ExpressionPtr literal();
   ExpressionPtr number(bool is_negative, size_t start);
   ExpressionPtr integer_number(const std::string& digits, size_t start);
-  ExpressionPtr decimal_number(const std::string& digits, size_t start);
+  ExpressionPtr decimal_number(const std::string& digits, size_t start, bool has_suffix = false);
   ExpressionPtr suffixed_number(const std::string& text, size_t start);
   ExpressionPtr real_number(const std::string& digits, types::TypeId type, size_t start);
   ExpressionPtr out_of_range(const std::string& digits, types::TypeId type, size_t start);

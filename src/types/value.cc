@@ -4,6 +4,7 @@
 #include <charconv>
 #include <cmath>
 #include <cstdio>
+#include <cstdlib>
 
 namespace deuteron::types {
 namespace {
@@ -13,8 +14,9 @@ std::string two_digits(int64_t value) { return (value < 10 ? "0" : "") + std::to
 std::string date_text(int64_t days) {
   const CivilDate date = civil_from_days(days);
   char buffer[32];
-  std::snprintf(buffer, sizeof buffer, "%04lld-%02d-%02d", static_cast<long long>(date.year), date.month,
-                date.day);
+  const char* sign = date.year < 0 ? "-" : date.year > 9999 ? "+" : "";
+  std::snprintf(buffer, sizeof buffer, "%s%04lld-%02d-%02d", sign,
+                static_cast<long long>(std::abs(date.year)), date.month, date.day);
   return buffer;
 }
 
@@ -37,23 +39,30 @@ std::string timestamp_text(int64_t microseconds) {
   return text;
 }
 
-// Java's Double.toString / Float.toString: shortest digits, scientific outside 1e-3 … 1e7.
 template <typename T>
-std::string floating_text(T value) {
+std::string java_text(T value) {
   if (std::isnan(value)) return "NaN";
   if (std::isinf(value)) return value > 0 ? "Infinity" : "-Infinity";
   if (value == 0) return std::signbit(value) ? "-0.0" : "0.0";
   const T magnitude = std::abs(value);
   char buffer[64];
+  char* const last = buffer + sizeof buffer;
   const bool plain = magnitude >= T(1e-3) && magnitude < T(1e7);
-  const auto end = std::to_chars(buffer, buffer + sizeof buffer, value,
-                                 plain ? std::chars_format::fixed : std::chars_format::scientific);
-  std::string text(buffer, end.ptr);
-  if (plain) return text.find('.') == std::string::npos ? text + ".0" : text;
+  if (plain) {
+    std::string text(buffer, std::to_chars(buffer, last, value, std::chars_format::fixed).ptr);
+    return text.find('.') == std::string::npos ? text + ".0" : text;
+  }
+  std::string text(buffer, std::to_chars(buffer, last, value, std::chars_format::scientific).ptr);
+  if (text.find('.') == std::string::npos) {
+    // Java shows two digits at least, and of these the ones that come nearest.
+    const std::string nearest(buffer,
+                              std::to_chars(buffer, last, value, std::chars_format::scientific, 1).ptr);
+    T read = 0;
+    std::from_chars(nearest.data(), nearest.data() + nearest.size(), read);
+    text = read == value ? nearest : text.insert(text.find('e'), ".0");
+  }
   const size_t exponent_at = text.find('e');
-  std::string digits = text.substr(0, exponent_at);
-  if (digits.find('.') == std::string::npos) digits += ".0";
-  return digits + "E" + std::to_string(std::stoi(text.substr(exponent_at + 1)));
+  return text.substr(0, exponent_at) + "E" + std::to_string(std::stoi(text.substr(exponent_at + 1)));
 }
 
 // INTERVAL '1 02:03:04' DAY TO SECOND, INTERVAL '1-2' YEAR TO MONTH; a leading field is not padded when it is
@@ -96,6 +105,9 @@ std::string joined(const std::vector<Value>& values, const DataType& type, std::
 
 }  // namespace
 
+std::string floating_text(double value) { return java_text(value); }
+std::string floating_text(float value) { return java_text(value); }
+
 std::string decimal_to_string(Int128 unscaled, int scale) {
   const bool negative = unscaled < 0;
   unsigned __int128 rest = negative ? -static_cast<unsigned __int128>(unscaled) : unscaled;
@@ -110,6 +122,18 @@ std::string decimal_to_string(Int128 unscaled, int scale) {
   return (negative ? "-" : "") + digits;
 }
 
+std::string big_decimal_text(const std::string& plain) {
+  const size_t first = plain.find_first_not_of("-0.");
+  const size_t point = plain.find('.');
+  const auto scale = static_cast<int>(point == std::string::npos ? 0 : plain.size() - point - 1);
+  std::string digits = first == std::string::npos ? "0" : plain.substr(first);
+  std::erase(digits, '.');
+  const int exponent = static_cast<int>(digits.size()) - 1 - scale;
+  if (exponent >= -6) return plain;
+  if (digits.size() > 1) digits.insert(1, ".");
+  return (plain[0] == '-' ? "-" : "") + digits + "E" + std::to_string(exponent);
+}
+
 std::string to_sql_text(const TypedValue& literal) {
   const Value& value = literal.value;
   if (value.is_null()) return "NULL";
@@ -117,7 +141,8 @@ std::string to_sql_text(const TypedValue& literal) {
     case TypeId::kBoolean: return std::get<bool>(value.data) ? "true" : "false";
     case TypeId::kFloat: return floating_text(static_cast<float>(std::get<double>(value.data)));
     case TypeId::kDouble: return floating_text(std::get<double>(value.data));
-    case TypeId::kDecimal: return decimal_to_string(std::get<Int128>(value.data), literal.type.scale());
+    case TypeId::kDecimal:
+      return big_decimal_text(decimal_to_string(std::get<Int128>(value.data), literal.type.scale()));
     case TypeId::kString: return std::get<std::string>(value.data);
     case TypeId::kBinary: {
       std::string text = "X'";

@@ -59,8 +59,14 @@ inline bool MapEntries::operator==(const MapEntries& other) const {
 
 // The text of a literal as Spark's column names and plans show it: 1, abc, NULL, 1.50, DATE '2020-01-01' …
 std::string to_sql_text(const TypedValue& value);
+// Java's Double.toString and Float.toString: the fewest digits that read back as the same number, scientific
+// outside 1e-3 … 1e7.
+std::string floating_text(double value);
+std::string floating_text(float value);
 // Plain text of an Int128 with `scale` digits after the point.
 std::string decimal_to_string(Int128 unscaled, int scale);
+// Java's BigDecimal.toString of a plain text: what has many zeros after the point gets an exponent.
+std::string big_decimal_text(const std::string& plain);
 // Days since the epoch from a proleptic Gregorian date, and back.
 int64_t days_from_civil(int64_t year, int month, int day);
 struct CivilDate {

@@ -232,6 +232,15 @@ std::optional<Int128> round_to(Int128 value, Int128 places, const Operands& type
   return signed_within(result.low(), negative, types.result.precision);
 }
 
+// value × 10^places without its fraction, and of that the low 64 bits.
+std::optional<Int128> low_bits(Int128 value, Int128 places, const Operands& types) {
+  const int shift = static_cast<int>(places) - types.a.scale;
+  UInt128 size = magnitude(value);
+  for (int i = 0; i < shift; ++i) size *= 10;
+  for (int i = shift; i < 0; ++i) size /= 10;
+  return static_cast<int64_t>(static_cast<uint64_t>(value < 0 ? -size : size));
+}
+
 // ---- results that no decimal holds, for errors
 
 struct Unscaled {
@@ -394,6 +403,7 @@ constexpr Prefix kPrefixes[] = {
     {"decimal_round_even_", Source::kDecimalAndScale, round_to<Rounding::kEven>},
     {"decimal_round_ceiling_", Source::kDecimalAndScale, round_to<Rounding::kCeiling>},
     {"decimal_round_floor_", Source::kDecimalAndScale, round_to<Rounding::kFloor>},
+    {"decimal_low_bits_", Source::kDecimalAndScale, low_bits},
     {"parse_decimal_", Source::kText, nullptr},
     {"double_to_decimal_", Source::kDouble, nullptr},
     {"float_to_decimal_", Source::kFloat, nullptr},

@@ -9,6 +9,7 @@
 #include <unordered_map>
 
 #include "relational/kernels/vector_access.h"
+#include "types/value.h"
 
 namespace deuteron::relational::kernels {
 
@@ -67,29 +68,6 @@ Digits shortest(T value) {
   char buffer[64];
   const auto end = std::to_chars(buffer, buffer + sizeof buffer, value, std::chars_format::scientific);
   return *parse_digits({buffer, static_cast<size_t>(end.ptr - buffer)});
-}
-
-template <typename T>
-std::string java_text(T value) {
-  if (std::isnan(value)) return "NaN";
-  if (std::isinf(value)) return value > 0 ? "Infinity" : "-Infinity";
-  if (value == 0) return std::signbit(value) ? "-0.0" : "0.0";
-  char buffer[64];
-  const T magnitude = std::abs(value);
-  const bool plain = magnitude >= T(1e-3) && magnitude < T(1e7);
-  const auto end = std::to_chars(buffer, buffer + sizeof buffer, value,
-                                 plain ? std::chars_format::fixed : std::chars_format::scientific);
-  std::string text(buffer, end.ptr);
-  if (plain) return text.find('.') == std::string::npos ? text + ".0" : text;
-  const size_t e = text.find('e');
-  std::string mantissa = text.substr(0, e);
-  if (mantissa.find('.') == std::string::npos) mantissa += ".0";
-  int exponent = 0;
-  const char* digits = text.data() + e + 1;
-  if (*digits == '+') ++digits;
-  std::from_chars(digits, text.data() + text.size(), exponent);
-  if (std::is_same_v<T, double> && exponent == -324) mantissa = mantissa[0] == '-' ? "-4.9" : "4.9";
-  return mantissa + "E" + std::to_string(exponent);
 }
 
 std::string plain_text(const Digits& number) {
@@ -259,13 +237,13 @@ std::optional<T> saturating(double value) {
 }
 
 std::optional<float> to_float(double value) { return static_cast<float>(value); }
-std::optional<std::string> double_text(double value) { return java_text(value); }
-std::optional<std::string> float_text(float value) { return java_text(value); }
+std::optional<std::string> double_text(double value) { return types::floating_text(value); }
+std::optional<std::string> float_text(float value) { return types::floating_text(value); }
 std::optional<std::string> double_plain_text(double value) {
-  return std::isfinite(value) ? plain_text(shortest(value)) : java_text(value);
+  return std::isfinite(value) ? plain_text(shortest(value)) : types::floating_text(value);
 }
 std::optional<std::string> float_plain_text(float value) {
-  return std::isfinite(value) ? plain_text(shortest(value)) : java_text(value);
+  return std::isfinite(value) ? plain_text(shortest(value)) : types::floating_text(value);
 }
 
 std::optional<double> power(double base, double exponent) {
@@ -282,6 +260,70 @@ std::optional<double> cube_root(double value) {
   if (!std::isfinite(root) || root == 0) return root;
   return root -
          (root * root * root - value) / (3 * root * root);  // the last bit, which the C library may miss
+}
+
+// The number of the bucket among `count` equal ones between two bounds, in whichever order these are.
+std::optional<int64_t> width_bucket(double value, double first, double last, int64_t count) {
+  constexpr int64_t kMost = std::numeric_limits<int64_t>::max();
+  if (count <= 0 || count == kMost || std::isnan(value) || first == last || !std::isfinite(first) ||
+      !std::isfinite(last)) {
+    return std::nullopt;
+  }
+  const bool rising = first < last;
+  if (rising ? value < first : value > first) return 0;
+  if (rising ? value >= last : value <= last) return count + 1;
+  const double distance = rising ? value - first : first - value;
+  const double whole = rising ? last - first : first - last;
+  return *saturating<int64_t>(static_cast<double>(count) * distance / whole) + 1;
+}
+
+int digit_of(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'a' && c <= 'z') return c - 'a' + 10;
+  if (c >= 'A' && c <= 'Z') return c - 'A' + 10;
+  return 36;
+}
+
+// Up to the first character that is no digit. A negative target base means a signed number.
+template <bool kLenient>
+std::optional<std::string> convert_base(std::string_view text, int32_t from, int32_t to) {
+  const auto is_base = [](int64_t base) { return base >= 2 && base <= 36; };
+  while (!text.empty() && text.front() == ' ') text.remove_prefix(1);
+  while (!text.empty() && text.back() == ' ') text.remove_suffix(1);
+  if (text.empty() || !is_base(from) || !is_base(std::abs(static_cast<int64_t>(to)))) return std::nullopt;
+  bool negative = text.front() == '-';
+  if (negative) text.remove_prefix(1);
+  uint64_t value = 0;
+  for (const char c : text) {
+    const int digit = digit_of(c);
+    if (digit >= from) break;
+    const unsigned __int128 next =
+        static_cast<unsigned __int128>(value) * static_cast<uint64_t>(from) + static_cast<uint64_t>(digit);
+    if (next > std::numeric_limits<uint64_t>::max()) {
+      if (!kLenient) return std::nullopt;
+      value = std::numeric_limits<uint64_t>::max();
+      break;
+    }
+    value = static_cast<uint64_t>(next);
+  }
+  const auto is_below_zero = [&] { return static_cast<int64_t>(value) < 0; };
+  if (negative && to > 0) value = is_below_zero() ? std::numeric_limits<uint64_t>::max() : 0 - value;
+  if (to < 0 && is_below_zero()) {
+    value = 0 - value;
+    negative = true;
+  }
+  std::string digits;
+  const auto base = static_cast<uint64_t>(std::abs(to));
+  do {
+    digits.insert(digits.begin(), "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"[value % base]);
+    value /= base;
+  } while (value != 0);
+  return (negative && to < 0 ? "-" : "") + digits;
+}
+
+// BigDecimal.toString of a decimal's plain text.
+std::optional<std::string> decimal_java_text(std::string_view plain) {
+  return types::big_decimal_text(std::string(plain));
 }
 
 // Java takes the low five or six bits of the count.
@@ -357,6 +399,10 @@ std::optional<Signature> find_number_kernel(std::string_view name) {
       {"float_round_even", Adapter<round_number<float, Rounding::kEven>>::signature()},
       {"integer_round_up", Adapter<round_integer<Rounding::kUp>>::signature()},
       {"integer_round_even", Adapter<round_integer<Rounding::kEven>>::signature()},
+      {"width_bucket", Adapter<width_bucket>::signature()},
+      {"convert_base", Adapter<convert_base<false>>::signature()},
+      {"convert_base_lenient", Adapter<convert_base<true>>::signature()},
+      {"decimal_java_text", Adapter<decimal_java_text>::signature()},
       {"double_cbrt", Adapter<cube_root>::signature()},
       {"shift_left_integer", Adapter<shift_left<int32_t>>::signature()},
       {"shift_left_long", Adapter<shift_left<int64_t>>::signature()},

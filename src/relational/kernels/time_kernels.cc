@@ -491,8 +491,8 @@ std::optional<int64_t> whole_months_between(Timestamp from, Timestamp to) {
 
 std::optional<Timestamp> seconds_to_timestamp(int64_t seconds) {
   constexpr int64_t kLimit = std::numeric_limits<int64_t>::max() / kMicrosPerSecond;
-  if (seconds > kLimit) return Timestamp{std::numeric_limits<int64_t>::max() - 1};
-  if (seconds < -kLimit) return Timestamp{std::numeric_limits<int64_t>::min() + 2};
+  if (seconds > kLimit) return Timestamp{std::numeric_limits<int64_t>::max()};
+  if (seconds < -kLimit) return Timestamp{std::numeric_limits<int64_t>::min()};
   return Timestamp{seconds * kMicrosPerSecond};
 }
 

@@ -62,6 +62,12 @@ struct Conversion {
                        {"config", kAnsiSetting}},
                       {value});
   }
+  // A number in the decimal type that is wanted. Intervals raise without ANSI too.
+  std::string in_range(const std::string& number) const {
+    const std::string tried = "TRY_CAST(" + number + " AS " + duckdb_type(to) + ")";
+    const bool lenient = mode == CastMode::kTry || (mode == CastMode::kLegacy && !is_interval(from));
+    return lenient ? tried : checked(tried, out_of_range(number));
+  }
 };
 
 // ---- from text
@@ -134,6 +140,14 @@ std::string low_bits(const std::string& text, const DataType& to) {
                  to);
 }
 
+// What the last field of an interval counts, in microseconds or months.
+int64_t unit_of(const DataType& interval) {
+  constexpr int64_t kMonths[] = {12, 1};
+  constexpr int64_t kMicroseconds[] = {86'400'000'000, 3'600'000'000, 60'000'000, 1'000'000};
+  return interval.is(TypeId::kYearMonthInterval) ? kMonths[interval.end_field()]
+                                                 : kMicroseconds[interval.end_field()];
+}
+
 Result<std::string> to_integral(const Conversion& cast) {
   CallWriter& call = cast.call;
   const DataType& from = cast.from;
@@ -141,14 +155,19 @@ Result<std::string> to_integral(const Conversion& cast) {
   if (from.is(TypeId::kBoolean)) return cast_to(cast.text, to);
   if (from.is(TypeId::kTimestamp)) {
     const std::string micros = "epoch_us(" + cast.text + ")";
-    const std::string seconds =
-        "((" + micros + " - ((" + micros + " % 1000000) + 1000000) % 1000000) // 1000000)";
+    const std::string seconds = "(" + micros + " // 1000000 - CAST(" + micros + " % 1000000 < 0 AS BIGINT))";
     if (to.is(TypeId::kLong)) return seconds;
     const std::string tried = "TRY_CAST(" + seconds + " AS " + duckdb_type(to) + ")";
     return cast.raises() ? cast.checked(tried, cast.overflow("TIMESTAMP '{0}'", call.to_local(cast.text)))
                          : tried;
   }
-  if (is_interval(from)) return unsupported("a cast from " + from.simple_string() + " to a number");
+  if (is_interval(from)) {
+    const std::string tried =
+        "TRY_CAST((" + cast.text + " // " + std::to_string(unit_of(from)) + ") AS " + duckdb_type(to) + ")";
+    if (cast.mode == CastMode::kTry) return tried;
+    ASSIGN_OR_RETURN(const std::string shown, write_as_text(call, cast.text, from));
+    return cast.checked(tried, cast.overflow("{0}", shown));
+  }
   if (from.is_integral()) {
     if (from.id() <= to.id()) return cast_to(cast.text, to);
     if (cast.mode == CastMode::kLegacy) return low_bits(cast.text, to);
@@ -200,7 +219,14 @@ Result<std::string> to_decimal(const Conversion& cast) {
   if (from.is(TypeId::kTimestamp)) {
     const std::string seconds =
         "(CAST(epoch_us(" + cast.text + ") AS DECIMAL(19,0)) * CAST('0.000001' AS DECIMAL(6,6)))";
-    return "TRY_CAST(CAST(" + seconds + " AS DECIMAL(38,6)) AS " + name + ")";
+    return cast.in_range(cast_to(seconds, "DECIMAL(38,6)"));
+  }
+  if (is_interval(from)) {
+    const bool seconds = from.is(TypeId::kDayTimeInterval) && from.end_field() == 3;
+    return cast.in_range(
+        seconds ? cast_to("(CAST(" + cast.text + " AS DECIMAL(19,0)) * CAST('0.000001' AS DECIMAL(6,6)))",
+                          "DECIMAL(38,6)")
+                : "(" + cast.text + " // " + std::to_string(unit_of(from)) + ")");
   }
   if (!from.is_numeric()) return unsupported("a cast from " + from.simple_string() + " to decimal");
   const int from_scale = from.is(TypeId::kDecimal) ? from.scale() : 0;
@@ -247,16 +273,63 @@ Result<std::string> to_time(const Conversion& cast) {
     if (from == TypeId::kDate) return call.to_utc(cast_to(cast.text, "TIMESTAMP"));
     if (from == TypeId::kBoolean) return "make_timestamp(CAST(" + cast.text + " AS BIGINT))";
     if (cast.from.is_integral()) return call.kernel("seconds_to_timestamp", {cast_to(cast.text, "BIGINT")});
-    if (from == TypeId::kDecimal) return "make_timestamp(CAST(trunc(" + cast.text + " * 1000000) AS BIGINT))";
+    if (from == TypeId::kDecimal) {
+      // Spark takes the low 64 bits of the microseconds.
+      const std::string kernel = "decimal_low_bits_" + std::to_string(cast.from.precision()) + "_" +
+                                 std::to_string(cast.from.scale()) + "_19_0";
+      return "make_timestamp(" + cast_to(call.kernel(kernel, {cast.text, "6"}), "BIGINT") + ")";
+    }
     if (is_floating(cast.from)) {
-      const std::string value = cast_to(cast.text, "DOUBLE");
-      const std::string converted = "make_timestamp(TRY_CAST(trunc(" + value + " * 1000000) AS BIGINT))";
+      const std::string micros = "(" + cast_to(cast.text, "DOUBLE") + " * 1000000)";
+      const std::string converted = "make_timestamp(TRY_CAST(trunc(" + micros + ") AS BIGINT))";
       if (!cast.raises()) return converted;
+      const std::string overflow = call.raise_without_context("CAST_OVERFLOW",
+                                                              {{"value", "{0}D"},
+                                                               {"sourceType", "\"DOUBLE\""},
+                                                               {"targetType", "\"BIGINT\""},
+                                                               {"ansiConfig", kAnsiSetting}},
+                                                              {call.kernel("double_text", {micros})});
       return "CASE WHEN NOT isfinite(" + cast.text + ") THEN " + cast.malformed_value() + " ELSE " +
-             converted + " END";
+             cast.checked(converted, overflow) + " END";
     }
   }
   return unsupported("a cast from " + cast.from.simple_string() + " to " + cast.to.simple_string());
+}
+
+// ---- intervals, bytes
+// ------------------------------------------------------------------------------------------------------
+
+Result<std::string> to_interval(const Conversion& cast) {
+  CallWriter& call = cast.call;
+  const DataType& from = cast.from;
+  const std::string unit = std::to_string(unit_of(cast.to));
+  if (from.id() == cast.to.id()) {
+    const bool keeps = from.end_field() <= cast.to.end_field();
+    return keeps ? cast.text : "(" + cast.text + " - " + cast.text + " % " + unit + ")";
+  }
+  std::string product;
+  if (from.is_integral()) {
+    product = "TRY(" + cast_to(cast.text, "HUGEINT") + " * " + unit + ")";
+  } else if (from.is(TypeId::kDecimal)) {
+    const std::string kernel = "decimal_multiply_" + std::to_string(from.precision()) + "_" +
+                               std::to_string(from.scale()) + "_12_0_19_0";
+    product = call.kernel(kernel, {cast.text, cast_to(unit, "DECIMAL(12,0)")});
+  } else {
+    return unsupported("a cast from " + from.simple_string() + " to " + cast.to.simple_string());
+  }
+  const std::string tried = "TRY_CAST(" + product + " AS " + duckdb_type(cast.to) + ")";
+  if (cast.mode == CastMode::kTry) return tried;
+  return cast.checked(tried, cast.overflow("{0}" + std::string(suffix_of(from)), cast.text));
+}
+
+// A whole number's bytes, the highest first.
+std::string bytes_of(const Conversion& cast) {
+  const int digits = cast.from.is(TypeId::kByte)      ? 2
+                     : cast.from.is(TypeId::kShort)   ? 4
+                     : cast.from.is(TypeId::kInteger) ? 8
+                                                      : 16;
+  return "unhex(right(lpad(hex(" + cast_to(cast.text, "BIGINT") + "), 16, '0'), " + std::to_string(digits) +
+         "))";
 }
 
 // ---- nested
@@ -309,12 +382,24 @@ Result<std::string> write_cast(CallWriter& call, const std::string& text, const 
   if (to.is(TypeId::kString)) return write_as_text(call, text, from);
   if (from.is(TypeId::kString)) return from_text(cast);
   if (to.is_nested()) return to_nested(cast);
+  // Without ANSI a day is no number.
+  if (from.is(TypeId::kDate) && (to.is_numeric() || to.is(TypeId::kBoolean))) return cast_to("NULL", to);
+  if (is_interval(to)) return to_interval(cast);
+  if (to.is(TypeId::kBinary) && from.is_integral()) return bytes_of(cast);
   if (to.is_integral()) return to_integral(cast);
   if (to.is(TypeId::kDecimal)) return to_decimal(cast);
   if (is_floating(to)) return to_floating(cast);
   if (to.is(TypeId::kBoolean) && from.is_numeric()) return "(" + text + " <> 0)";
-  if (is_interval(to) && from.id() == to.id()) return text;
+  if (to.is(TypeId::kBoolean) && from.is(TypeId::kTimestamp)) return "(epoch_us(" + text + ") <> 0)";
   return to_time(cast);
+}
+
+static std::string plain_decimal_text(const std::string& text, const DataType& type) {
+  // DuckDB leaves out the zero before the point when there is no room for it.
+  if (type.precision() > type.scale()) return cast_to(text, "VARCHAR");
+  if (type.precision() < 38)
+    return cast_to(cast_to(text, DataType::decimal(type.precision() + 1, type.scale())), "VARCHAR");
+  return "regexp_replace(CAST(" + text + " AS VARCHAR), '^(-?)\\.', '\\10.')";
 }
 
 Result<std::string> write_as_text(CallWriter& call, const std::string& text, const DataType& from,
@@ -328,12 +413,12 @@ Result<std::string> write_as_text(CallWriter& call, const std::string& text, con
     case TypeId::kShort:
     case TypeId::kInteger:
     case TypeId::kLong: return cast_to(text, "VARCHAR");
-    case TypeId::kDecimal:
-      // DuckDB leaves out the zero before the point when there is no room for it.
-      if (from.precision() > from.scale()) return cast_to(text, "VARCHAR");
-      if (from.precision() < 38)
-        return cast_to(cast_to(text, DataType::decimal(from.precision() + 1, from.scale())), "VARCHAR");
-      return "regexp_replace(CAST(" + text + " AS VARCHAR), '^(-?)\\.', '\\10.')";
+    case TypeId::kDecimal: {
+      const std::string plain = plain_decimal_text(text, from);
+      constexpr int kPlainPlaces = 6;  // BigDecimal writes no exponent up to here
+      const bool java = !call.options().ansi && from.scale() > kPlainPlaces;
+      return java ? call.kernel("decimal_java_text", {plain}) : plain;
+    }
     case TypeId::kFloat: return call.kernel("float_text", {text});
     case TypeId::kDouble: return call.kernel("double_text", {text});
     case TypeId::kBinary:

@@ -15,6 +15,13 @@ std::string integral_limit_check(CallWriter& call, const std::string& text, cons
                                {{"message", "Overflow"}, {"alternative", ""}, {"config", kAnsiSetting}}, {});
 }
 
+// The cast of a constant scale to int fails: it raises, or gives null.
+Result<std::string> unfit_scale(CallWriter& call) {
+  ASSIGN_OR_RETURN(const std::string scale, call.argument(1));
+  const std::string failure = call.raise("UNSUPPORTED_FEATURE", {{"feature", "a scale that is no number"}});
+  return "CASE WHEN " + scale + " IS NOT NULL THEN " + cast_to(failure, call.result()) + " END";
+}
+
 // round (HALF_UP) and bround (HALF_EVEN) to a literal scale.
 Result<std::string> lower_round(CallWriter& call) {
   const DataType& type = call.result();
@@ -23,7 +30,7 @@ Result<std::string> lower_round(CallWriter& call) {
   int64_t scale = 0;
   if (call.size() > 1) {
     const auto literal = call.literal_integer(1);
-    if (!literal) return unsupported("round with a scale that is not a constant number");
+    if (!literal) return unfit_scale(call);
     scale = std::clamp<int64_t>(*literal, -400, 400);
   }
   const bool half_even = call.function == "bround";
@@ -77,6 +84,24 @@ Result<std::string> lower_log(CallWriter& call) {
   return "CASE WHEN " + base + " > 0 AND " + value + " > 0 THEN ln(" + value + ") / ln(" + base + ") END";
 }
 
+// The text is null where the number does not fit into 64 bits; without ANSI it is then the largest one.
+Result<std::string> lower_conv(CallWriter& call) {
+  ASSIGN_OR_RETURN(const Texts texts, call.all_arguments());
+  const std::string lenient = call.kernel("convert_base_lenient", texts);
+  if (!call.ansi) return lenient;
+  return "coalesce(" + call.kernel("convert_base", texts) + ", CASE WHEN " + lenient + " IS NOT NULL THEN " +
+         call.raise(
+             "ARITHMETIC_OVERFLOW",
+             {{"message", "Overflow in function conv()"}, {"alternative", ""}, {"config", kAnsiSetting}}) +
+         " END)";
+}
+
+Result<std::string> lower_width_bucket(CallWriter& call) {
+  ASSIGN_OR_RETURN(Texts texts, call.all_arguments());
+  for (size_t i = 0; i < 3; ++i) texts[i] = cast_to(texts[i], "DOUBLE");
+  return call.kernel("width_bucket", texts);
+}
+
 #define POSITIVE(name, sql) \
   { .function = name, .text = "CASE WHEN {0} > 0 THEN " sql " END" }
 #define UNIT(name)                                                                        \
@@ -123,6 +148,8 @@ const CallRule kRules[] = {
     {.function = "hypot", .text = "double_hypot({0}, {1})", .kernel = "double_hypot"},
     {.function = "e", .text = "CAST('2.718281828459045' AS DOUBLE)"},
     {.function = "pi", .text = "CAST('3.141592653589793' AS DOUBLE)"},
+    {.function = "width_bucket", .lower = lower_width_bucket},
+    {.function = "conv", .lower = lower_conv},
     {.function = "factorial",
      .text = "CASE WHEN {0} BETWEEN 0 AND 20 THEN CAST(factorial({0}) AS BIGINT) END"},
 };

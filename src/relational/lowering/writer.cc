@@ -1,8 +1,6 @@
-#include <algorithm>
-#include <cctype>
-#include <cstdlib>
 #include <string>
 
+#include "functions/coercion.h"
 #include "relational/lowering/call_writer.h"
 
 namespace deuteron::relational {
@@ -21,47 +19,6 @@ using types::DataType;
 using types::TypeId;
 
 namespace {
-
-// A literal cast to a type that holds it surely: written as a literal of that type, which DuckDB's optimizer
-// sees through.
-std::optional<types::Value> fold_cast(const types::Value& value, const DataType& from, const DataType& to) {
-  if (const auto* integer = std::get_if<int64_t>(&value.data); integer != nullptr && from.is_integral()) {
-    if (to.is_integral() && from.id() <= to.id()) return value;
-    if (to.is(TypeId::kDouble) && std::abs(*integer) < (int64_t{1} << 53))
-      return types::Value(static_cast<double>(*integer));
-    if (to.is(TypeId::kDecimal)) {
-      types::Int128 unscaled = *integer, limit = 1;
-      for (int i = 0; i < to.precision() - to.scale(); ++i) limit *= 10;
-      if (unscaled >= limit || unscaled <= -limit) return std::nullopt;
-      for (int i = 0; i < to.scale(); ++i) unscaled *= 10;
-      return types::Value(unscaled);
-    }
-  }
-  if (const auto* decimal = std::get_if<types::Int128>(&value.data);
-      decimal != nullptr && to.is(TypeId::kDecimal)) {
-    if (to.scale() < from.scale() || to.precision() - to.scale() < from.precision() - from.scale())
-      return std::nullopt;
-    types::Int128 unscaled = *decimal;
-    for (int i = from.scale(); i < to.scale(); ++i) unscaled *= 10;
-    return types::Value(unscaled);
-  }
-  if (const auto* text = std::get_if<std::string>(&value.data);
-      text != nullptr && from.is(TypeId::kString) && to.is(TypeId::kDate)) {
-    // yyyy-mm-dd and nothing else; other forms are left to the kernel.
-    const auto digit = [&](size_t i) { return std::isdigit(static_cast<unsigned char>((*text)[i])) != 0; };
-    if (text->size() != 10 || (*text)[4] != '-' || (*text)[7] != '-') return std::nullopt;
-    for (const size_t i : {0, 1, 2, 3, 5, 6, 8, 9}) {
-      if (!digit(i)) return std::nullopt;
-    }
-    const int year = std::stoi(text->substr(0, 4)), month = std::stoi(text->substr(5, 2)),
-              day = std::stoi(text->substr(8, 2));
-    if (month < 1 || month > 12 || day < 1 || day > 31) return std::nullopt;
-    const int64_t days = types::days_from_civil(year, month, day);
-    if (types::civil_from_days(days).day != day) return std::nullopt;
-    return types::Value(days);
-  }
-  return std::nullopt;
-}
 
 // {a, b} IN (…) of several values compares structs; their fields need no names of the user's.
 Result<std::string> row_of(ExpressionWriter& writer, const Expressions& values) {
@@ -124,7 +81,7 @@ Result<Written> ExpressionWriter::write_node(const ExpressionPtr& expression) {
     CallWriter call(*this, *expression, arguments, "cast", cast->mode != plan::CastMode::kLegacy);
     ASSIGN_OR_RETURN(Written child, write_node(cast->child));
     if (const auto* constant = std::get_if<Literal>(&cast->child->node)) {
-      if (const auto folded = fold_cast(constant->value, cast->child->type, type)) {
+      if (const auto folded = functions::fold_cast(constant->value, cast->child->type, type)) {
         ASSIGN_OR_RETURN(std::string sql, write_literal(*folded, type));
         return Written{std::move(sql), type};
       }
