@@ -1,7 +1,10 @@
 #include "analyzer/simplification.h"
 
 #include <algorithm>
+#include <optional>
+#include <string>
 
+#include "analyzer/expressions.h"
 #include "analyzer/python_functions.h"
 
 namespace deuteron::analyzer {
@@ -93,6 +96,48 @@ RelationPtr renamed(const RelationPtr& relation) {
   return copy;
 }
 
+// The days that a word lies after today; nullopt when it is another word.
+std::optional<int64_t> days_after_today(const std::string& word) {
+  if (word == "today") return 0;
+  if (word == "tomorrow") return 1;
+  if (word == "yesterday") return -1;
+  return std::nullopt;
+}
+
+// A constant 'epoch', 'now', 'today', 'tomorrow' or 'yesterday' that is cast to a date or time; null when it
+// is none.
+ExpressionPtr special_time(const Analysis& analysis, const ExpressionPtr& expression) {
+  const auto* cast = resolved::as<resolved::Cast>(expression);
+  const auto* literal = cast == nullptr ? nullptr : resolved::as<resolved::Literal>(cast->child);
+  const auto* text = literal == nullptr ? nullptr : std::get_if<std::string>(&literal->value.data);
+  const types::DataType& type = expression->type;
+  const bool is_time = type.is(types::TypeId::kDate) || type.is(types::TypeId::kTimestamp) ||
+                       type.is(types::TypeId::kTimestampNtz);
+  if (text == nullptr || !is_time || !cast->child->type.is(types::TypeId::kString)) return nullptr;
+  const auto is_blank = [](char c) { return static_cast<unsigned char>(c) <= ' '; };
+  const auto first = std::find_if_not(text->begin(), text->end(), is_blank);
+  const auto last = std::find_if_not(text->rbegin(), std::make_reverse_iterator(first), is_blank).base();
+  const std::string word = lower_case(std::string(first, last));
+  const auto& origin = expression->origin;
+  if (word == "epoch") return make_literal({type, types::Value(int64_t{0})}, origin);
+  const auto cast_to = [&](const ExpressionPtr& value, const types::DataType& to) {
+    if (value->type == to) return value;
+    return resolved::make_expression(resolved::Cast{value, plan::CastMode::kDefault}, to, false, origin);
+  };
+  // The session's time zone decides what day it is: a cast knows it.
+  const ExpressionPtr now = make_literal(
+      {types::DataType(types::TypeId::kTimestamp), types::Value(analysis.settings.now_micros)}, origin);
+  if (word == "now") return cast_to(now, type);
+  const auto days = days_after_today(word);
+  if (!days.has_value()) return nullptr;
+  const types::DataType date(types::TypeId::kDate);
+  const ExpressionPtr shift =
+      make_literal({types::DataType(types::TypeId::kInteger), types::Value(*days)}, origin);
+  const ExpressionPtr day = resolved::make_expression(
+      resolved::Call{"date_add", {cast_to(now, date), shift}, analysis.settings.ansi}, date, false, origin);
+  return cast_to(day, type);
+}
+
 class Simplification {
  public:
   explicit Simplification(Analysis& analysis) : analysis_(analysis) {}
@@ -136,6 +181,7 @@ class Simplification {
 
   ExpressionPtr inside(const ExpressionPtr& expression) {
     return transform_down(expression, [&](const ExpressionPtr& part) -> ExpressionPtr {
+      if (ExpressionPtr time = special_time(analysis_, part)) return time;
       const RelationPtr plan = subquery_plan(part);
       if (plan == nullptr) return nullptr;
       const ExpressionPtr next = with_subquery_plan(part, run(plan));

@@ -1,5 +1,5 @@
-// The last pass over a resolved plan: Python calls get nodes of their own and chains of projections become
-// one.
+// The last pass over a resolved plan: Python calls get nodes of their own, chains of projections become one,
+// and words such as 'today' become the times that they mean.
 #pragma once
 
 #include "analyzer/analysis.h"

@@ -423,7 +423,9 @@ Result<std::string> write_as_text(CallWriter& call, const std::string& text, con
     case TypeId::kDouble: return call.kernel("double_text", {text});
     case TypeId::kBinary:
       if (pretty) return "'[' || rtrim(regexp_replace(hex(" + text + "), '(..)', '\\1 ', 'g')) || ']'";
-      return "decode(" + text + ")";
+      // DuckDB's text functions rely on UTF-8.
+      return "coalesce(TRY(decode(" + text + ")), CASE WHEN " + text + " IS NOT NULL THEN " +
+             call.raise("UNSUPPORTED_FEATURE", {{"feature", "a string that is not UTF-8"}}) + " END)";
     case TypeId::kDate: return call.kernel("date_text", {text});
     case TypeId::kTimestamp: return call.kernel("timestamp_text", {call.to_local(text)});
     case TypeId::kTimestampNtz: return call.kernel("timestamp_text", {text});

@@ -10,6 +10,8 @@ namespace {
 using types::DataType;
 using types::TypeId;
 
+constexpr int kMostDigits = 38;  // of a decimal
+
 std::string integral_limit_check(CallWriter& call, const std::string& text, const DataType& type) {
   return call.natively_checked(cast_to(text, type), "cast INT128 " + native_name(type), "ARITHMETIC_OVERFLOW",
                                {{"message", "Overflow"}, {"alternative", ""}, {"config", kAnsiSetting}}, {});
@@ -30,7 +32,7 @@ Result<std::string> lower_round(CallWriter& call) {
   int64_t scale = 0;
   if (call.size() > 1) {
     const auto literal = call.literal_integer(1);
-    if (!literal) return unfit_scale(call);
+    if (!literal || *literal != static_cast<int32_t>(*literal)) return unfit_scale(call);
     scale = std::clamp<int64_t>(*literal, -400, 400);
   }
   const bool half_even = call.function == "bround";
@@ -38,10 +40,16 @@ Result<std::string> lower_round(CallWriter& call) {
   if (type.is(TypeId::kDecimal)) {
     const DataType& from = call.type(0);
     if (!half_even && scale >= 0) return cast_to(value, type);
-    return call.kernel("decimal_round_" + mode + "_" + std::to_string(from.precision()) + "_" +
-                           std::to_string(from.scale()) + "_" + std::to_string(type.precision()) + "_" +
-                           std::to_string(type.scale()),
-                       {value, std::to_string(scale)});
+    const std::string rounded =
+        call.kernel("decimal_round_" + mode + "_" + std::to_string(from.precision()) + "_" +
+                        std::to_string(from.scale()) + "_" + std::to_string(type.precision()) + "_" +
+                        std::to_string(type.scale()),
+                    {value, std::to_string(scale)});
+    const bool fits = from.precision() - from.scale() < kMostDigits || scale >= 0;
+    if (fits || !call.ansi) return rounded;
+    const std::string failure =
+        call.raise("UNSUPPORTED_FEATURE", {{"feature", "rounding to more than 38 digits"}});
+    return "coalesce(" + rounded + ", CASE WHEN " + value + " IS NOT NULL THEN " + failure + " END)";
   }
   if (type.is(TypeId::kDouble) || type.is(TypeId::kFloat)) {
     return call.kernel(std::string(type.is(TypeId::kDouble) ? "double" : "float") + "_round_" + mode,
