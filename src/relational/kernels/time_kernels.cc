@@ -140,7 +140,7 @@ std::optional<Date> parse_date(std::string_view text) {
 }
 
 struct ParsedTime {
-  int64_t local_micros = 0;
+  Int128 local_micros = 0;
   std::string_view zone;
   bool only_time = false;
 };
@@ -179,9 +179,9 @@ std::optional<ParsedTime> read_timestamp(std::string_view text) {
   } else {
     const auto date = read_date(reader);
     if (!date) return std::nullopt;
-    parsed.local_micros =
-        types::days_from_civil(date->year, static_cast<int>(date->month), static_cast<int>(date->day)) *
-        kMicrosPerDay;
+    const int64_t days =
+        types::days_from_civil(date->year, static_cast<int>(date->month), static_cast<int>(date->day));
+    parsed.local_micros = Int128(days) * kMicrosPerDay;
     if (reader.at_end()) return parsed;
     if (date->fields != 3 || (!reader.take(' ') && !reader.take('T'))) return std::nullopt;
     if (reader.at_end()) return parsed;
@@ -226,19 +226,24 @@ int64_t today_micros() {
 }
 
 // UTC, when the text names its zone.
+std::optional<Timestamp> timestamp_of(Int128 micros) {
+  if (micros != static_cast<int64_t>(micros)) return std::nullopt;
+  return Timestamp{static_cast<int64_t>(micros)};
+}
+
 std::optional<Timestamp> parse_with_zone(std::string_view text) {
   const auto parsed = read_timestamp(text);
   if (!parsed || parsed->zone.empty()) return std::nullopt;
   const auto offset = zone_seconds(parsed->zone);
   if (!offset) return std::nullopt;
-  return Timestamp{parsed->local_micros + (parsed->only_time ? today_micros() : 0) -
-                   *offset * kMicrosPerSecond};
+  return timestamp_of(parsed->local_micros + (parsed->only_time ? today_micros() : 0) -
+                      *offset * kMicrosPerSecond);
 }
 
 std::optional<Timestamp> parse_without_zone(std::string_view text) {
   const auto parsed = read_timestamp(text);
   if (!parsed || !parsed->zone.empty()) return std::nullopt;
-  return Timestamp{parsed->local_micros + (parsed->only_time ? today_micros() : 0)};
+  return timestamp_of(parsed->local_micros + (parsed->only_time ? today_micros() : 0));
 }
 
 // The region that the text names, and the time beside it; null when its zone is no region.
@@ -256,7 +261,7 @@ std::optional<std::string> parse_region(std::string_view text) {
 std::optional<Timestamp> parse_beside_region(std::string_view text) {
   const auto parsed = read_timestamp(text);
   if (!parsed) return std::nullopt;
-  return Timestamp{parsed->local_micros + (parsed->only_time ? today_micros() : 0)};
+  return timestamp_of(parsed->local_micros + (parsed->only_time ? today_micros() : 0));
 }
 
 // A zone in the text is read and left aside; a time alone is no timestamp without zone.
@@ -264,7 +269,7 @@ std::optional<Timestamp> parse_ntz(std::string_view text) {
   const auto parsed = read_timestamp(text);
   if (!parsed || parsed->only_time || (!parsed->zone.empty() && !zone_seconds(parsed->zone)))
     return std::nullopt;
-  return Timestamp{parsed->local_micros};
+  return timestamp_of(parsed->local_micros);
 }
 
 // ---- patterns
@@ -489,9 +494,10 @@ std::optional<int64_t> whole_months_between(Timestamp from, Timestamp to) {
   return months;
 }
 
+// Null where Spark's answer is the last microsecond of all, which DuckDB takes for infinity.
 std::optional<Timestamp> seconds_to_timestamp(int64_t seconds) {
   constexpr int64_t kLimit = std::numeric_limits<int64_t>::max() / kMicrosPerSecond;
-  if (seconds > kLimit) return Timestamp{std::numeric_limits<int64_t>::max()};
+  if (seconds > kLimit) return std::nullopt;
   if (seconds < -kLimit) return Timestamp{std::numeric_limits<int64_t>::min()};
   return Timestamp{seconds * kMicrosPerSecond};
 }

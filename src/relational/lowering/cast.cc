@@ -272,7 +272,11 @@ Result<std::string> to_time(const Conversion& cast) {
     if (from == TypeId::kTimestampNtz) return call.to_utc(cast.text);
     if (from == TypeId::kDate) return call.to_utc(cast_to(cast.text, "TIMESTAMP"));
     if (from == TypeId::kBoolean) return "make_timestamp(CAST(" + cast.text + " AS BIGINT))";
-    if (cast.from.is_integral()) return call.kernel("seconds_to_timestamp", {cast_to(cast.text, "BIGINT")});
+    if (cast.from.is_integral()) {
+      return cast.checked(
+          call.kernel("seconds_to_timestamp", {cast_to(cast.text, "BIGINT")}),
+          call.raise("UNSUPPORTED_FEATURE", {{"feature", "the timestamp +294247-01-10 04:00:54.775807"}}));
+    }
     if (from == TypeId::kDecimal) {
       // Spark takes the low 64 bits of the microseconds.
       const std::string kernel = "decimal_low_bits_" + std::to_string(cast.from.precision()) + "_" +
