@@ -267,7 +267,7 @@ std::string text_of(UInt256 value, bool negative, int scale) {
   std::string digits;
   while (!value.less_than(UInt256::of(1))) digits += static_cast<char>('0' + value.divide(10));
   while (static_cast<int>(digits.size()) <= scale) digits += '0';
-  if (scale > 0) digits.insert(static_cast<size_t>(scale), ".");
+  if (scale > 0) digits.insert(static_cast<size_t>(scale), 1, '.');
   if (negative) digits += '-';
   return {digits.rbegin(), digits.rend()};
 }

@@ -352,7 +352,7 @@ std::optional<double> logarithm_of_one_plus(double value) {
 
 Digits shortest_digits(double value) { return shortest(value); }
 Digits shortest_digits(float value) { return shortest(value); }
-std::string java_double_text(double value) { return java_text(value); }
+std::string java_double_text(double value) { return types::floating_text(value); }
 
 std::optional<Int128> to_unscaled(const Digits& number, int precision, int scale) {
   const int shift = number.exponent + scale;
