@@ -112,6 +112,7 @@ class ExpressionResolver {
                                    const functions::Call& signature, resolved::Expressions arguments,
                                    const unresolved::FunctionCall& call);
   Status check_aggregate_place(const unresolved::ExpressionPtr& expression);
+  Status check_ordering(const functions::Function& function, const unresolved::FunctionCall& call) const;
 
   // Windows: windows.cc.
   Result<std::shared_ptr<const resolved::WindowFrame>> resolve_frame(

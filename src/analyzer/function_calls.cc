@@ -1,6 +1,7 @@
 // Calls of functions: which function a name means, its arguments, its implicit casts.
 #include <functional>
 #include <set>
+#include <utility>
 
 #include "analyzer/errors.h"
 #include "analyzer/expressions.h"
@@ -213,7 +214,17 @@ Result<ExpressionPtr> ExpressionResolver::resolve_call(const unresolved::Express
         error("WINDOW_FUNCTION_WITHOUT_OVER_CLAUSE", {{"funcName", quoted_expression(pretty(expression))}}),
         allowed_.origin);
   }
-  ASSIGN_OR_RETURN(const unresolved::Expressions unresolved_arguments, expand_arguments(call, name));
+  if (const Status status = check_ordering(*function, call); !status.ok())
+    return at(status, expression->origin);
+  ASSIGN_OR_RETURN(unresolved::Expressions unresolved_arguments, expand_arguments(call, name));
+  if (functions::orderings_of(*function) == functions::Orderings::kOne && unresolved_arguments.size() == 1) {
+    const auto* order = unresolved::as<unresolved::SortOrder>(call.within_group[0]);
+    const bool descending = order != nullptr && !order->ascending;
+    unresolved_arguments.insert(unresolved_arguments.begin(),
+                                order == nullptr ? call.within_group[0] : order->child);
+    unresolved_arguments.push_back(unresolved::make_expression(
+        unresolved::Literal{{DataType(TypeId::kBoolean), Value(descending)}}, expression->origin));
+  }
   resolved::Expressions arguments;
   const bool was_inside = inside_aggregate_;
   const bool was_window = inside_window_function_;
@@ -229,6 +240,28 @@ Result<ExpressionPtr> ExpressionResolver::resolve_call(const unresolved::Express
   }
   if (ExpressionPtr folded = fold_negative(name, arguments)) return folded;
   return build_call(expression, *function, std::move(arguments), call);
+}
+
+// WITHIN GROUP (ORDER BY …), where it may stand and where it must.
+Status ExpressionResolver::check_ordering(const functions::Function& function,
+                                          const unresolved::FunctionCall& call) const {
+  const std::string name = quoted_name(std::string(functions::name_of(function)));
+  const size_t keys = call.within_group.size();
+  switch (functions::orderings_of(function)) {
+    case functions::Orderings::kAny: return {};
+    case functions::Orderings::kUnsupported:
+      return keys == 0 ? Status()
+                       : unsupported("WITHIN GROUP of " + std::string(functions::name_of(function)));
+    case functions::Orderings::kNone:
+      if (keys == 0) return {};
+      return error("INVALID_SQL_SYNTAX.FUNCTION_WITH_UNSUPPORTED_SYNTAX",
+                   {{"prettyName", name}, {"syntax", "WITHIN GROUP (ORDER BY ...)"}});
+    case functions::Orderings::kOne: break;
+  }
+  if (keys == 1 || call.arguments.size() != 1) return {};
+  if (keys == 0) return error("INVALID_WITHIN_GROUP_EXPRESSION.WITHIN_GROUP_MISSING", {{"funcName", name}});
+  return error("INVALID_WITHIN_GROUP_EXPRESSION.WRONG_NUM_ORDERINGS",
+               {{"funcName", name}, {"expectedNum", "1"}, {"actualNum", std::to_string(keys)}});
 }
 
 Status ExpressionResolver::check_aggregate_place(const unresolved::ExpressionPtr& expression) {
@@ -408,6 +441,16 @@ Result<ExpressionPtr> ExpressionResolver::build_aggregate(const unresolved::Expr
   aggregate.is_distinct = call.is_distinct;
   aggregate.ignore_nulls = call.ignore_nulls;
   aggregate.ansi = analysis_.settings.ansi;
+  const functions::Function* function = functions::find(signature.function);
+  if (function != nullptr && functions::orderings_of(*function) == functions::Orderings::kAny) {
+    const bool was_inside = std::exchange(inside_aggregate_, true);
+    for (const auto& order : call.within_group) {
+      auto key = resolve_sort_key(order);
+      if (!key.ok()) return key.status();
+      aggregate.order_by.push_back(*std::move(key));
+    }
+    inside_aggregate_ = was_inside;
+  }
   if (call.filter != nullptr) {
     const bool was_inside = inside_aggregate_;
     inside_aggregate_ = true;

@@ -256,6 +256,20 @@ std::string ExpressionResolver::pretty_call(const unresolved::FunctionCall& call
   } else {
     text = name + "(" + (call.is_distinct ? "DISTINCT " : "") + join(arguments, ", ") + ")";
   }
+  if (!call.within_group.empty()) {
+    plan::Names keys;
+    for (const auto& order : call.within_group) {
+      const auto* sort = unresolved::as<unresolved::SortOrder>(order);
+      const bool one =
+          function != nullptr && functions::orderings_of(*function) == functions::Orderings::kOne;
+      if (!one)
+        keys.push_back(pretty(order) + (sort == nullptr ? " ASC NULLS FIRST" : ""));
+      else
+        keys.push_back(sort == nullptr ? pretty(order)
+                                       : pretty(sort->child) + (sort->ascending ? "" : " DESC"));
+    }
+    text += " WITHIN GROUP (ORDER BY " + join(keys, ", ") + ")";
+  }
   const bool is_window = function != nullptr && functions::is_window_only(*function);
   if (call.ignore_nulls && is_window) text += " IGNORE NULLS";
   if (call.filter != nullptr) text += " FILTER (WHERE " + pretty(call.filter) + ")";

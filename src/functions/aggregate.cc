@@ -149,6 +149,15 @@ Result<Call> resolve_percentile(const Context& context) {
   return context.call("percentile", {type, kDouble}, kDouble, true);
 }
 
+// percentile_cont(p) WITHIN GROUP (ORDER BY x), given as (x, p, descending).
+Result<Call> resolve_inverse_distribution(const Context& context) {
+  if (context.size() != 3) return context.wrong_number("1");
+  ASSIGN_OR_RETURN(DataType type, context.coerce(0, "numeric"));
+  RETURN_IF_ERROR(check_percentage(context));
+  const DataType share = context.type(1).is(TypeId::kArray) ? DataType::array(kDouble, false) : kDouble;
+  return context.call(context.function.name, {type, share, kBoolean}, share, true);
+}
+
 // percentile_approx(x, p or array of p, accuracy)
 Result<Call> resolve_approximate_percentile(const Context& context) {
   if (context.size() != 2 && context.size() != 3) return context.wrong_number("[2, 3]");
@@ -285,14 +294,26 @@ const Function kAggregates[] = {
      .defaults = "3:10000",
      .resolver = resolve_approximate_percentile},
     {.name = "percentile", .kind = Kind::kAggregate, .defaults = "3:1", .resolver = resolve_percentile},
-    {.name = "mode", .kind = Kind::kAggregate, .resolver = resolve_extremum},
+    {.name = "percentile_cont",
+     .kind = Kind::kAggregate,
+     .resolver = resolve_inverse_distribution,
+     .orderings = Orderings::kOne},
+    {.name = "percentile_disc",
+     .kind = Kind::kAggregate,
+     .resolver = resolve_inverse_distribution,
+     .orderings = Orderings::kOne},
+    {.name = "mode",
+     .kind = Kind::kAggregate,
+     .resolver = resolve_extremum,
+     .orderings = Orderings::kUnsupported},
     {.name = "listagg",
      .signature = "(string, string?) -> string",
      .nulls = Nulls::kAlways,
      .kind = Kind::kAggregate,
      .aliases = "string_agg",
      .defaults = "2:NULL",
-     .resolver = resolve_listagg},
+     .resolver = resolve_listagg,
+     .orderings = Orderings::kAny},
     {.name = "median", .kind = Kind::kAggregate, .resolver = resolve_median},
 };
 

@@ -54,6 +54,7 @@ struct Function {
   bool needs_order = false;
   // The name of a call shows no more arguments than these; its other ones are settings.
   size_t shown_arguments = SIZE_MAX;
+  Orderings orderings = Orderings::kNone;
 };
 
 // What a resolver sees: the call, and the errors that Spark raises about it.

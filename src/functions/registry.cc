@@ -108,6 +108,7 @@ Kind kind_of(const Function& function) { return function.kind; }
 bool is_deterministic(const Function& function) { return function.deterministic; }
 bool takes_lambda(const Function& function) { return function.lambda != nullptr; }
 bool needs_order(const Function& function) { return function.needs_order; }
+Orderings orderings_of(const Function& function) { return function.orderings; }
 
 Result<Call> resolve(const Function& function, const std::vector<Argument>& arguments,
                      const ResolveOptions& options) {

@@ -57,6 +57,10 @@ bool is_deterministic(const Function& function);
 inline bool is_window_only(const Function& function) { return kind_of(function) == Kind::kWindow; }
 // Window functions that need ORDER BY, and whose frame is fixed.
 bool needs_order(const Function& function);
+// What WITHIN GROUP (ORDER BY …) means: nothing, so that it is refused; one key, which is the first argument
+// and must be given; keys by which the values are put in order; or something that is not supported yet.
+enum class Orderings { kNone, kOne, kAny, kUnsupported };
+Orderings orderings_of(const Function& function);
 
 // WRONG_NUM_ARGS, DATATYPE_MISMATCH.* with Spark's parameters, without query context. Implicit casts that the
 // caller writes carry the origin of the call. Call::function may be another one: date + 1 is date_add.

@@ -42,7 +42,14 @@ ExpressionPtr Parser::function_call() {
   }
   node.ignore_nulls = accept("IGNORE", "NULLS");
   close_list(node.arguments.size() > 1);
-  if (at("WITHIN") && at("GROUP", 1)) fail_unsupported("WITHIN GROUP");
+  if (at("WITHIN") && at("GROUP", 1)) {
+    advance();
+    advance();
+    expect("(");
+    if (!accept("ORDER", "BY")) fail_here();
+    node.within_group = sort_items();
+    expect(")");
+  }
   if (at("FILTER") && at("(", 1) && at("WHERE", 2)) {
     advance();
     advance();

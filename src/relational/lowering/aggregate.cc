@@ -247,6 +247,23 @@ Result<Written> percentile(Aggregation& aggregation) {
                  call.result()};
 }
 
+// percentile_cont and percentile_disc (x, share, whether counted from the greatest value): DuckDB counts a
+// negative share from there.
+Result<Written> inverse_distribution(Aggregation& aggregation) {
+  CallWriter& call = aggregation.call;
+  ASSIGN_OR_RETURN(const std::string value, call.argument(0));
+  ASSIGN_OR_RETURN(std::string share, call.argument(1));
+  const types::Value* flag = call.literal(2);
+  if (flag != nullptr && std::get<bool>(flag->data)) {
+    if (call.type(1).is(TypeId::kArray))
+      return unsupported("percentiles of an array from the greatest value");
+    share = "CASE WHEN " + share + " = 0 THEN 1 ELSE -" + share + " END";
+  }
+  const std::string_view function =
+      aggregation.node.function == "percentile_cont" ? "quantile_cont" : "quantile_disc";
+  return Written{aggregation.aggregate(function, cast_to(value, "DOUBLE") + ", " + share), call.result()};
+}
+
 // The exact answer is within the error that Spark promises. Spark's sketch keeps longs as doubles.
 Result<Written> approximate_percentile(Aggregation& aggregation) {
   CallWriter& call = aggregation.call;
@@ -314,6 +331,8 @@ const std::unordered_map<std::string_view, Lowering>& lowerings() {
       {"mode", by_name},
       {"listagg", join_texts},
       {"percentile", percentile},
+      {"percentile_cont", inverse_distribution},
+      {"percentile_disc", inverse_distribution},
       {"median", percentile},
   };
   return kLowerings;
@@ -423,8 +442,8 @@ Result<Written> ExpressionWriter::write_aggregate(const ExpressionPtr& expressio
   if (node.filter != nullptr) {
     ASSIGN_OR_RETURN(aggregation.filter, write(node.filter));
   }
-  for (const ExpressionPtr& key : node.order_by) {
-    ASSIGN_OR_RETURN(const std::string sql, write(key));
+  for (const plan::resolved::SortKey& key : node.order_by) {
+    ASSIGN_OR_RETURN(const std::string sql, write_sort_key(key));
     aggregation.order += (aggregation.order.empty() ? " ORDER BY " : ", ") + sql;
   }
   return found->second(aggregation);
