@@ -267,6 +267,8 @@ Status status_of(const EngineFailure& failure) {
   if (message.find("null_padding in conjunction with quoted new lines") != std::string_view::npos) {
     return unsupported("line breaks within quotes of CSV files without the option multiLine");
   }
+  if (message.find("malformed record in ") != std::string_view::npos)
+    return error("FAILED_READ_FILE.NO_HINT", {{"path", quoted_part(message)}});
   // Files that break off say so in many ways, always with the file's name.
   if (message.find("arquet") != std::string_view::npos ||
       message.find("CSV Error") != std::string_view::npos ||

@@ -72,8 +72,8 @@ Status check_options(const std::string& format, const Options& options) {
     if (entry.format[0] != '\0' && entry.format != format) continue;
     const auto found = options.find(entry.key);
     if (found == options.end() || lower_case(found->second) == entry.harmless) continue;
-    if (format == "json" && std::string_view(entry.key) == "mode" &&
-        lower_case(found->second) == "dropmalformed")
+    if (std::string_view(entry.key) == "mode" &&
+        lower_case(found->second) == (format == "json" ? "dropmalformed" : "failfast"))
       continue;
     return unsupported("the option " + std::string(entry.key) + " = " + found->second + " of " + format +
                        " files");
@@ -203,21 +203,52 @@ std::string text_to_value(const std::string& text, const DataType& type, const s
   }
 }
 
+bool fails_fast(const Options& options) {
+  return lower_case(option(options, "mode", "permissive")) == "failfast";
+}
+
+std::string csv_separator(const Options& options) {
+  const std::string separator = option(options, "sep", option(options, "delimiter", ",").c_str());
+  return separator == "\\t" ? "\t" : separator;
+}
+
 std::string csv_options(const Options& options, bool header) {
-  std::string separator = option(options, "sep", option(options, "delimiter", ",").c_str());
-  if (separator == "\\t") separator = "\t";
   std::string text =
       ", all_varchar=true, null_padding=true, strict_mode=false, allow_quoted_nulls=false, new_line='\\n'";
   text += header ? ", header=true" : ", header=false";
   // Line breaks within quotes are found by a reader that starts at the beginning of the file only.
   if (is_true(options, "multiline")) text += ", parallel=false";
-  text += ", delim=" + quote_text(separator) + ", quote=" + quote_text(option(options, "quote", "\"")) +
+  text += ", delim=" + quote_text(csv_separator(options)) +
+          ", quote=" + quote_text(option(options, "quote", "\"")) +
           ", escape=" + quote_text(option(options, "escape", "\\")) + ", nullstr=['', " +
           quote_text(option(options, "nullvalue", "")) + "]";
   const std::string comment = option(options, "comment", "");
   if (!comment.empty()) text += ", comment=" + quote_text(comment);
   return text;
 }
+
+// Lines and their fields (f): only so can be seen how many fields a line has. Fields are marked as csv_fields
+// does.
+std::string csv_line_reader(const Names& files, const Options& options, const std::string& hive) {
+  const std::string comment = option(options, "comment", "");
+  return "(SELECT *, string_split(csv_fields(line, " + quote_text(csv_separator(options)) + ", " +
+         quote_text(option(options, "quote", "\"")) + ", " + quote_text(option(options, "escape", "\\")) +
+         "), chr(65535)) AS f FROM read_csv(" + list_text(files) +
+         ", columns={'line': 'VARCHAR'}, delim='\x01', quote='', escape='', comment='', auto_detect=false, "
+         "nullstr='\x03', strict_mode=false, max_line_size=16777216, filename=true, header=" +
+         (is_true(options, "header") ? "true" : "false") + hive + ") WHERE trim(line) <> ''" +
+         (comment.empty() ? "" : " AND NOT starts_with(line, " + quote_text(comment) + ")") + ")";
+}
+
+// The text of field `index`, null when it is absent, or stands without quotes for null.
+std::string csv_line_field(size_t index, const Options& options) {
+  const std::string field = "f[" + std::to_string(index + 1) + "]";
+  return "CASE WHEN " + field + " NOT IN ('u', " + quote_text("u" + option(options, "nullvalue", "")) +
+         ") THEN substr(" + field + ", 2) END";
+}
+
+// Raised where a malformed record is an error; status_of reads the path out of it.
+std::string malformed_record() { return "error('malformed record in \"file://' || filename || '\"')"; }
 
 // Options for files whose columns are known.
 std::string csv_reader(const Names& files, const Options& options, size_t columns) {
@@ -639,6 +670,7 @@ Result<std::string> FileSources::scan_sql(const Relation& relation, const FileSc
   const auto add = [&](size_t i, const std::string& value) {
     columns += (columns.empty() ? "" : ", ") + value + " AS " + column_name(relation.output[i].id);
   };
+  const size_t data_fields = relation.output.size() - scan.partition_columns.size();
   nlohmann::json structure = nlohmann::json::object();
   for (size_t i = 0; i < relation.output.size(); ++i) {
     const types::StructField& field = scan.schema[i];
@@ -646,6 +678,14 @@ Result<std::string> FileSources::scan_sql(const Relation& relation, const FileSc
       add(i, "CAST(" + quote_name(field.name) + " AS " + duckdb_type(field.type) + ")");
     } else if (scan.format == "csv" && field.name == corrupt_record_column(scan.options)) {
       return unsupported("the column of corrupt records in CSV files");
+    } else if (scan.format == "csv" && fails_fast(scan.options)) {
+      const std::string text = trimmed(csv_line_field(data_columns, scan.options), scan.options);
+      const std::string value = text_to_value(text, field.type, time_zone);
+      // The number of fields is looked at with the first column: who reads others alone does not care.
+      std::string malformed = data_columns++ == 0 ? "len(f) <> " + std::to_string(data_fields) : "false";
+      if (!field.type.is(TypeId::kString))
+        malformed += " OR (" + text + " IS NOT NULL AND " + value + " IS NULL)";
+      add(i, "CASE WHEN " + malformed + " THEN " + malformed_record() + " ELSE " + value + " END");
     } else if (scan.format == "csv") {
       const std::string column = "f" + std::to_string(data_columns++);
       add(i, field.type.is(TypeId::kString)
@@ -662,7 +702,12 @@ Result<std::string> FileSources::scan_sql(const Relation& relation, const FileSc
     }
   }
   std::string reader;
-  if (scan.format == "csv") {
+  if (scan.format == "csv" && fails_fast(scan.options)) {
+    if (is_true(scan.options, "multiline"))
+      return unsupported("CSV files with multiLine and the mode FAILFAST");
+    RETURN_IF_ERROR(database_.ensure_kernels({"csv_fields"}));
+    reader = csv_line_reader(whole, scan.options, hive);
+  } else if (scan.format == "csv") {
     reader = with_argument(csv_reader(whole, scan.options, data_columns), hive);
   } else if (scan.format == "json") {
     reader = "(SELECT *, json_transform(json, " + quote_text(structure.dump()) + ") AS row FROM " +

@@ -427,10 +427,56 @@ std::optional<bool> binary_contains(Blob value, Blob part) {
   return value.bytes.find(part.bytes) != std::string_view::npos;
 }
 
+// One field of a CSV line, from `at`: its text, with a mark in front that tells whether it was quoted. `at`
+// moves to the separator behind it, or to the line's end.
+std::string csv_field(std::string_view line, std::string_view separator, std::string_view quote,
+                      std::string_view escape, size_t& at) {
+  const auto next_separator = [&](size_t from) { return std::min(line.find(separator, from), line.size()); };
+  const size_t begin = at;
+  if (quote.empty() || !line.substr(at).starts_with(quote)) {
+    at = next_separator(at);
+    return "u" + std::string(line.substr(begin, at - begin));
+  }
+  std::string text = "q";
+  for (size_t i = at + quote.size(); i < line.size();) {
+    const std::string_view rest = line.substr(i);
+    const bool is_escape = !escape.empty() && rest.starts_with(escape);
+    const std::string_view escaped = is_escape ? rest.substr(escape.size()) : std::string_view();
+    if (is_escape && (escaped.starts_with(quote) || (escape != quote && escaped.starts_with(escape)))) {
+      text += escaped.substr(0, escaped.starts_with(quote) ? quote.size() : escape.size());
+      i += escape.size() + (escaped.starts_with(quote) ? quote.size() : escape.size());
+    } else if (rest.starts_with(quote)) {
+      size_t end = i + quote.size();
+      while (end < line.size() && line[end] == ' ') ++end;
+      if (end < line.size() && !line.substr(end).starts_with(separator)) break;
+      at = end;
+      return text;
+    } else {
+      text += line[i++];
+    }
+  }
+  // A quote that is not closed, or not escaped, is text like the rest up to the next separator.
+  at = next_separator(at + quote.size());
+  return "q" + std::string(line.substr(begin, at - begin));
+}
+
+// The fields of a line, with U+FFFF, which no text holds, between them.
+std::optional<std::string> csv_fields(std::string_view line, std::string_view separator,
+                                      std::string_view quote, std::string_view escape) {
+  if (separator.empty()) return std::nullopt;
+  std::string fields;
+  for (size_t at = 0;; at += separator.size()) {
+    if (at > 0) fields += "\xEF\xBF\xBF";
+    fields += csv_field(line, separator, quote, escape, at);
+    if (at >= line.size()) return fields;
+  }
+}
+
 }  // namespace
 
 std::optional<Signature> find_text_kernel(std::string_view name) {
   static const std::unordered_map<std::string_view, Signature> kKernels = {
+      {"csv_fields", Adapter<csv_fields>::signature()},
       {"text_substring", Adapter<text_substring>::signature()},
       {"binary_startswith", Adapter<binary_startswith>::signature()},
       {"binary_endswith", Adapter<binary_endswith>::signature()},
