@@ -5,15 +5,19 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
+#include "plan/resolved.h"
 #include "plan/unresolved.h"
 
 namespace deuteron::catalog {
 
-// A temporary view: its plan as it was given, to be analyzed again at each use.
+// A temporary view. That of a DataFrame holds what the DataFrame meant when the view was made; that of SQL
+// text is analyzed again at each use. One of the two is null.
 struct View {
-  plan::unresolved::RelationPtr plan;
-  plan::Names columns;  // new names; empty: the plan's own
+  plan::resolved::RelationPtr plan;
+  plan::unresolved::RelationPtr query;
+  plan::Names columns;  // new names; empty: the query's own
 };
 
 // Files of one data source, listed and typed.
@@ -44,6 +48,14 @@ class CatalogView {
   // An artifact that the client uploaded under cache/<hash>, or null.
   virtual plan::Bytes find_cached_artifact(const std::string& hash) const = 0;
   virtual FileSchemaReader& files() const = 0;
+  // Runs a query of one string column whose answer the analysis needs (the values of a pivot); at most
+  // `limit` rows, null as nullopt.
+  virtual Result<std::vector<std::optional<std::string>>> run(const plan::resolved::RelationPtr& plan,
+                                                              int64_t limit) const {
+    static_cast<void>(plan);
+    static_cast<void>(limit);
+    return unsupported("a plan whose analysis runs a query");
+  }
 };
 
 }  // namespace deuteron::catalog

@@ -7,28 +7,43 @@ namespace deuteron::session {
 
 class Session::Catalog : public catalog::CatalogView {
  public:
+  // What the analysis may ask of the engine.
+  struct Executing {
+    catalog::FileSchemaReader& files;
+    execution::Executor& executor;
+    execution::Request request;
+  };
+
   Catalog(Views::Snapshot views, Views::Snapshot global_views,
           std::map<std::string, plan::unresolved::ExpressionPtr> functions,
-          std::shared_ptr<Artifacts> artifacts, catalog::FileSchemaReader& files)
+          std::shared_ptr<Artifacts> artifacts, Executing executing)
       : views_(std::move(views)),
         global_views_(std::move(global_views)),
         functions_(std::move(functions)),
         artifacts_(std::move(artifacts)),
-        files_(files) {}
+        executing_(std::move(executing)) {}
+
+  // Puts a view before those of the snapshot.
+  void add(plan::Names name, catalog::View view) { added_ = {std::move(name), std::move(view)}; }
 
   std::optional<catalog::View> find_view(const plan::Names& name) const override;
   plan::unresolved::ExpressionPtr find_function(const std::string& name) const override;
   plan::Bytes find_cached_artifact(const std::string& hash) const override {
     return artifacts_->find_cached(hash);
   }
-  catalog::FileSchemaReader& files() const override { return files_; }
+  catalog::FileSchemaReader& files() const override { return executing_.files; }
+  Result<std::vector<std::optional<std::string>>> run(const plan::resolved::RelationPtr& plan,
+                                                      int64_t limit) const override {
+    return executing_.executor.collect_text(plan, limit, executing_.request);
+  }
 
  private:
+  std::pair<plan::Names, catalog::View> added_;  // no name: none
   Views::Snapshot views_;
   Views::Snapshot global_views_;
   std::map<std::string, plan::unresolved::ExpressionPtr> functions_;
   std::shared_ptr<Artifacts> artifacts_;
-  catalog::FileSchemaReader& files_;
+  Executing executing_;
 };
 
 }  // namespace deuteron::session

@@ -2,7 +2,9 @@
 #include <algorithm>
 #include <type_traits>
 
+#include "relational/file_listing.h"
 #include "session/catalog_view.h"
+#include "session/name_pattern.h"
 #include "session/session.h"
 
 namespace deuteron::session {
@@ -42,20 +44,6 @@ class BatchCollector : public execution::ResultSink {
   exchange::EncodedBatch batch_;
 };
 
-// `*` and `|` as in SHOW TABLES LIKE.
-bool matches_pattern(const std::string& name, const std::string& pattern, size_t n = 0, size_t p = 0) {
-  for (; p < pattern.size(); ++p, ++n) {
-    if (pattern[p] == '*') {
-      for (size_t rest = n; rest <= name.size(); ++rest) {
-        if (matches_pattern(name, pattern, rest, p + 1)) return true;
-      }
-      return false;
-    }
-    if (n >= name.size() || name[n] != pattern[p]) return false;
-  }
-  return n == name.size();
-}
-
 }  // namespace
 
 Result<Rows> Session::run(const unresolved::Command& command, const std::string& operation_id,
@@ -65,6 +53,8 @@ Result<Rows> Session::run(const unresolved::Command& command, const std::string&
         using Node = std::decay_t<decltype(node)>;
         if constexpr (std::is_same_v<Node, unresolved::WriteFiles>) {
           return write_files(node, operation_id, sink, cancel);
+        } else if constexpr (std::is_same_v<Node, unresolved::CacheTable>) {
+          return cache_table(node, operation_id, cancel);
         } else if constexpr (std::is_same_v<Node, unresolved::UnsupportedCommand>) {
           return unsupported(node.feature);
         } else if constexpr (std::is_same_v<Node, unresolved::WriteTable>) {
@@ -80,21 +70,52 @@ Result<Rows> Session::run(const unresolved::Command& command, const std::string&
 
 Result<Rows> Session::run_command(const unresolved::CreateView& command) {
   if (command.name.empty()) return error("INVALID_TEMP_OBJ_QUALIFIER", {{"name", ""}});
-  // Errors in the plan show when the view is made, as in Spark.
-  RETURN_IF_ERROR(analyze(command.input).status());
+  // Errors show when the view is made, as in Spark.
+  catalog::View view;
+  if (command.is_query_text) {
+    view = {nullptr, command.input, command.columns};
+    RETURN_IF_ERROR(check_view(command, view));
+  } else {
+    ASSIGN_OR_RETURN(view.plan, analyze(command.input));
+  }
   Views& views = command.is_global ? environment_.global_views : views_;
-  if (!views.create(command.name.back(), {command.input, command.columns}, command.replace)) {
+  if (!views.create(command.name.back(), std::move(view), command.replace)) {
     return error("TEMP_TABLE_OR_VIEW_ALREADY_EXISTS", {{"relationName", joined_name(command.name)}});
   }
   return Rows{};
 }
 
+// Looks at the view as it will be: one that reads itself shows.
+Status Session::check_view(const unresolved::CreateView& command, const catalog::View& view) const {
+  plan::Names name = {command.name.back()};
+  if (command.is_global) name.insert(name.begin(), kGlobalDatabase);
+  Catalog catalog = this->catalog();
+  catalog.add(name, view);
+  return analyze(unresolved::make_relation(unresolved::NamedTable{name, {}}), catalog).status();
+}
+
+// What the view was made of is no longer cached either.
+bool Session::drop_view(const std::string& name, bool is_global) {
+  plan::Names parts = {name};
+  if (is_global) parts.insert(parts.begin(), kGlobalDatabase);
+  const auto plan = analyze(unresolved::make_relation(unresolved::NamedTable{parts, {}}));
+  if (!(is_global ? environment_.global_views : views_).drop(name)) return false;
+  if (plan.ok()) cache_->remove(*plan);
+  return true;
+}
+
 Result<Rows> Session::run_command(const unresolved::DropView& command) {
-  const bool global = command.name.size() == 2 && command.name[0] == "global_temp";
-  const bool dropped = (global ? environment_.global_views : views_).drop(command.name.back());
-  if (!dropped && !command.if_exists) {
+  const bool is_global = command.name.size() == 2 && command.name[0] == kGlobalDatabase;
+  if (!drop_view(command.name.back(), is_global) && !command.if_exists) {
     return error("TABLE_OR_VIEW_NOT_FOUND", {{"relationName", joined_name(command.name)}});
   }
+  return Rows{};
+}
+
+Result<Rows> Session::run_command(const unresolved::CallCatalog& command) {
+  const auto& call = std::get<unresolved::CatalogCall>(command.call->node);
+  if (command.if_exists && !catalog().find_view(call.name).has_value()) return Rows{};
+  RETURN_IF_ERROR(run_catalog_call(call).status());
   return Rows{};
 }
 
@@ -128,7 +149,7 @@ Result<Rows> Session::run_command(const unresolved::ShowTables& command) {
              {"isTemporary", DataType(TypeId::kBoolean), false, ""}},
             {}};
   for (const auto& [name, view] : *views_.snapshot()) {
-    if (command.pattern.empty() || matches_pattern(name, command.pattern)) {
+    if (matches_pattern(name, command.pattern)) {
       rows.rows.push_back({text(""), text(name), Value(true)});
     }
   }
@@ -150,10 +171,12 @@ Result<Rows> Session::write_files(const unresolved::WriteFiles& command, const s
   execution::WriteTarget target{command.format.empty() ? "parquet" : command.format, command.path,
                                 command.mode, command.partition_by, command.options};
   RETURN_IF_ERROR(environment_.executor->write(resolved, target, request(operation_id), sink, cancel));
+  ASSIGN_OR_RETURN(const std::string path, relational::local_path(command.path));
+  cache_->forget_files(path);
   return Rows{};
 }
 
-Result<exchange::EncodedBatch> Session::encode(const Rows& rows) {
+resolved::RelationPtr to_relation(const Rows& rows) {
   resolved::Columns output;
   for (const types::StructField& field : rows.schema) {
     output.push_back(
@@ -168,10 +191,13 @@ Result<exchange::EncodedBatch> Session::encode(const Rows& rows) {
     }
     values.rows.push_back(std::move(cells));
   }
+  return resolved::make_relation(std::move(values), std::move(output), 1);
+}
+
+Result<exchange::EncodedBatch> Session::encode(const Rows& rows) {
   BatchCollector collector;
   CancelToken never;
-  RETURN_IF_ERROR(
-      run(resolved::make_relation(std::move(values), std::move(output), 1), "", collector, never));
+  RETURN_IF_ERROR(run(to_relation(rows), "", collector, never));
   return collector.take();
 }
 

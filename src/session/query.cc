@@ -17,8 +17,12 @@ std::string lower_case(std::string text) {
 }  // namespace
 
 std::optional<catalog::View> Session::Catalog::find_view(const plan::Names& name) const {
+  const bool is_added =
+      std::equal(name.begin(), name.end(), added_.first.begin(), added_.first.end(),
+                 [](const auto& a, const auto& b) { return lower_case(a) == lower_case(b); });
+  if (is_added) return added_.second;
   if (name.size() == 1) return Views::find(views_, name[0]);
-  if (name.size() == 2 && lower_case(name[0]) == "global_temp") return Views::find(global_views_, name[1]);
+  if (name.size() == 2 && lower_case(name[0]) == kGlobalDatabase) return Views::find(global_views_, name[1]);
   return std::nullopt;
 }
 
@@ -30,7 +34,7 @@ plan::unresolved::ExpressionPtr Session::Catalog::find_function(const std::strin
 Session::Catalog Session::catalog() const {
   std::lock_guard lock(functions_mutex_);
   return Catalog(views_.snapshot(), environment_.global_views.snapshot(), functions_, artifacts_,
-                 *environment_.files);
+                 {*environment_.files, *environment_.executor, request("")});
 }
 
 execution::Request Session::request(const std::string& operation_id) const {
@@ -40,6 +44,7 @@ execution::Request Session::request(const std::string& operation_id) const {
   request.settings = settings_.all();
   request.time_zone = *settings_.find("spark.sql.session.timeZone");
   request.python_paths = artifacts_->python_paths();
+  request.cache = cache_;
   return request;
 }
 
@@ -49,11 +54,20 @@ Result<plan::unresolved::Statement> Session::parse(const plan::unresolved::Relat
   return plan::unresolved::Statement(relation);
 }
 
-Result<plan::resolved::RelationPtr> Session::analyze(const plan::unresolved::RelationPtr& relation) const {
+Result<plan::resolved::RelationPtr> Session::analyze(const plan::unresolved::RelationPtr& relation) {
+  if (const auto* call = plan::unresolved::as<plan::unresolved::CatalogCall>(relation)) {
+    ASSIGN_OR_RETURN(const Rows rows, run_catalog_call(*call));
+    return to_relation(rows);
+  }
+  return analyze(relation, catalog());
+}
+
+Result<plan::resolved::RelationPtr> Session::analyze(const plan::unresolved::RelationPtr& relation,
+                                                     const Catalog& catalog) const {
   analyzer::Settings settings = settings_.analyzer_settings();
   settings.user = identity_.user_id;
   settings.session_id = identity_.session_id;
-  return analyzer::analyze(relation, settings, catalog());
+  return analyzer::analyze(relation, settings, catalog);
 }
 
 Status Session::run(const plan::resolved::RelationPtr& plan, const std::string& operation_id,
@@ -61,8 +75,7 @@ Status Session::run(const plan::resolved::RelationPtr& plan, const std::string& 
   return environment_.executor->run(plan, request(operation_id), sink, cancel);
 }
 
-Result<std::string> Session::explain(const plan::unresolved::RelationPtr& relation,
-                                     const std::string& mode) const {
+Result<std::string> Session::explain(const plan::unresolved::RelationPtr& relation, const std::string& mode) {
   ASSIGN_OR_RETURN(const auto resolved, analyze(relation));
   ASSIGN_OR_RETURN(const std::string physical, environment_.executor->explain(resolved, request("")));
   if (lower_case(mode) == "simple") return "== Physical Plan ==\n" + physical + "\n";

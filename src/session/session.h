@@ -40,6 +40,10 @@ struct Rows {
   std::vector<std::vector<types::Value>> rows;
 };
 
+plan::resolved::RelationPtr to_relation(const Rows& rows);
+
+inline constexpr const char* kGlobalDatabase = "global_temp";
+
 class Session {
  public:
   Session(Identity identity, Environment& environment);
@@ -56,12 +60,20 @@ class Session {
   // query.cc
   // What a relation of SQL text says: a query, or a command. Any other relation is the query itself.
   Result<plan::unresolved::Statement> parse(const plan::unresolved::RelationPtr& relation) const;
-  Result<plan::resolved::RelationPtr> analyze(const plan::unresolved::RelationPtr& relation) const;
+  // A call of spark.catalog is carried out, and its answer is the plan.
+  Result<plan::resolved::RelationPtr> analyze(const plan::unresolved::RelationPtr& relation);
   // Runs a resolved plan; batches and progress go to `sink`.
   Status run(const plan::resolved::RelationPtr& plan, const std::string& operation_id,
              execution::ResultSink& sink, CancelToken& cancel);
   // mode: simple, extended, codegen, cost, formatted.
-  Result<std::string> explain(const plan::unresolved::RelationPtr& relation, const std::string& mode) const;
+  Result<std::string> explain(const plan::unresolved::RelationPtr& relation, const std::string& mode);
+
+  // cache.cc
+  // Keeps the rows of a plan from its next use on, wherever it occurs; a plan that is kept already stays as
+  // it is.
+  Status persist(const plan::unresolved::RelationPtr& relation, const execution::StorageLevel& level);
+  Status unpersist(const plan::unresolved::RelationPtr& relation);
+  Result<execution::StorageLevel> storage_level(const plan::unresolved::RelationPtr& relation);
 
   // command.cc
   Result<Rows> run(const plan::unresolved::Command& command, const std::string& operation_id,
@@ -73,14 +85,31 @@ class Session {
   class Catalog;
   execution::Request request(const std::string& operation_id) const;
   Catalog catalog() const;
+  Result<plan::resolved::RelationPtr> analyze(const plan::unresolved::RelationPtr& relation,
+                                              const Catalog& catalog) const;
 
+  // catalog_calls.cc: what spark.catalog offers
+  Result<Rows> run_catalog_call(const plan::unresolved::CatalogCall& call);
+  Result<Rows> list_databases(const plan::unresolved::CatalogCall& call);
+  Result<Rows> list_tables(const plan::unresolved::CatalogCall& call);
+  Result<Rows> get_table(const plan::unresolved::CatalogCall& call);
+  Result<Rows> list_columns(const plan::unresolved::CatalogCall& call);
+  Result<Rows> function_exists(const plan::unresolved::CatalogCall& call);
+  Result<Rows> cache_table(const plan::unresolved::CatalogCall& call);
+  Result<plan::resolved::RelationPtr> analyze_table(const plan::unresolved::CatalogCall& call);
+  bool drop_view(const std::string& name, bool is_global);
+
+  Status check_view(const plan::unresolved::CreateView& command, const catalog::View& view) const;
   Result<Rows> run_command(const plan::unresolved::CreateView& command);
+  Result<Rows> run_command(const plan::unresolved::CallCatalog& command);
   Result<Rows> run_command(const plan::unresolved::DropView& command);
   Result<Rows> run_command(const plan::unresolved::RegisterFunction& command);
   Result<Rows> run_command(const plan::unresolved::SetSetting& command);
   Result<Rows> run_command(const plan::unresolved::Explain& command);
   Result<Rows> run_command(const plan::unresolved::ShowTables& command);
   Result<Rows> run_command(const plan::unresolved::DescribeTable& command);
+  Result<Rows> cache_table(const plan::unresolved::CacheTable& command, const std::string& operation_id,
+                           CancelToken& cancel);
   Result<Rows> write_files(const plan::unresolved::WriteFiles& command, const std::string& operation_id,
                            execution::ProgressSink& sink, CancelToken& cancel);
 
@@ -89,6 +118,7 @@ class Session {
   Environment& environment_;
   SessionSettings settings_;
   Views views_;
+  const std::shared_ptr<execution::PlanCache> cache_ = std::make_shared<execution::PlanCache>();
   std::shared_ptr<Artifacts> artifacts_;  // shared with clones: uploads are immutable
   mutable std::mutex functions_mutex_;
   std::map<std::string, plan::unresolved::ExpressionPtr> functions_;  // by lower-case name

@@ -150,7 +150,6 @@ analyzer::Settings SessionSettings::analyzer_settings() const {
   settings.order_by_ordinal = find("spark.sql.orderByOrdinal") == "true";
   settings.default_parallelism = to_count(find("spark.default.parallelism"), 1);
   settings.shuffle_partitions = to_count(find("spark.sql.shuffle.partitions"), settings.default_parallelism);
-  settings.now_micros = wall_clock_micros();
   return settings;
 }
 

@@ -15,9 +15,9 @@ namespace {
 
 // First words of statements that are known by name only.
 constexpr std::string_view kUnsupported[] = {
-    "ADD",     "ALTER",  "ANALYZE", "BEGIN",  "CACHE",  "CALL",     "CLEAR",   "COMMENT", "DECLARE", "DELETE",
-    "EXECUTE", "EXPORT", "GRANT",   "IMPORT", "INSERT", "LIST",     "LOAD",    "LOCK",    "MERGE",   "MSCK",
-    "REFRESH", "REPAIR", "RESET",   "REVOKE", "SYNC",   "TRUNCATE", "UNCACHE", "UNLOCK",  "UPDATE",  "USE",
+    "ADD",    "ALTER", "ANALYZE", "BEGIN",  "CALL",     "COMMENT", "DECLARE", "DELETE", "EXECUTE",
+    "EXPORT", "GRANT", "IMPORT",  "INSERT", "LIST",     "LOAD",    "LOCK",    "MERGE",  "MSCK",
+    "REPAIR", "RESET", "REVOKE",  "SYNC",   "TRUNCATE", "UNLOCK",  "UPDATE",
 };
 
 std::string lower(std::string text) {
@@ -54,6 +54,10 @@ bool Parser::command(CommandNode& node) {
     node = drop_command();
   } else if (at("EXPLAIN")) {
     node = explain_command();
+  } else if (at("CACHE")) {
+    node = cache_command();
+  } else if (at_any({"UNCACHE", "CLEAR", "REFRESH", "USE"})) {
+    node = catalog_command();
   } else if (at("SHOW")) {
     node = show_command();
   } else if (at_any({"DESCRIBE", "DESC"})) {
@@ -148,6 +152,7 @@ CommandNode Parser::create_command() {
   if (at("TBLPROPERTIES")) fail_unsupported("TBLPROPERTIES of a view");
   expect("AS");
   node.input = query();
+  node.is_query_text = true;
   if (if_not_exists) fail_at(start, "_LEGACY_ERROR_TEMP_0053");
   return node;
 }
@@ -203,6 +208,52 @@ CommandNode Parser::drop_command() {
   unresolved::DropView node;
   node.if_exists = accept("IF", "EXISTS");
   node.name = multipart_name();
+  return node;
+}
+
+// CACHE [LAZY] TABLE name [[AS] query]
+CommandNode Parser::cache_command() {
+  expect("CACHE");
+  unresolved::CacheTable node;
+  node.is_lazy = accept("LAZY");
+  expect("TABLE");
+  node.name = multipart_name();
+  if (at("OPTIONS")) fail_unsupported("OPTIONS of CACHE TABLE");
+  const bool has_query = accept("AS") || at_any({"SELECT", "WITH", "VALUES", "FROM", "TABLE"}) || at("(");
+  if (has_query) node.query = query();
+  return node;
+}
+
+// UNCACHE TABLE [IF EXISTS] name, CLEAR CACHE, REFRESH [TABLE] name, REFRESH 'path', USE [DATABASE] name
+CommandNode Parser::catalog_command() {
+  const size_t start = position_;
+  unresolved::CatalogCall call;
+  unresolved::CallCatalog node;
+  if (accept("CLEAR")) {
+    expect("CACHE");
+    call.function = "clearCache";
+  } else if (accept("UNCACHE")) {
+    expect("TABLE");
+    node.if_exists = accept("IF", "EXISTS");
+    call.function = "uncacheTable";
+    call.name = multipart_name();
+  } else if (accept("REFRESH")) {
+    if (at("FUNCTION")) fail_unsupported("REFRESH FUNCTION");
+    if (peek().kind == TokenKind::kString) {
+      call.function = "refreshByPath";
+      call.name = {string_token()};
+    } else {
+      accept("TABLE");
+      call.function = "refreshTable";
+      call.name = multipart_name();
+    }
+  } else {
+    expect("USE");
+    if (!accept("DATABASE") && !accept("SCHEMA")) accept("NAMESPACE");
+    call.function = "setCurrentDatabase";
+    call.name = multipart_name();
+  }
+  node.call = relation(std::move(call), start);
   return node;
 }
 

@@ -261,6 +261,8 @@ class Parser {
   plan::Options option_list();
   plan::unresolved::CommandNode drop_command();
   plan::unresolved::CommandNode explain_command();
+  plan::unresolved::CommandNode cache_command();
+  plan::unresolved::CommandNode catalog_command();
   plan::unresolved::CommandNode show_command();
   plan::unresolved::CommandNode describe_command();
 

@@ -54,6 +54,10 @@ class Decoder {
   unresolved::RelationNode join(const protocol::Join& message);
   unresolved::RelationNode set_operation(const protocol::SetOperation& message);
   unresolved::RelationNode aggregate(const protocol::Aggregate& message);
+  unresolved::RelationNode crosstab(const protocol::StatCrosstab& message);
+  unresolved::RelationNode statistic(const std::string& name, const std::string& function,
+                                     unresolved::RelationPtr input, const std::string& first,
+                                     const std::string& second, double otherwise);
   unresolved::RelationNode deduplicate(const protocol::Deduplicate& message);
   unresolved::RelationNode sample(const protocol::Sample& message);
   unresolved::RelationNode with_columns(const protocol::WithColumns& message);

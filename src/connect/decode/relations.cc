@@ -1,3 +1,4 @@
+#include <limits>
 #include <random>
 
 #include "connect/decode/decoder.h"
@@ -8,6 +9,17 @@ namespace deuteron::connect::decode {
 using unresolved::RelationNode;
 using unresolved::RelationPtr;
 using unresolved::UnsupportedRelation;
+
+namespace {
+
+unresolved::ExpressionPtr call(const std::string& function, unresolved::Expressions arguments) {
+  unresolved::FunctionCall node;
+  node.name = {function};
+  node.arguments = std::move(arguments);
+  return unresolved::make_expression(std::move(node));
+}
+
+}  // namespace
 
 RelationPtr Decoder::relation(const protocol::Relation& message) {
   const Level level(*this);
@@ -147,9 +159,16 @@ RelationNode Decoder::relation_node(const protocol::Relation& message) {
     case Message::kTranspose: return UnsupportedRelation{"transpose"};
     case Message::kRelationChanges: return UnsupportedRelation{"change data of a table"};
     case Message::kNearestByJoin: return UnsupportedRelation{"nearest-by join"};
-    case Message::kCrosstab: return UnsupportedRelation{"stat.crosstab"};
-    case Message::kCov: return UnsupportedRelation{"stat.cov"};
-    case Message::kCorr: return UnsupportedRelation{"stat.corr"};
+    case Message::kCrosstab: return crosstab(message.crosstab());
+    case Message::kCov:
+      return statistic("cov", "covar_samp", relation(message.cov().input()), message.cov().col1(),
+                       message.cov().col2(), 0.0);
+    case Message::kCorr:
+      if (message.corr().has_method() && message.corr().method() != "pearson") {
+        invalid("Currently only the calculation of the Pearson Correlation coefficient is supported.");
+      }
+      return statistic("corr", "corr", relation(message.corr().input()), message.corr().col1(),
+                       message.corr().col2(), std::numeric_limits<double>::quiet_NaN());
     case Message::kApproxQuantile: return UnsupportedRelation{"stat.approxQuantile"};
     case Message::kFreqItems: return UnsupportedRelation{"stat.freqItems"};
     case Message::kSampleBy: return UnsupportedRelation{"stat.sampleBy"};
@@ -267,6 +286,51 @@ RelationNode Decoder::aggregate(const protocol::Aggregate& message) {
   return node;
 }
 
+// DataFrame.corr and cov: one aggregate of two columns, in which null counts as 0.
+RelationNode Decoder::statistic(const std::string& name, const std::string& function, RelationPtr input,
+                                const std::string& first, const std::string& second, double otherwise) {
+  const types::DataType type(types::TypeId::kDouble);
+  const auto number = [&](double value) {
+    return unresolved::make_expression(unresolved::Literal{{type, types::Value(value)}});
+  };
+  const auto column = [&](const std::string& written) {
+    const unresolved::Attribute attribute{take(sql::parse_name(written)), -1, false};
+    const auto value = unresolved::make_expression(
+        unresolved::Cast{unresolved::make_expression(attribute), type, plan::CastMode::kDefault});
+    return call("coalesce", {value, number(0.0)});
+  };
+  const auto value = call("coalesce", {call(function, {column(first), column(second)}), number(otherwise)});
+  unresolved::Aggregate node;
+  node.input = std::move(input);
+  node.aggregates = {unresolved::make_expression(unresolved::Alias{value, {name}, ""})};
+  return node;
+}
+
+// How often each two values stand together: a pivot of counts, with 0 where there is none.
+RelationNode Decoder::crosstab(const protocol::StatCrosstab& message) {
+  const types::DataType text(types::TypeId::kString);
+  const auto word = [&](const std::string& value) {
+    return unresolved::make_expression(unresolved::Literal{{text, types::Value(value)}});
+  };
+  const auto column = [&](const std::string& written) {
+    const unresolved::Attribute attribute{take(sql::parse_name(written)), -1, false};
+    const auto value = unresolved::make_expression(
+        unresolved::Cast{unresolved::make_expression(attribute), text, plan::CastMode::kDefault});
+    return call("coalesce", {value, word("null")});
+  };
+  unresolved::Aggregate pivot;
+  pivot.input = relation(message.input());
+  pivot.group_type = plan::GroupType::kPivot;
+  pivot.grouping = {unresolved::make_expression(
+      unresolved::Alias{column(message.col1()), {message.col1() + "_" + message.col2()}, ""})};
+  pivot.pivot_column = call("replace", {column(message.col2()), word("`"), word("")});
+  pivot.aggregates = {call("count", {unresolved::make_expression(unresolved::Star{{}, -1})})};
+  unresolved::FillNull filled;
+  filled.input = unresolved::make_relation(std::move(pivot));
+  filled.values = {{types::DataType(types::TypeId::kLong), types::Value(int64_t{0})}};
+  return filled;
+}
+
 RelationNode Decoder::deduplicate(const protocol::Deduplicate& message) {
   if (message.all_columns_as_keys() && !message.column_names().empty()) {
     invalid("Cannot deduplicate on both all columns and a subset of columns.");
@@ -378,9 +442,15 @@ RelationNode Decoder::with_relations(const protocol::WithRelations& message) {
 
 RelationNode Decoder::catalog(const protocol::Catalog& message) {
   using Message = protocol::Catalog;
-  const auto call = [](const char* function, std::string name = "", std::string database = "",
+  const auto call = [](const char* function, plan::Names name = {}, std::string database = "",
                        std::string pattern = "") {
     return unresolved::CatalogCall{function, std::move(name), std::move(database), std::move(pattern)};
+  };
+  // A name as it is written, and the database that may be given beside it.
+  const auto name_of = [this](const std::string& written, const std::string& database = "") {
+    plan::Names name = take(sql::parse_name(written));
+    if (!database.empty()) name.insert(name.begin(), database);
+    return name;
   };
   const auto unsupported_call = [](const char* function) {
     return UnsupportedRelation{std::string("spark.catalog.") + function};
@@ -388,40 +458,45 @@ RelationNode Decoder::catalog(const protocol::Catalog& message) {
   switch (message.cat_type_case()) {
     case Message::kCurrentDatabase: return call("currentDatabase");
     case Message::kSetCurrentDatabase:
-      return call("setCurrentDatabase", message.set_current_database().db_name());
-    case Message::kListDatabases: return call("listDatabases", "", "", message.list_databases().pattern());
+      return call("setCurrentDatabase", {message.set_current_database().db_name()});
+    case Message::kListDatabases: return call("listDatabases", {}, "", message.list_databases().pattern());
     case Message::kListTables:
-      return call("listTables", "", message.list_tables().db_name(), message.list_tables().pattern());
+      return call("listTables", {}, message.list_tables().db_name(), message.list_tables().pattern());
     case Message::kListViews: return unsupported_call("listViews");
     case Message::kListFunctions: return unsupported_call("listFunctions");
     case Message::kListColumns:
-      return call("listColumns", message.list_columns().table_name(), message.list_columns().db_name());
-    case Message::kGetDatabase: return call("getDatabase", message.get_database().db_name());
+      return call("listColumns",
+                  name_of(message.list_columns().table_name(), message.list_columns().db_name()));
+    case Message::kGetDatabase: return call("getDatabase", {message.get_database().db_name()});
     case Message::kGetTable:
-      return call("getTable", message.get_table().table_name(), message.get_table().db_name());
+      return call("getTable", name_of(message.get_table().table_name(), message.get_table().db_name()));
     case Message::kGetFunction: return unsupported_call("getFunction");
-    case Message::kDatabaseExists: return call("databaseExists", message.database_exists().db_name());
+    case Message::kDatabaseExists: return call("databaseExists", {message.database_exists().db_name()});
     case Message::kTableExists:
-      return call("tableExists", message.table_exists().table_name(), message.table_exists().db_name());
+      return call("tableExists",
+                  name_of(message.table_exists().table_name(), message.table_exists().db_name()));
     case Message::kFunctionExists:
-      return call("functionExists", message.function_exists().function_name(),
-                  message.function_exists().db_name());
+      return call("functionExists",
+                  name_of(message.function_exists().function_name(), message.function_exists().db_name()));
     case Message::kCreateExternalTable: return unsupported_call("createExternalTable");
     case Message::kCreateTable: return unsupported_call("createTable");
-    case Message::kDropTempView: return call("dropTempView", message.drop_temp_view().view_name());
+    case Message::kDropTempView: return call("dropTempView", {message.drop_temp_view().view_name()});
     case Message::kDropGlobalTempView:
-      return call("dropGlobalTempView", message.drop_global_temp_view().view_name());
+      return call("dropGlobalTempView", {message.drop_global_temp_view().view_name()});
     case Message::kRecoverPartitions: return unsupported_call("recoverPartitions");
-    case Message::kIsCached: return call("isCached", message.is_cached().table_name());
-    case Message::kCacheTable: return call("cacheTable", message.cache_table().table_name());
-    case Message::kUncacheTable: return call("uncacheTable", message.uncache_table().table_name());
+    case Message::kIsCached: return call("isCached", name_of(message.is_cached().table_name()));
+    case Message::kCacheTable:
+      if (message.cache_table().has_storage_level())
+        return unsupported_call("cacheTable with a storage level");
+      return call("cacheTable", name_of(message.cache_table().table_name()));
+    case Message::kUncacheTable: return call("uncacheTable", name_of(message.uncache_table().table_name()));
     case Message::kClearCache: return call("clearCache");
-    case Message::kRefreshTable: return call("refreshTable", message.refresh_table().table_name());
-    case Message::kRefreshByPath: return unsupported_call("refreshByPath");
+    case Message::kRefreshTable: return call("refreshTable", name_of(message.refresh_table().table_name()));
+    case Message::kRefreshByPath: return call("refreshByPath", {message.refresh_by_path().path()});
     case Message::kCurrentCatalog: return call("currentCatalog");
     case Message::kSetCurrentCatalog:
-      return call("setCurrentCatalog", message.set_current_catalog().catalog_name());
-    case Message::kListCatalogs: return call("listCatalogs", "", "", message.list_catalogs().pattern());
+      return call("setCurrentCatalog", {message.set_current_catalog().catalog_name()});
+    case Message::kListCatalogs: return call("listCatalogs", {}, "", message.list_catalogs().pattern());
     case Message::kDropTable: return unsupported_call("dropTable");
     case Message::kDropView: return unsupported_call("dropView");
     case Message::kCreateDatabase: return unsupported_call("createDatabase");

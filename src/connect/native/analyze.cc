@@ -51,6 +51,19 @@ bool reads_no_files(const plan::resolved::RelationPtr& relation) {
          plan::resolved::as<plan::resolved::Values>(relation) != nullptr;
 }
 
+execution::StorageLevel decode_level(const spark::connect::StorageLevel& level) {
+  return {level.use_disk(), level.use_memory(), level.use_off_heap(), level.deserialized(),
+          level.replication()};
+}
+
+void encode_level(const execution::StorageLevel& level, spark::connect::StorageLevel& message) {
+  message.set_use_disk(level.use_disk);
+  message.set_use_memory(level.use_memory);
+  message.set_use_off_heap(level.use_off_heap);
+  message.set_deserialized(level.deserialized);
+  message.set_replication(level.replication);
+}
+
 }  // namespace
 
 Result<unresolved::RelationPtr> NativeSession::decode_query(const spark::connect::Plan& message) {
@@ -100,7 +113,8 @@ Status NativeSession::analyze(const AnalyzePlanRequest& request, AnalyzePlanResp
       ASSIGN_OR_RETURN(const auto resolved, session_->analyze(query));
       std::vector<std::string> files;
       collect_files(resolved, files);
-      for (std::string& file : files) response.mutable_input_files()->add_files(std::move(file));
+      auto& answer = *response.mutable_input_files();
+      for (std::string& file : files) answer.add_files(std::move(file));
       return {};
     }
     case Request::kSparkVersion: response.mutable_spark_version()->set_version(kSparkVersion); return {};
@@ -128,9 +142,24 @@ Status NativeSession::analyze(const AnalyzePlanRequest& request, AnalyzePlanResp
           static_cast<int32_t>(std::hash<std::string>{}(unresolved::to_string(query))));
       return {};
     }
-    case Request::kPersist:
-    case Request::kUnpersist:
-    case Request::kGetStorageLevel: return unsupported("cached DataFrames (persist, cache)");
+    case Request::kPersist: {
+      ASSIGN_OR_RETURN(const auto query, decode::decode_relation(request.persist().relation()));
+      response.mutable_persist();
+      return session_->persist(query, request.persist().has_storage_level()
+                                          ? decode_level(request.persist().storage_level())
+                                          : execution::kMemoryAndDisk);
+    }
+    case Request::kUnpersist: {
+      ASSIGN_OR_RETURN(const auto query, decode::decode_relation(request.unpersist().relation()));
+      response.mutable_unpersist();
+      return session_->unpersist(query);
+    }
+    case Request::kGetStorageLevel: {
+      ASSIGN_OR_RETURN(const auto query, decode::decode_relation(request.get_storage_level().relation()));
+      ASSIGN_OR_RETURN(const execution::StorageLevel level, session_->storage_level(query));
+      encode_level(level, *response.mutable_get_storage_level()->mutable_storage_level());
+      return {};
+    }
     case Request::kJsonToDdl: return unsupported("JSON schema to DDL");
     case Request::ANALYZE_NOT_SET: break;
   }
