@@ -4,6 +4,7 @@
 
 #include "analyzer/errors.h"
 #include "analyzer/relations.h"
+#include "analyzer/simplification.h"
 
 namespace deuteron::analyzer {
 
@@ -420,9 +421,47 @@ Result<Input> RelationResolver::having(const unresolved::ExpressionPtr& conditio
 
 // Two aggregations: by group and pivot column first, then one row per group that picks the value of each
 // pivot value.
+namespace {
+
+// Without a list the values are all that there are, in their order: the analysis has to look.
+Result<std::vector<std::pair<ExpressionPtr, std::string>>> pivot_values(Analysis& analysis,
+                                                                        const ExpressionPtr& pivot,
+                                                                        const Input& input) {
+  constexpr int64_t kMostValues = 10000;  // spark.sql.pivotMaxValues
+  const Column column{analysis.next_id(), "value", pivot->type, true, {}, ""};
+  RelationPtr plan =
+      resolved::make_relation(resolved::Project{input.plan, {pivot}}, {column}, input.plan->partitions);
+  plan = resolved::make_relation(resolved::Distinct{plan}, {column}, 1);
+  plan =
+      resolved::make_relation(resolved::Sort{plan, {{reference_to(column), true, true}}, true}, {column}, 1);
+  const DataType text(TypeId::kString);
+  const Column shown{analysis.next_id(), "text", text, true, {}, ""};
+  plan = resolved::make_relation(resolved::Project{plan, {cast_implicitly(reference_to(column), text)}},
+                                 {shown}, 1);
+  ASSIGN_OR_RETURN(plan, simplify(analysis, plan));
+  ASSIGN_OR_RETURN(const auto texts, analysis.catalog.run(plan, kMostValues + 1));
+  if (static_cast<int64_t>(texts.size()) > kMostValues) {
+    return error("_LEGACY_ERROR_TEMP_1324",
+                 {{"pivotColumn", "the pivot column"}, {"maxValues", std::to_string(kMostValues)}});
+  }
+  std::vector<std::pair<ExpressionPtr, std::string>> values;
+  for (const auto& value : texts) {
+    if (!value.has_value()) {
+      values.emplace_back(make_literal({pivot->type, {}}), "null");
+      continue;
+    }
+    ExpressionPtr literal = make_string(*value);
+    if (!pivot->type.is(TypeId::kString))
+      literal = resolved::make_expression(resolved::Cast{literal, plan::CastMode::kAnsi}, pivot->type, true);
+    values.emplace_back(std::move(literal), *value);
+  }
+  return values;
+}
+
+}  // namespace
+
 Result<Input> RelationResolver::pivot(const unresolved::Aggregate& node, Input input,
                                       const plan::Origin& origin) {
-  if (node.pivot_values.empty()) return at(unsupported("pivot without a list of values"), origin);
   const Scope scope = scope_of(input);
   ExpressionResolver resolver(analysis_, scope, {true, false, ""});
   ASSIGN_OR_RETURN(const ExpressionPtr pivot_column, resolver.resolve(node.pivot_column));
@@ -438,6 +477,9 @@ Result<Input> RelationResolver::pivot(const unresolved::Aggregate& node, Input i
     const std::string name = alias != nullptr ? alias->names[0] : resolver.pretty(value);
     values.emplace_back(cast_implicitly(std::move(literal), pivot_column->type),
                         name == "NULL" ? "null" : name);
+  }
+  if (node.pivot_values.empty()) {
+    ASSIGN_OR_RETURN(values, pivot_values(analysis_, pivot_column, input));
   }
   ASSIGN_OR_RETURN(Input grouped, aggregate(first, Input(input), origin));
   const size_t keys = node.grouping.size();

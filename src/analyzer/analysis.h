@@ -32,7 +32,8 @@ class Analysis {
   std::vector<CommonTable> common_tables;
   // DataFrames that sub-query expressions name by plan id.
   std::map<int64_t, unresolved::RelationPtr> references;
-  int view_depth = 0;
+  // Views of SQL text that are being looked into, outermost first.
+  std::vector<plan::Names> open_views;
   // Columns that a projection gives a second time, under an id of their own: second id -> first id.
   Duplicates duplicates;
 

@@ -21,7 +21,6 @@ struct Settings {
   int32_t shuffle_partitions = 1;                // spark.sql.shuffle.partitions, else the slots
   bool group_by_ordinal = true;
   bool order_by_ordinal = true;
-  int64_t now_micros = 0;         // current_timestamp() of this query
   std::string user = "deuteron";  // current_user()
   std::string session_id;
 };

@@ -1,4 +1,5 @@
 // Calls of functions: which function a name means, its arguments, its implicit casts.
+#include <algorithm>
 #include <functional>
 #include <set>
 #include <utility>
@@ -435,6 +436,10 @@ Result<ExpressionPtr> ExpressionResolver::build_aggregate(const unresolved::Expr
                                                           const functions::Call& signature,
                                                           resolved::Expressions arguments,
                                                           const unresolved::FunctionCall& call) {
+  if (!inside_window_function_ && !std::all_of(arguments.begin(), arguments.end(), is_deterministic)) {
+    return error("AGGREGATE_FUNCTION_WITH_NONDETERMINISTIC_EXPRESSION",
+                 {{"sqlExpr", quoted_expression(pretty(expression))}});
+  }
   resolved::AggregateCall aggregate;
   aggregate.function = signature.function;
   aggregate.arguments = std::move(arguments);
@@ -514,8 +519,9 @@ Result<ExpressionPtr> ExpressionResolver::resolve_constant_function(
                                                     {"docroot", "https://spark.apache.org/docs/latest"}}),
         origin);
   }
-  const ExpressionPtr now =
-      make_literal({DataType(TypeId::kTimestamp), Value(analysis_.settings.now_micros)}, origin);
+  // Its value is set when the query runs: a view or a cached plan holds the call.
+  const ExpressionPtr now = resolved::make_expression(resolved::Call{"current_timestamp", {}, false},
+                                                      DataType(TypeId::kTimestamp), false, origin);
   if (name == "current_timestamp" || name == "now") return now;
   // The day and the local clock depend on the session's time zone: a cast knows it.
   const DataType type(name == "localtimestamp" ? TypeId::kTimestampNtz : TypeId::kDate);

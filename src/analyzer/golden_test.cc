@@ -33,7 +33,7 @@ class TestCatalog : public catalog::CatalogView, public catalog::FileSchemaReade
     plan::unresolved::DataSource source;
     source.format = "parquet";
     source.paths = {key};
-    return catalog::View{plan::unresolved::make_relation(source), {}};
+    return catalog::View{nullptr, plan::unresolved::make_relation(source), {}};
   }
   plan::unresolved::ExpressionPtr find_function(const std::string& name) const override {
     if (name != "py" && name != "py2") return nullptr;

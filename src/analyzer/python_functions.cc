@@ -196,14 +196,6 @@ class PythonExtraction {
   std::vector<std::pair<ExpressionPtr, Column>> results_;
 };
 
-RelationPtr narrow(const RelationPtr& plan, const Columns& output) {
-  if (plan->output.size() == output.size()) return plan;
-  resolved::Expressions expressions;
-  for (const Column& column : output) expressions.push_back(reference_to(column));
-  const int32_t partitions = plan->partitions;
-  return resolved::make_relation(resolved::Project{plan, std::move(expressions)}, output, partitions);
-}
-
 bool holds_python(const RelationPtr& relation) {
   if (resolved::as<resolved::EvaluatePython>(relation) != nullptr) return false;
   bool found = false;
@@ -240,27 +232,10 @@ Result<RelationPtr> extract_python(Analysis& analysis, const RelationPtr& relati
     ++inputs;
   });
   if (inputs != 1) return unsupported("Python functions at this place of a query");
-  const Columns before = input->output;
   PythonExtraction extraction(analysis, input);
-  RelationPtr changed =
+  const RelationPtr changed =
       map_expressions(relation, [&](const ExpressionPtr& part) { return extraction.run(part); });
-  changed = map_inputs(changed, [&](const RelationPtr&) { return extraction.input(); });
-  if (resolved::as<resolved::Project>(changed) != nullptr ||
-      resolved::as<resolved::Aggregate>(changed) != nullptr)
-    return changed;
-  // Nodes that hand their input's columns on must not hand on the results too.
-  auto wider = std::make_shared<resolved::Relation>(*changed);
-  const bool passes = resolved::as<resolved::Filter>(changed) != nullptr ||
-                      resolved::as<resolved::Sort>(changed) != nullptr ||
-                      resolved::as<resolved::Repartition>(changed) != nullptr;
-  if (passes) wider->output = extraction.input()->output;
-  if (resolved::as<resolved::Generate>(changed) != nullptr) {
-    Columns output = extraction.input()->output;
-    output.insert(output.end(), relation->output.begin() + static_cast<long>(before.size()),
-                  relation->output.end());
-    wider->output = std::move(output);
-  }
-  return narrow(wider, relation->output);
+  return over_wider_input(relation, changed, extraction.input());
 }
 
 }  // namespace deuteron::analyzer

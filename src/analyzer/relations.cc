@@ -277,7 +277,6 @@ RelationPtr expose(const RelationPtr& plan, const ColumnIds& ids) {
   const bool passes =
       resolved::as<resolved::Project>(plan) != nullptr || resolved::as<resolved::Filter>(plan) != nullptr ||
       resolved::as<resolved::Sort>(plan) != nullptr || resolved::as<resolved::Limit>(plan) != nullptr ||
-      resolved::as<resolved::Sample>(plan) != nullptr ||
       resolved::as<resolved::Repartition>(plan) != nullptr || resolved::as<resolved::Tail>(plan) != nullptr;
   if (!passes) return nullptr;
   RelationPtr input;

@@ -28,6 +28,8 @@ class RelationResolver {
 
   // relations_sources.cc
   InputResult named_table(const unresolved::NamedTable& table, const plan::Origin& origin);
+  // Puts the view's name on open_views. RECURSIVE_VIEW when it is there, VIEW_EXCEED_MAX_NESTED_DEPTH.
+  Status open_view(const plan::Names& name, const plan::Origin& origin);
   InputResult view(const catalog::View& view, const plan::Names& name, const plan::Origin& origin);
   InputResult common_table(const CommonTable& table);
   InputResult data_source(const unresolved::DataSource& source, const plan::Origin& origin);

@@ -108,6 +108,10 @@ Result<Input> RelationResolver::join(const unresolved::Join& node, Input left, c
     ExpressionResolver resolver(analysis_, scope, {false, false, "JOIN", origin});
     ASSIGN_OR_RETURN(
         condition, resolver.resolve_condition(node.condition, "JOIN_CONDITION_IS_NOT_BOOLEAN_TYPE", origin));
+    if (!is_deterministic(condition)) {
+      return error("INVALID_NON_DETERMINISTIC_EXPRESSIONS",
+                   {{"sqlExprs", quoted_expression(resolver.pretty(node.condition))}});
+    }
   }
   return join_inputs(analysis_, std::move(left), std::move(right), node.type, std::move(condition),
                      node.is_lateral);

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "analyzer/errors.h"
+#include "analyzer/positions.h"
 #include "analyzer/relations.h"
 #include "functions/coercion.h"
 
@@ -224,17 +225,24 @@ Result<Input> RelationResolver::repartition_by(const unresolved::RepartitionByEx
     keys.push_back(std::move(key));
   }
   const int32_t partitions = node.partitions > 0 ? node.partitions : analysis_.settings.shuffle_partitions;
-  RelationPtr plan = resolved::make_relation(resolved::Repartition{input.plan, std::move(keys), true},
-                                             input.plan->output, partitions);
+  RelationPtr plan =
+      resolved::make_relation(resolved::Repartition{input.plan, std::move(keys), true, node.partitions <= 0},
+                              input.plan->output, partitions);
   return with_plan(std::move(input), std::move(plan));
 }
 
 Result<Input> RelationResolver::sample(const unresolved::Sample& node, Input input) {
-  const int32_t partitions = input.plan->partitions;
-  RelationPtr plan = resolved::make_relation(
-      resolved::Sample{input.plan, node.lower_bound, node.upper_bound, node.with_replacement, node.seed},
-      input.plan->output, partitions);
-  return with_plan(std::move(input), std::move(plan));
+  if (node.with_replacement) return unsupported("sample with replacement");
+  RelationPtr plan = input.plan;
+  if (node.deterministic_order) {
+    std::vector<resolved::SortKey> keys;
+    for (const Column& column : input.columns) {
+      if (!column.type.is(TypeId::kMap)) keys.push_back({reference_to(column), true, true});
+    }
+    plan =
+        resolved::make_relation(resolved::Sort{plan, std::move(keys), false}, plan->output, plan->partitions);
+  }
+  return with_plan(std::move(input), sampled(analysis_, plan, node.lower_bound, node.upper_bound, node.seed));
 }
 
 // Hints tell how to run; only those that fix the number of partitions change the plan.

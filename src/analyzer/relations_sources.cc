@@ -4,6 +4,7 @@
 #include "analyzer/errors.h"
 #include "analyzer/local_data.h"
 #include "analyzer/relations.h"
+#include "analyzer/renumbering.h"
 #include "exchange/arrow_schema.h"
 #include "functions/coercion.h"
 #include "sql/parser.h"
@@ -59,22 +60,43 @@ Result<Input> RelationResolver::named_table(const unresolved::NamedTable& table,
   return table_not_found(table.name, origin);
 }
 
-Result<Input> RelationResolver::view(const catalog::View& view, const plan::Names& name,
-                                     const plan::Origin& origin) {
-  constexpr int kDeepestView = 100;
-  if (analysis_.view_depth >= kDeepestView) {
+Status RelationResolver::open_view(const plan::Names& name, const plan::Origin& origin) {
+  constexpr size_t kDeepestView = 100;
+  std::vector<plan::Names>& views = analysis_.open_views;
+  const auto is_same = [&](const plan::Names& other) {
+    return std::equal(name.begin(), name.end(), other.begin(), other.end(),
+                      [](const auto& a, const auto& b) { return same_name(a, b, false); });
+  };
+  if (std::any_of(views.begin(), views.end(), is_same)) {
+    std::string cycle;
+    for (const plan::Names& view : views) cycle += quoted_name(view) + " -> ";
+    return error("RECURSIVE_VIEW",
+                 {{"viewIdent", quoted_name(name)}, {"newPath", cycle + quoted_name(name)}});
+  }
+  if (views.size() >= kDeepestView) {
     return at(error("VIEW_EXCEED_MAX_NESTED_DEPTH",
                     {{"viewName", quoted_name(name)}, {"maxNestedDepth", std::to_string(kDeepestView)}}),
               origin);
   }
+  views.push_back(name);
+  return Status();
+}
+
+Result<Input> RelationResolver::view(const catalog::View& view, const plan::Names& name,
+                                     const plan::Origin& origin) {
+  if (view.plan != nullptr) {
+    Input input = source(renumbered(analysis_, view.plan));
+    qualify(input.columns, name);
+    return input;
+  }
+  RETURN_IF_ERROR(open_view(name, origin));
   // Names of this query mean nothing inside the view.
   std::vector<CommonTable> tables;
   std::map<int64_t, unresolved::RelationPtr> references;
   std::swap(tables, analysis_.common_tables);
   std::swap(references, analysis_.references);
-  ++analysis_.view_depth;
-  auto result = RelationResolver(analysis_, nullptr).resolve_settled(view.plan);
-  --analysis_.view_depth;
+  auto result = RelationResolver(analysis_, nullptr).resolve_settled(view.query);
+  analysis_.open_views.pop_back();
   std::swap(tables, analysis_.common_tables);
   std::swap(references, analysis_.references);
   if (!result.ok()) return result.status();

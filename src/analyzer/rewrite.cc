@@ -141,6 +141,39 @@ RelationPtr map_inputs(const RelationPtr& relation, const RelationRewrite& rewri
   return copy;
 }
 
+namespace {
+
+RelationPtr narrow(const RelationPtr& plan, const resolved::Columns& output) {
+  if (plan->output.size() == output.size()) return plan;
+  resolved::Expressions expressions;
+  for (const resolved::Column& column : output) expressions.push_back(reference_to(column));
+  const int32_t partitions = plan->partitions;
+  return resolved::make_relation(resolved::Project{plan, std::move(expressions)}, output, partitions);
+}
+
+}  // namespace
+
+RelationPtr over_wider_input(const RelationPtr& relation, const RelationPtr& changed,
+                             const RelationPtr& input) {
+  size_t given = 0;
+  for_each_input(relation, [&](const RelationPtr& only) { given = only->output.size(); });
+  const RelationPtr over = map_inputs(changed, [&](const RelationPtr&) { return input; });
+  if (resolved::as<resolved::Project>(over) != nullptr || resolved::as<resolved::Aggregate>(over) != nullptr)
+    return over;
+  // Nodes that hand their input's columns on must not hand on the results too.
+  auto wider = std::make_shared<resolved::Relation>(*over);
+  const bool passes = resolved::as<resolved::Filter>(over) != nullptr ||
+                      resolved::as<resolved::Sort>(over) != nullptr ||
+                      resolved::as<resolved::Repartition>(over) != nullptr;
+  if (passes) wider->output = input->output;
+  if (resolved::as<resolved::Generate>(over) != nullptr) {
+    resolved::Columns output = input->output;
+    output.insert(output.end(), relation->output.begin() + static_cast<long>(given), relation->output.end());
+    wider->output = std::move(output);
+  }
+  return narrow(wider, relation->output);
+}
+
 RelationPtr subquery_plan(const ExpressionPtr& expression) {
   RelationPtr plan;
   visit_parts(*expression, kIgnoreExpression, [&](RelationPtr& found) { plan = found; });

@@ -31,6 +31,12 @@ resolved::RelationPtr map_expressions(const resolved::RelationPtr& relation,
 // `rewrite` applied to each direct input.
 resolved::RelationPtr map_inputs(const resolved::RelationPtr& relation, const RelationRewrite& rewrite);
 
+// `changed`, which is `relation` with other expressions, over an input that gives more columns than its own;
+// the output stays that of `relation`.
+resolved::RelationPtr over_wider_input(const resolved::RelationPtr& relation,
+                                       const resolved::RelationPtr& changed,
+                                       const resolved::RelationPtr& input);
+
 void for_each_child(const resolved::ExpressionPtr& expression,
                     const std::function<void(const resolved::ExpressionPtr&)>& visit);
 void for_each_expression(const resolved::RelationPtr& relation,

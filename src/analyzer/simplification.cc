@@ -5,6 +5,7 @@
 #include <string>
 
 #include "analyzer/expressions.h"
+#include "analyzer/positions.h"
 #include "analyzer/python_functions.h"
 
 namespace deuteron::analyzer {
@@ -169,7 +170,12 @@ class Simplification {
  private:
   RelationPtr finish(const RelationPtr& relation) {
     RelationPtr next = map_expressions(relation, [&](const ExpressionPtr& part) { return inside(part); });
-    auto extracted = extract_python(analysis_, next);
+    auto positioned = extract_positions(analysis_, next);
+    if (!positioned.ok()) {
+      if (status_.ok()) status_ = positioned.status();
+      return next;
+    }
+    auto extracted = extract_python(analysis_, *positioned);
     if (!extracted.ok()) {
       if (status_.ok()) status_ = extracted.status();
       return next;

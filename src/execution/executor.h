@@ -12,6 +12,7 @@
 #include "events/bus.h"
 #include "exchange/block.h"
 #include "exchange/shared_memory.h"
+#include "execution/plan_cache.h"
 #include "plan/resolved.h"
 #include "relational/engine.h"
 
@@ -25,6 +26,7 @@ struct Request {
   std::string time_zone = "UTC";
   std::map<std::string, std::string> local_properties;
   std::vector<std::string> python_paths;  // session artifacts, put on sys.path
+  std::shared_ptr<PlanCache> cache;       // the session's; null: none
 };
 
 struct StageProgress {
@@ -66,6 +68,9 @@ class Executor {
   // Atomic: a staging folder takes the place of the old one at the end.
   virtual Status write(const plan::resolved::RelationPtr& plan, const WriteTarget& target,
                        const Request& request, ProgressSink& sink, CancelToken& cancel) = 0;
+  // At most `limit` rows of a plan of one string column; null as nullopt.
+  virtual Result<std::vector<std::optional<std::string>>> collect_text(
+      const plan::resolved::RelationPtr& plan, int64_t limit, const Request& request) = 0;
   // The stages and the DuckDB SQL of each, as text.
   virtual Result<std::string> explain(const plan::resolved::RelationPtr& plan, const Request& request) = 0;
   // Starts, in the background, what makes the first Python function of a session quick (a process of about

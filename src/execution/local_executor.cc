@@ -25,6 +25,12 @@ struct SlabWatch {
   worker_pool::WorkerPool* pool = nullptr;
 };
 
+// Of a query that the analysis runs.
+class NoProgress : public ProgressSink {
+ public:
+  void on_progress(const std::vector<StageProgress>&, int64_t) override {}
+};
+
 // Everything runs on this machine: relational stages in the embedded engine, tasks in the worker pool.
 class LocalExecutor : public Executor {
  public:
@@ -81,6 +87,19 @@ class LocalExecutor : public Executor {
       QueryRun run(services_, request, sink, cancel);
       return run.final_status(run_write(plan, target, run));
     });
+  }
+
+  Result<std::vector<std::optional<std::string>>> collect_text(const RelationPtr& plan, int64_t limit,
+                                                               const Request& request) override {
+    NoProgress nobody;
+    CancelToken never;
+    QueryRun run(services_, request, nobody, never);
+    ASSIGN_OR_RETURN(const RelationPtr fragment, run.run_stages(plan));
+    ASSIGN_OR_RETURN(const auto rows,
+                     services_.engine.collect_text(fragment, run.context(), limit, run.stop()));
+    std::vector<std::optional<std::string>> texts;
+    for (const auto& row : rows) texts.push_back(row[0]);
+    return texts;
   }
 
   Result<std::string> explain(const RelationPtr& plan, const Request& request) override {

@@ -94,11 +94,4 @@ bool any_relation(const RelationPtr& relation, const std::function<bool(const Re
   return found;
 }
 
-bool runs_python(const RelationPtr& relation) {
-  return any_relation(relation, [](const Relation& one) {
-    return std::holds_alternative<MapPartitions>(one.node) ||
-           std::holds_alternative<EvaluatePython>(one.node) || std::holds_alternative<GroupMap>(one.node);
-  });
-}
-
 }  // namespace deuteron::execution

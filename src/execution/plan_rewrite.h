@@ -19,7 +19,4 @@ Result<plan::resolved::RelationPtr> map_children(const plan::resolved::RelationP
 bool any_relation(const plan::resolved::RelationPtr& relation,
                   const std::function<bool(const plan::resolved::Relation&)>& predicate);
 
-// Whether a part of the plan runs in Python workers.
-bool runs_python(const plan::resolved::RelationPtr& relation);
-
 }  // namespace deuteron::execution

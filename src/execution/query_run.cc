@@ -4,6 +4,8 @@
 
 #include "exchange/arrow_schema.h"
 #include "exchange/stream_writer.h"
+#include "execution/plan_rewrite.h"
+#include "execution/position_columns.h"
 #include "scheduler/core/slots.h"
 
 namespace deuteron::execution {
@@ -120,6 +122,8 @@ relational::RunContext QueryRun::context() const {
   context.inputs = outputs_;
   context.settings = request_.settings;
   context.time_zone = request_.time_zone;
+  context.now_micros = now_micros_;
+  context.owner = request_.session_id;
   context.default_parallelism = services_.scheduler.slots().cpus;
   return context;
 }
@@ -141,7 +145,52 @@ Status QueryRun::final_status(const Status& status) const {
 }
 
 Result<plan::resolved::RelationPtr> QueryRun::run_stages(const plan::resolved::RelationPtr& plan) {
-  StagePlanner planner([this](const PythonStage& stage) { return run_stage(stage); });
+  if (request_.cache == nullptr || request_.cache->empty()) return run_python(plan);
+  ASSIGN_OR_RETURN(const auto reading, read_cached(plan));
+  return run_python(reading);
+}
+
+Result<plan::resolved::RelationPtr> QueryRun::read_cached(const plan::resolved::RelationPtr& plan) {
+  return replace_cached(plan, *request_.cache,
+                        [this](const CachedPlanPtr& cached,
+                               const plan::resolved::Columns& output) -> Result<plan::resolved::RelationPtr> {
+                          ASSIGN_OR_RETURN(exchange::StageOutputPtr rows,
+                                           cached->rows([&] { return fill(*cached); }, *stop_));
+                          const Exchange exchange = keep(std::move(rows));
+                          return scan_all(exchange, output);
+                        });
+}
+
+// The plan itself is in the cache: only what is below it may be read from there.
+Result<exchange::StageOutputPtr> QueryRun::fill(const CachedPlan& cached) {
+  ASSIGN_OR_RETURN(const auto reading,
+                   map_children(cached.plan(), [this](const auto& child) { return read_cached(child); }));
+  ASSIGN_OR_RETURN(const auto fragment, run_python(reading));
+  relational::MaterializeRequest request;
+  request.keeps_order = true;
+  return services_.engine.materialize(fragment, context(), request, *stop_);
+}
+
+Result<Exchange> QueryRun::run_position(const PositionStage& stage) {
+  ASSIGN_OR_RETURN(exchange::StageOutputPtr rows,
+                   services_.engine.materialize(stage.input, context(), stage.request, *stop_));
+  if (!stage.calls.empty()) {
+    ASSIGN_OR_RETURN(
+        rows, add_positions(*rows, stage.calls, services_.memory.shared_from_this(), request_.session_id));
+  }
+  return keep(std::move(rows));
+}
+
+Exchange QueryRun::keep(exchange::StageOutputPtr output) {
+  const auto id = static_cast<int64_t>(outputs_.size()) + 1;
+  const auto partitions = static_cast<int32_t>(output->partitions.size());
+  outputs_[id] = std::move(output);
+  return Exchange{id, partitions};
+}
+
+Result<plan::resolved::RelationPtr> QueryRun::run_python(const plan::resolved::RelationPtr& plan) {
+  StagePlanner planner([this](const PythonStage& stage) { return run_stage(stage); },
+                       [this](const PositionStage& stage) { return run_position(stage); });
   return planner.cut(plan);
 }
 
@@ -154,10 +203,7 @@ Result<Exchange> QueryRun::run_stage(const PythonStage& planned) {
   ASSIGN_OR_RETURN(const exchange::StageOutputPtr input,
                    stage.is_gang ? run_gang(stage, program, outputs) : run_tasks(stage, program, outputs));
   ASSIGN_OR_RETURN(exchange::StageOutputPtr output, assemble(stage, *input, outputs));
-  const auto id = static_cast<int64_t>(outputs_.size()) + 1;
-  const auto partitions = static_cast<int32_t>(output->partitions.size());
-  outputs_[id] = std::move(output);
-  return Exchange{id, partitions};
+  return keep(std::move(output));
 }
 
 // Pipelined: a task starts as soon as its partition is complete, while others are still being made.

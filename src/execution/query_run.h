@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "base/clock.h"
 #include "execution/executor.h"
 #include "execution/python_task.h"
 #include "execution/stage_collector.h"
@@ -34,7 +35,8 @@ class QueryRun {
   QueryRun(const QueryRun&) = delete;
   QueryRun& operator=(const QueryRun&) = delete;
 
-  // Runs all Python stages of the plan; what remains is a fragment for the engine.
+  // Runs all Python stages of the plan, and reads from the session's cache what that holds; what remains is a
+  // fragment for the engine.
   Result<plan::resolved::RelationPtr> run_stages(const plan::resolved::RelationPtr& plan);
   // For running that fragment.
   relational::RunContext context() const;
@@ -45,6 +47,11 @@ class QueryRun {
   Status final_status(const Status& status) const;
 
  private:
+  Result<plan::resolved::RelationPtr> run_python(const plan::resolved::RelationPtr& plan);
+  Result<plan::resolved::RelationPtr> read_cached(const plan::resolved::RelationPtr& plan);
+  Result<exchange::StageOutputPtr> fill(const CachedPlan& cached);
+  Exchange keep(exchange::StageOutputPtr output);
+  Result<Exchange> run_position(const PositionStage& stage);
   Result<Exchange> run_stage(const PythonStage& planned);
   Result<exchange::StageOutputPtr> run_tasks(const PythonStage& stage,
                                              const std::shared_ptr<const PythonProgram>& program,
@@ -71,6 +78,7 @@ class QueryRun {
   const Request& request_;
   ProgressSink& sink_;
   CancelToken& cancel_;
+  const int64_t now_micros_ = wall_clock_micros();  // one time for all stages
   // Set by the user's cancel or by a stage's failure, from other threads; shared with listeners that may
   // outlive this run.
   const std::shared_ptr<CancelToken> stop_ = std::make_shared<CancelToken>();

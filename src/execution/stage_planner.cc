@@ -78,6 +78,18 @@ void run_by_rows(PythonStage& stage, const types::Schema& input, relational::Col
   sent.layout = exchange::Layout::kStructColumn;
 }
 
+bool is_local_sort(const Relation& relation) {
+  const auto* sort = std::get_if<Sort>(&relation.node);
+  return sort != nullptr && !sort->is_global && sort->input->partitions != 1;
+}
+
+bool needs_stage(const Relation& relation) {
+  return std::holds_alternative<MapPartitions>(relation.node) ||
+         std::holds_alternative<GroupMap>(relation.node) ||
+         std::holds_alternative<EvaluatePython>(relation.node) ||
+         std::holds_alternative<EvaluatePosition>(relation.node) || is_local_sort(relation);
+}
+
 const PythonCall* python_call(const ExpressionPtr& expression) { return as<PythonCall>(expression); }
 
 // Finds the outermost PythonCalls below the call itself, wherever they are in its arguments.
@@ -104,12 +116,18 @@ ExpressionPtr replace_calls(const ExpressionPtr& expression, const Visit& visit)
 
 }  // namespace
 
+RelationPtr scan_all(const Exchange& exchange, const Columns& output) {
+  return scan(exchange, first_columns(output.size()), output);
+}
+
 Result<RelationPtr> StagePlanner::cut(const RelationPtr& relation) {
-  if (!runs_python(relation)) return relation;
+  if (!any_relation(relation, needs_stage)) return relation;
   if (as<WithCte>(relation) != nullptr) return cut_with_cte(relation);
   if (as<MapPartitions>(relation) != nullptr) return cut_map(relation);
   if (as<GroupMap>(relation) != nullptr) return cut_group_map(relation);
   if (as<EvaluatePython>(relation) != nullptr) return cut_evaluate(relation);
+  if (as<EvaluatePosition>(relation) != nullptr) return cut_position(relation);
+  if (is_local_sort(*relation)) return cut_local_sort(relation);
   return map_children(relation, [this](const RelationPtr& child) { return cut(child); });
 }
 
@@ -124,6 +142,27 @@ Result<RelationPtr> StagePlanner::cut_with_cte(const RelationPtr& relation) {
   ASSIGN_OR_RETURN(with.body, cut(with.body));
   cte_scope_.resize(outer);
   return RelationPtr(std::make_shared<const Relation>(std::move(copy)));
+}
+
+Result<RelationPtr> StagePlanner::cut_position(const RelationPtr& relation) {
+  const EvaluatePosition& node = *as<EvaluatePosition>(relation);
+  ASSIGN_OR_RETURN(const RelationPtr input, cut(node.input));
+  PositionStage stage{complete(input), {}, node.calls};
+  stage.request.keeps_order = true;
+  stage.request.merges_shuffles = true;
+  if (node.is_single) stage.request.distribution = relational::Distribution::kSingle;
+  ASSIGN_OR_RETURN(const Exchange exchange, run_position_(stage));
+  return scan_all(exchange, relation->output);
+}
+
+// The engine orders all rows or none.
+Result<RelationPtr> StagePlanner::cut_local_sort(const RelationPtr& relation) {
+  Sort sort = *as<Sort>(relation);
+  ASSIGN_OR_RETURN(sort.input, cut(sort.input));
+  PositionStage stage{complete(make_relation(sort, relation->output, relation->partitions)), {}, {}};
+  stage.request.merges_shuffles = true;
+  ASSIGN_OR_RETURN(const Exchange exchange, run_position_(stage));
+  return scan_all(exchange, relation->output);
 }
 
 RelationPtr StagePlanner::complete(const RelationPtr& fragment) const {
@@ -147,7 +186,7 @@ Result<RelationPtr> StagePlanner::cut_map(const RelationPtr& relation) {
   stage.python_version = map.function->python_version;
   stage.output = {to_schema(relation->output), exchange::Layout::kStructColumn};
   ASSIGN_OR_RETURN(const Exchange exchange, run_stage_(stage));
-  return scan(exchange, first_columns(relation->output.size()), relation->output);
+  return scan_all(exchange, relation->output);
 }
 
 // The worker is told which columns are keys and which are values: a count of both, the number of keys, the
@@ -197,7 +236,7 @@ Result<RelationPtr> StagePlanner::cut_group_map(const RelationPtr& relation) {
   stage.python_version = map.function->python_version;
   stage.output = {to_schema(relation->output), exchange::Layout::kStructColumn};
   ASSIGN_OR_RETURN(const Exchange exchange, run_stage_(stage));
-  return scan(exchange, first_columns(relation->output.size()), relation->output);
+  return scan_all(exchange, relation->output);
 }
 
 Result<RelationPtr> StagePlanner::cut_evaluate(const RelationPtr& relation) {

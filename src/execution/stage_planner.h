@@ -32,18 +32,30 @@ struct PythonStage {
   exchange::ColumnGroup output;  // what the workers leave
 };
 
+// A relational input whose partitions matter to what is above it, and columns that follow from where each row
+// lies there (position_columns.h); without them the rows alone are kept, partition by partition.
+struct PositionStage {
+  plan::resolved::RelationPtr input;
+  relational::MaterializeRequest request;
+  plan::resolved::Expressions calls;
+};
+
 // A stage's output, to be scanned.
 struct Exchange {
   int64_t id = 0;
   int32_t partitions = 0;
 };
+// A scan of all its columns, which take the ids of `output`.
+plan::resolved::RelationPtr scan_all(const Exchange& exchange, const plan::resolved::Columns& output);
 using StageRunner = std::function<Result<Exchange>(const PythonStage& stage)>;
+using PositionRunner = std::function<Result<Exchange>(const PositionStage& stage)>;
 
 class StagePlanner {
  public:
-  explicit StagePlanner(StageRunner run_stage) : run_stage_(std::move(run_stage)) {}
+  StagePlanner(StageRunner run_stage, PositionRunner run_position)
+      : run_stage_(std::move(run_stage)), run_position_(std::move(run_position)) {}
 
-  // The plan without Python nodes, after all its Python stages were run. The first failure of a stage ends
+  // The plan as one fragment, after all its stages were run. The first failure of a stage ends
   // it.
   Result<plan::resolved::RelationPtr> cut(const plan::resolved::RelationPtr& relation);
 
@@ -52,6 +64,8 @@ class StagePlanner {
   Result<plan::resolved::RelationPtr> cut_map(const plan::resolved::RelationPtr& relation);
   Result<plan::resolved::RelationPtr> cut_group_map(const plan::resolved::RelationPtr& relation);
   Result<plan::resolved::RelationPtr> cut_evaluate(const plan::resolved::RelationPtr& relation);
+  Result<plan::resolved::RelationPtr> cut_position(const plan::resolved::RelationPtr& relation);
+  Result<plan::resolved::RelationPtr> cut_local_sort(const plan::resolved::RelationPtr& relation);
   // Adds the results of calls that one stage can make, as columns behind those of `input`, which is cut
   // already.
   Result<plan::resolved::RelationPtr> evaluate(const plan::resolved::RelationPtr& input,
@@ -65,6 +79,7 @@ class StagePlanner {
   plan::resolved::ColumnId new_column() { return next_column_++; }
 
   const StageRunner run_stage_;
+  const PositionRunner run_position_;
   std::vector<plan::resolved::CteDefinition> cte_scope_;
   plan::resolved::ColumnId next_column_ = plan::resolved::ColumnId{1} << 48;  // far from the analyzer's
 };

@@ -33,14 +33,41 @@ ExpressionPtr reference(ColumnId id) { return make_expression(ColumnReference{id
 class Planner : public ::testing::Test {
  protected:
   Result<RelationPtr> cut(const RelationPtr& relation) {
-    StagePlanner planner([this](const PythonStage& stage) -> Result<Exchange> {
-      stages_.push_back(stage);
-      return Exchange{static_cast<int64_t>(stages_.size()), stage.input->partitions};
-    });
+    StagePlanner planner(
+        [this](const PythonStage& stage) -> Result<Exchange> {
+          stages_.push_back(stage);
+          return Exchange{static_cast<int64_t>(stages_.size()), stage.input->partitions};
+        },
+        [this](const PositionStage& stage) -> Result<Exchange> {
+          position_stages_.push_back(stage);
+          return Exchange{static_cast<int64_t>(position_stages_.size()), stage.input->partitions};
+        });
     return planner.cut(relation);
   }
   std::vector<PythonStage> stages_;
+  std::vector<PositionStage> position_stages_;
 };
+
+TEST_F(Planner, CutsWhereThePositionOfRowsCounts) {
+  const ExpressionPtr id = make_expression(Call{"monotonically_increasing_id", {}, false}, kLong, false);
+  Columns output = range()->output;
+  output.push_back(column(9, "id"));
+  const auto plan = cut(make_relation(EvaluatePosition{range(), {id}, false}, output, 2));
+  ASSERT_TRUE(plan.ok());
+  EXPECT_NE(as<ExchangeScan>(*plan), nullptr);
+  ASSERT_EQ(position_stages_.size(), 1u);
+  EXPECT_EQ(position_stages_[0].calls.size(), 1u);
+  EXPECT_TRUE(position_stages_[0].request.keeps_order);
+}
+
+TEST_F(Planner, CutsAtASortWithinPartitions) {
+  const auto sorted = [](bool is_global) {
+    return make_relation(Sort{range(), {}, is_global}, range()->output, 2);
+  };
+  EXPECT_NE(as<Sort>(*cut(sorted(true))), nullptr);
+  EXPECT_NE(as<ExchangeScan>(*cut(sorted(false))), nullptr);
+  EXPECT_EQ(position_stages_.size(), 1u);
+}
 
 TEST_F(Planner, LeavesRelationalPlansAlone) {
   const RelationPtr plan = three_columns();

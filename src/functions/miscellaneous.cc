@@ -45,6 +45,19 @@ Result<Call> resolve_hash(const Context& context) {
   return context.call(DataType(name == "hash" ? TypeId::kInteger : TypeId::kLong), false);
 }
 
+// rand([seed]), randn([seed]): a seed is a constant; null counts as 0.
+Result<Call> resolve_random(const Context& context) {
+  if (context.size() > 1) return context.wrong_number("[0, 1]");
+  if (context.size() == 0) return context.call(DataType(TypeId::kDouble), false);
+  const DataType& seed = context.type(0);
+  if (!seed.is_integral() && !seed.is(TypeId::kNull)) return context.unexpected_type(0, "int|bigint");
+  if (context.arguments[0].literal == nullptr && !seed.is(TypeId::kNull)) {
+    return error("SEED_EXPRESSION_IS_UNFOLDABLE", {{"seedExpr", "\"" + context.arguments[0].sql + "\""},
+                                                   {"exprWithSeed", "\"" + context.display() + "\""}});
+  }
+  return context.call(context.function.name, {DataType(TypeId::kLong)}, DataType(TypeId::kDouble), false);
+}
+
 #define CAST(type) \
   { .name = type, .display = "{0}", .resolver = resolve_cast }
 
@@ -67,6 +80,13 @@ const Function kMiscellaneous[] = {
     {.name = "typeof", .resolver = resolve_typeof},
     {.name = "hash", .resolver = resolve_hash},
     {.name = "xxhash64", .resolver = resolve_hash},
+    {.name = "spark_partition_id",
+     .signature = "() -> int",
+     .display = "SPARK_PARTITION_ID()",
+     .deterministic = false},
+    {.name = "monotonically_increasing_id", .signature = "() -> bigint", .deterministic = false},
+    {.name = "rand", .aliases = ":random", .resolver = resolve_random, .deterministic = false},
+    {.name = "randn", .resolver = resolve_random, .deterministic = false},
 };
 
 #undef CAST

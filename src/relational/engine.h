@@ -36,6 +36,7 @@ struct RunContext {
   std::map<std::string, std::string>
       settings;  // the session's; only spark.sql.files.* and write settings are read
   std::string time_zone = "UTC";
+  int64_t now_micros = 0;           // current_timestamp() of the query
   std::string owner;                // the session: its slabs are never given to another
   int32_t default_parallelism = 1;  // slots; used by Spark's rule that splits files
   ProgressCallback on_progress;     // of query() and write(); may be empty
@@ -64,6 +65,10 @@ struct MaterializeRequest {
   Distribution distribution = Distribution::kAsPlanned;
   int32_t partitions = 0;                      // 0: as the fragment says
   std::vector<plan::resolved::ColumnId> keys;  // of kHash: columns of the fragment's output
+  // A shuffle whose number of partitions nobody asked for gives one, as Spark's adaptive execution does when
+  // there are few rows.
+  bool merges_shuffles = false;
+  bool keeps_order = false;     // kAsPlanned: one partition after the other, rows are in the plan's order
   bool stream_per_key = false;  // kHash: each set of rows with equal keys is an Arrow stream of its own
   std::vector<ColumnGroupRequest> groups;  // empty: one group of all columns, kFlat
   int64_t max_rows_per_batch = 0;          // 0: 131,072

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "base/clock.h"
 #include "relational/relation_writer.h"
 
 namespace deuteron::relational {
@@ -116,7 +115,7 @@ Result<std::unique_ptr<FragmentRun>> FragmentRun::make(const EngineParts& parts,
   run->diagnosing_ = diagnosing;
   const auto ansi = context.settings.find("spark.sql.ansi.enabled");
   const bool is_ansi = ansi == context.settings.end() || ansi->second != "false";
-  run->options_ = {context.time_zone, wall_clock_micros(), diagnosing, narrow_decimals, is_ansi};
+  run->options_ = {context.time_zone, context.now_micros, diagnosing, narrow_decimals, is_ansi};
   RelationWriter writer(run->fragment_, run->options_,
                         [&](const Relation& leaf) { return run->write_leaf(leaf); });
   ASSIGN_OR_RETURN(run->sql_, writer.write(relation));

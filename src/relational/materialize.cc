@@ -11,6 +11,7 @@
 
 #include "exchange/stream_writer.h"
 #include "relational/partitioning.h"
+#include "relational/relation_writer.h"
 
 namespace deuteron::relational {
 
@@ -242,6 +243,14 @@ Status in_parallel(size_t count, size_t threads, CancelToken& cancel,
   return first;
 }
 
+// Whether some step above the leaf puts all rows of a partition in order.
+bool sorts_partitions(const RelationPtr& fragment) {
+  for (RelationPtr step = fragment; is_partition_wise(*step); step = inputs_of(*step).front()) {
+    if (as<Sort>(step) != nullptr) return true;
+  }
+  return false;
+}
+
 // A part of a partition that one thread makes.
 struct Slice {
   size_t partition;
@@ -250,11 +259,13 @@ struct Slice {
 };
 
 // In the order of the partitions: the first is ready to be worked on while the last is still being made.
-Result<std::vector<Slice>> slices_of(const Cutting& cutting, FileSources& files, int32_t threads) {
+Result<std::vector<Slice>> slices_of(const Cutting& cutting, FileSources& files, int32_t threads,
+                                     bool is_sorted) {
   constexpr int32_t kSlicesPerThread = 4;
   constexpr int32_t kSlicesPerPartition = 16;  // each may take a slab, and a worker takes a few dozen at once
   const auto partitions = static_cast<int32_t>(cutting.cuts.size());
-  const int32_t most = std::min(kSlicesPerPartition, kSlicesPerThread * threads / std::max(1, partitions));
+  const int32_t most =
+      is_sorted ? 1 : std::min(kSlicesPerPartition, kSlicesPerThread * threads / std::max(1, partitions));
   std::vector<Slice> slices;
   for (size_t i = 0; i < cutting.cuts.size(); ++i) {
     ASSIGN_OR_RETURN(std::vector<LeafCut> cuts, slice_cut(*cutting.leaf, cutting.cuts[i], files, most));
@@ -269,7 +280,8 @@ Result<std::vector<Partition>> run_cuts(const EngineParts& parts, const Relation
                                         const Target& target, const PartitionSink& sink,
                                         CancelToken& cancel) {
   const int32_t threads = std::max(1, parts.database.threads());
-  ASSIGN_OR_RETURN(const std::vector<Slice> slices, slices_of(cutting, parts.files, threads));
+  ASSIGN_OR_RETURN(const std::vector<Slice> slices,
+                   slices_of(cutting, parts.files, threads, sorts_partitions(fragment)));
   std::vector<size_t> counts(cutting.cuts.size());
   for (const Slice& slice : slices) ++counts[slice.partition];
   Collector collector(counts, sink);
@@ -406,21 +418,14 @@ RelationPtr replace_input(const RelationPtr& outer, const RelationPtr& inner, co
   if (const auto* project = as<plan::resolved::Project>(outer)) return rebuild(*project);
   if (const auto* filter = as<plan::resolved::Filter>(outer)) return rebuild(*filter);
   if (const auto* generate = as<plan::resolved::Generate>(outer)) return rebuild(*generate);
+  if (const auto* sort = as<Sort>(outer)) return rebuild(*sort);
   return outer;
 }
 
-// The relation whose rows must meet, below a chain of row-wise steps.
+// The relation whose rows must meet, below a chain of steps that look at a row, or a partition, alone.
 RelationPtr base_of(const RelationPtr& fragment) {
   RelationPtr base = fragment;
-  while (is_row_wise(*base)) {
-    if (const auto* project = as<plan::resolved::Project>(base)) {
-      base = project->input;
-    } else if (const auto* filter = as<plan::resolved::Filter>(base)) {
-      base = filter->input;
-    } else {
-      base = as<plan::resolved::Generate>(base)->input;
-    }
-  }
+  while (is_partition_wise(*base)) base = inputs_of(*base).front();
   return base;
 }
 
@@ -472,20 +477,60 @@ class Materializer {
     }
     ASSIGN_OR_RETURN(const std::optional<Cutting> cutting, cut_fragment(fragment, context_, parts_.files));
     if (cutting.has_value()) return run_cuts(parts_, fragment, context_, *cutting, target, sink, cancel_);
-    const int32_t partitions =
-        request_.partitions > 0 ? request_.partitions : partitions_of_whole(fragment, context_);
+    const RelationPtr base = base_of(fragment);
+    if (is_union(base)) return run_union(fragment, base, target);
+    const auto* repartition = as<Repartition>(base);
+    if (repartition != nullptr && !repartition->shuffle && base->partitions > 1)
+      return run_over(fragment, base, repartition->input, target);
+    const int32_t partitions = count_partitions(fragment, repartition);
     if (partitions == 1) return run_single(parts_, fragment, context_, target, sink, cancel_);
-    if (const auto* repartition = as<Repartition>(fragment);
-        repartition != nullptr && !repartition->keys.empty()) {
+    if (repartition != nullptr && base != fragment) return run_over(fragment, base, base, target);
+    if (repartition != nullptr && !repartition->keys.empty()) {
       // The keys are written over the input's columns, which are this relation's own.
       return run_hashed(parts_, fragment, context_, {repartition->keys, partitions, false}, target, sink,
                         cancel_);
     }
-    const RelationPtr base = base_of(fragment);
-    if (as<Sort>(base) != nullptr) return run_in_order(fragment, partitions, target);
-    if (base != fragment && as<Repartition>(base) != nullptr)
-      return run_over_repartition(fragment, base, target);
+    if (as<Sort>(base) != nullptr || (request_.keeps_order && repartition == nullptr))
+      return run_in_order(fragment, partitions, target);
     return run_dealt(parts_, fragment, context_, partitions, target, sink, cancel_);
+  }
+
+  static bool is_union(const RelationPtr& relation) {
+    const auto* set = as<plan::resolved::SetOperation>(relation);
+    return set != nullptr && set->type == plan::SetOperationType::kUnion && set->is_all;
+  }
+
+  int32_t count_partitions(const RelationPtr& fragment, const Repartition* repartition) const {
+    if (request_.partitions > 0) return request_.partitions;
+    const bool is_asked_for = repartition != nullptr && !repartition->is_adaptive;
+    return request_.merges_shuffles && !is_asked_for ? 1 : partitions_of_whole(fragment, context_);
+  }
+
+  // The partitions of one side, then those of the other.
+  Result<std::vector<Partition>> run_union(const RelationPtr& fragment, const RelationPtr& base,
+                                           const Target& target) {
+    std::vector<Partition> partitions;
+    const auto* set = as<plan::resolved::SetOperation>(base);
+    for (const RelationPtr& side : {set->left, set->right}) {
+      MaterializeRequest request = request_;
+      if (request_.on_partition) {
+        request.on_partition = [&](int32_t index, const Partition& partition) {
+          return request_.on_partition(index + static_cast<int32_t>(partitions.size()), partition);
+        };
+      }
+      plan::resolved::Expressions columns;
+      for (const Column& column : side->output) {
+        columns.push_back(plan::resolved::make_expression(plan::resolved::ColumnReference{column.id},
+                                                          column.type, column.nullable));
+      }
+      const RelationPtr renamed = plan::resolved::make_relation(
+          plan::resolved::Project{side, std::move(columns)}, base->output, side->partitions);
+      ASSIGN_OR_RETURN(std::vector<Partition> made,
+                       Materializer(parts_, memory_, context_, request, cancel_)
+                           .make(replace_input(fragment, base, renamed), target));
+      std::move(made.begin(), made.end(), std::back_inserter(partitions));
+    }
+    return partitions;
   }
 
   // Partitions that are runs of the plan's order: the rows must be counted before they are cut.
@@ -509,14 +554,22 @@ class Materializer {
     return run_cuts(parts_, scan, context, cutting, target, request_.on_partition, cancel_);
   }
 
-  Result<std::vector<Partition>> run_over_repartition(const RelationPtr& fragment, const RelationPtr& base,
-                                                      const Target& target) {
-    const MaterializeRequest inner;
-    ASSIGN_OR_RETURN(exchange::StageOutputPtr shuffled,
-                     Materializer(parts_, memory_, context_, inner, cancel_).run(base));
+  // `inner`, which is `base` or its input, is run by itself; the steps above it then run partition by
+  // partition.
+  Result<std::vector<Partition>> run_over(const RelationPtr& fragment, const RelationPtr& base,
+                                          const RelationPtr& inner, const Target& target) {
+    MaterializeRequest request;
+    request.merges_shuffles = request_.merges_shuffles;
+    request.keeps_order = request_.keeps_order;
+    ASSIGN_OR_RETURN(exchange::StageOutputPtr made,
+                     Materializer(parts_, memory_, context_, request, cancel_).run(inner));
     RunContext context = context_;
-    context.inputs[kTemporaryExchange] = std::move(shuffled);
-    const RelationPtr rest = replace_input(fragment, base, temporary_scan(base));
+    context.inputs[kTemporaryExchange] = std::move(made);
+    RelationPtr read = temporary_scan(inner);
+    if (inner != base)
+      read =
+          plan::resolved::make_relation(Repartition{read, {}, false, false}, base->output, base->partitions);
+    const RelationPtr rest = replace_input(fragment, base, read);
     ASSIGN_OR_RETURN(const std::optional<Cutting> cutting, cut_fragment(rest, context, parts_.files));
     if (!cutting.has_value()) return internal_error("a chain of row-wise steps cannot be cut");
     return run_cuts(parts_, rest, context, *cutting, target, request_.on_partition, cancel_);

@@ -107,6 +107,11 @@ bool is_row_wise(const Relation& relation) {
   return row_wise;
 }
 
+bool is_partition_wise(const Relation& relation) {
+  const auto* sort = std::get_if<Sort>(&relation.node);
+  return sort == nullptr ? is_row_wise(relation) : !sort->is_global;
+}
+
 Result<std::optional<Cutting>> cut_fragment(const RelationPtr& fragment, const RunContext& context,
                                             FileSources& files) {
   if (is_leaf(*fragment)) {
@@ -126,7 +131,7 @@ Result<std::optional<Cutting>> cut_fragment(const RelationPtr& fragment, const R
     cutting->cuts = std::move(cuts);
     return cutting;
   }
-  if (!is_row_wise(*fragment)) return std::optional<Cutting>();
+  if (!is_partition_wise(*fragment)) return std::optional<Cutting>();
   return cut_fragment(inputs_of(*fragment).front(), context, files);
 }
 
@@ -154,7 +159,7 @@ int32_t partitions_of_whole(const RelationPtr& fragment, const RunContext& conte
     return 1;
   if (const auto* aggregate = as<Aggregate>(fragment); aggregate != nullptr && aggregate->grouping.empty())
     return 1;
-  if (is_row_wise(*fragment)) return partitions_of_whole(inputs_of(*fragment).front(), context);
+  if (is_partition_wise(*fragment)) return partitions_of_whole(inputs_of(*fragment).front(), context);
   const auto setting = context.settings.find("spark.sql.shuffle.partitions");
   int32_t partitions = 0;
   if (setting != context.settings.end()) {

@@ -31,6 +31,9 @@ Result<std::vector<LeafCut>> slice_cut(const plan::resolved::Relation& leaf, con
 // Project, Filter or Generate without anything that looks at other rows.
 bool is_row_wise(const plan::resolved::Relation& relation);
 
+// The same, or a sort of each partition by itself.
+bool is_partition_wise(const plan::resolved::Relation& relation);
+
 // The number of partitions of a fragment that runs once.
 int32_t partitions_of_whole(const plan::resolved::RelationPtr& fragment, const RunContext& context);
 

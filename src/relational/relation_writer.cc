@@ -214,11 +214,9 @@ Result<RelationWriter::Block> RelationWriter::build(const RelationPtr& relation)
         if constexpr (std::is_same_v<Node, LocalData> || std::is_same_v<Node, Range> ||
                       std::is_same_v<Node, FileScan> || std::is_same_v<Node, ExchangeScan>) {
           return build_leaf(*relation);
-        } else if constexpr (std::is_same_v<Node, Sample>) {
-          return unsupported("sample (Spark's random generator)");
         } else if constexpr (std::is_same_v<Node, std::monostate> || std::is_same_v<Node, EvaluatePython> ||
-                             std::is_same_v<Node, MapPartitions> || std::is_same_v<Node, GroupMap> ||
-                             std::is_same_v<Node, ShowString>) {
+                             std::is_same_v<Node, MapPartitions> || std::is_same_v<Node, EvaluatePosition> ||
+                             std::is_same_v<Node, GroupMap> || std::is_same_v<Node, ShowString>) {
           return internal_error("a fragment holds a node that DuckDB does not run");
         } else {
           return build_node(node, *relation);

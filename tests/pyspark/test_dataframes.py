@@ -17,11 +17,6 @@ ROWS = [(1, "a", 1.5, Decimal("1.10"), datetime.date(2024, 1, 5), datetime.datet
 SCHEMA = "i int, s string, d double, p decimal(10,2), day date, at timestamp, b boolean, raw binary"
 
 
-def open_work(reason):
-    """Works on Spark and not here yet; the test fails as soon as it does."""
-    return pytest.mark.xfail(reason=reason, strict=True)
-
-
 @pytest.fixture
 def frame(spark):
     return spark.createDataFrame(ROWS, SCHEMA)
@@ -130,7 +125,6 @@ def test_sql_over_a_file(spark, tmp_path):
     assert spark.sql(f"select sum(n) as s from parquet.`{tmp_path}/x.parquet`").first().s == 3
 
 
-@open_work("spark_partition_id() is not supported yet")
 def test_partitions_of_a_file_scan(spark, tmp_path):
     pyarrow.parquet.write_table(pyarrow.table({"n": list(range(1000))}), tmp_path / "x.parquet", row_group_size=100)
     assert spark.read.parquet(str(tmp_path)).select(F.spark_partition_id().alias("p")).distinct().count() >= 1
@@ -165,7 +159,6 @@ def test_csv_malformed_is_null_in_permissive_mode(spark, tmp_path):
     assert [row.a for row in spark.read.schema("a int").csv(str(tmp_path)).collect()] == [1, None, 3]
 
 
-@open_work("CSV files with mode FAILFAST raise UNSUPPORTED or another condition")
 def test_csv_failfast(spark, tmp_path):
     (tmp_path / "x.csv").write_text("1\nx\n")
     with pytest.raises(Exception) as caught:
@@ -278,6 +271,20 @@ def test_show(spark, capsys):
     assert capsys.readouterr().out == "+---+---+\n|  a|  b|\n+---+---+\n|  1|  x|\n+---+---+\n\n"
 
 
+def test_show_of_some_rows(spark, capsys):
+    spark.range(3).show(1)
+    spark.range(3).show(1, vertical=True)
+    assert capsys.readouterr().out == ("+---+\n| id|\n+---+\n|  0|\n+---+\nonly showing top 1 row\n"
+                                       "-RECORD 0--\n id  | 0   \nonly showing top 1 row\n")
+
+
+def test_input_files(spark, tmp_path):
+    spark.range(1).write.parquet(str(tmp_path / "x"))
+    files = spark.read.parquet(str(tmp_path / "x")).inputFiles()
+    assert files and all(name.startswith(f"file://{tmp_path}/x/part-") for name in files)
+    assert spark.range(1).inputFiles() == []
+
+
 def test_print_schema(spark, capsys):
     spark.sql("select 1 as a, array(named_struct('x', 'y')) as b").printSchema()
     assert capsys.readouterr().out.splitlines()[:4] == ["root", " |-- a: integer (nullable = false)",
@@ -300,7 +307,6 @@ def test_schema_does_not_run(spark):
     assert spark.range(3).select((F.lit(1) / F.col("id")).alias("x")).schema == T.StructType([T.StructField("x", T.DoubleType())])
 
 
-@open_work("spark_partition_id() is not supported yet")
 def test_repartition_counts(spark):
     def partitions(frame):
         return frame.select(F.spark_partition_id().alias("p")).distinct().count()
@@ -311,13 +317,11 @@ def test_repartition_counts(spark):
     assert partitions(spark.range(1000).repartition(4, "id")) == 4
 
 
-@open_work("spark_partition_id() is not supported yet")
 def test_repartition_by_key_keeps_keys_together(spark):
     keyed = spark.range(1000).selectExpr("id % 10 as k").repartition(4, "k").withColumn("p", F.spark_partition_id())
     assert keyed.groupBy("k").agg(F.count_distinct("p").alias("n")).filter("n > 1").count() == 0
 
 
-@open_work("spark_partition_id() is not supported yet")
 def test_range_split_is_sparks(spark):
     split = spark.range(0, 10, 1, 3).select("id", F.spark_partition_id().alias("p")).orderBy("id").collect()
     assert [row.p for row in split] == [0, 0, 0, 1, 1, 1, 2, 2, 2, 2]
@@ -349,14 +353,12 @@ def test_table_names_are_resolved_when_a_plan_runs(spark):
     assert before.count() == 5
 
 
-@open_work("a view is looked up when it is used, not when it is made")
 def test_view_replaced_by_a_view_of_itself(spark):
     spark.range(2).createOrReplaceTempView("narrowed")
     spark.table("narrowed").filter("id > 0").createOrReplaceTempView("narrowed")
     assert spark.table("narrowed").count() == 1
 
 
-@open_work("spark.catalog is not executed yet")
 def test_catalog(spark):
     spark.range(1).createOrReplaceTempView("listed")
     assert "listed" in [table.name for table in spark.catalog.listTables()]
@@ -365,11 +367,37 @@ def test_catalog(spark):
     assert spark.catalog.dropTempView("listed")
 
 
-@open_work("cache() and persist() raise UNSUPPORTED")
 def test_cached_frame(spark):
     frame = spark.range(10).cache()
     assert frame.count() == 10 and frame.filter("id > 5").count() == 4
     frame.unpersist()
+
+
+def test_cached_rows_follow_a_write(spark, tmp_path):
+    path = str(tmp_path / "x")
+    spark.range(5).write.parquet(path)
+    assert spark.read.parquet(path).cache().count() == 5
+    spark.range(7).write.mode("overwrite").parquet(path)
+    assert spark.read.parquet(path).count() == 7
+    spark.catalog.clearCache()
+
+
+def test_cached_frame_in_a_join_and_in_python(spark):
+    kept = spark.range(0, 100, 1, 4).withColumn("k", F.col("id") % 3).cache()
+    assert kept.join(kept.groupBy("k").count(), "k").count() == 100
+    doubled = kept.mapInPandas(lambda parts: (part.assign(id=part.id * 2) for part in parts), "id long, k long")
+    assert doubled.agg(F.sum("id")).first()[0] == 2 * sum(range(100))
+    assert kept.select(F.spark_partition_id().alias("p")).distinct().count() == 4
+    kept.unpersist()
+
+
+@pytest.mark.deuteron  # Apache Spark has one cache for all sessions
+def test_caches_belong_to_their_session(new_session):
+    one, other = new_session(), new_session()
+    assert one.range(9).cache().is_cached
+    assert not other.range(9).is_cached
+    other.catalog.clearCache()
+    assert one.range(9).is_cached
 
 
 def test_union_in_a_loop(spark):

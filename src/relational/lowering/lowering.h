@@ -89,7 +89,7 @@ class Fragment {
 
 struct WriterOptions {
   std::string time_zone = "UTC";  // spark.sql.session.timeZone
-  int64_t now_micros = 0;         // current_timestamp() of this query, when it was not folded before
+  int64_t now_micros = 0;         // current_timestamp() of this query
   bool diagnosing = false;
   bool narrow_decimals = false;
   bool ansi = true;  // spark.sql.ansi.enabled: what CastMode::kDefault means

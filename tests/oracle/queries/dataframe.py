@@ -315,3 +315,183 @@ df.filter("i < 3").unpivot("i", ["s"], "name", "value")
 df.select(F.percentile_approx("i", 0.5), F.median("i"))
 # case: same-semantics
 [df.select("i").sameSemantics(df.select("i")), df.isLocal(), df.isStreaming]
+# case: view-of-itself
+spark.range(4).createOrReplaceTempView("itself")
+spark.table("itself").filter("id > 1").createOrReplaceTempView("itself")
+spark.table("itself")
+# case: view-of-itself-sql
+spark.range(4).createOrReplaceTempView("itself_sql")
+spark.sql("create or replace temp view itself_sql as select * from itself_sql where id > 1")
+# case: view-keeps-meaning
+spark.range(1).createOrReplaceTempView("below")
+spark.table("below").createOrReplaceTempView("above")
+spark.range(5).createOrReplaceTempView("below")
+spark.table("above").count()
+# case: view-of-text-looks-again
+spark.sql("create or replace temp view below_text as select 1 as x")
+spark.sql("create or replace temp view above_text as select * from below_text")
+spark.sql("create or replace temp view below_text as select 2 as x")
+spark.table("above_text")
+# case: catalog-names
+[spark.catalog.currentDatabase(), spark.catalog.currentCatalog(), [c.name for c in spark.catalog.listCatalogs()], [d.name for d in spark.catalog.listDatabases()], [d.name for d in spark.catalog.listDatabases("x*")]]
+# case: catalog-database
+[spark.catalog.databaseExists("default"), spark.catalog.databaseExists("nodb"), spark.catalog.getDatabase("default").description, spark.catalog.setCurrentDatabase("default")]
+# case: catalog-database-missing
+spark.catalog.setCurrentDatabase("nodb")
+# case: catalog-get-database-missing
+spark.catalog.getDatabase("nodb")
+# case: catalog-catalog-missing
+spark.catalog.setCurrentCatalog("nocat")
+# case: catalog-list-tables
+spark.range(1).createOrReplaceTempView("Catalog_One")
+spark.catalog.listTables(pattern="catalog_o*")
+# case: catalog-list-tables-alternatives
+spark.range(1).createOrReplaceTempView("catalog_two")
+[t.name for t in spark.catalog.listTables("default", "nothing|CATALOG_TWO")]
+# case: catalog-list-tables-missing
+spark.catalog.listTables("nodb")
+# case: catalog-table-exists
+spark.range(1).createOrReplaceTempView("catalog_three")
+[spark.catalog.tableExists("CATALOG_three"), spark.catalog.tableExists("default.catalog_three"), spark.catalog.tableExists("nothing")]
+# case: catalog-global-view
+spark.range(1).createOrReplaceGlobalTempView("catalog_global")
+[spark.catalog.tableExists("global_temp.catalog_global"), spark.table("global_temp.catalog_global").count(), spark.catalog.dropGlobalTempView("catalog_global"), spark.catalog.dropGlobalTempView("catalog_global")]
+# case: catalog-get-table
+spark.range(1).createOrReplaceTempView("catalog_four")
+spark.catalog.getTable("catalog_FOUR")
+# case: catalog-get-table-missing
+spark.catalog.getTable("nothing")
+# case: catalog-list-columns
+spark.sql("select 1 as a, array(1) as b, cast(null as decimal(5, 2)) as c, named_struct('x', 1) as d").createOrReplaceTempView("catalog_columns")
+spark.catalog.listColumns("catalog_columns")
+# case: catalog-list-columns-missing
+spark.catalog.listColumns("nothing")
+# case: catalog-function-exists
+[spark.catalog.functionExists("abs"), spark.catalog.functionExists("ABS"), spark.catalog.functionExists("nofunction"), spark.catalog.functionExists("default.abs")]
+# case: catalog-cache
+spark.range(31).createOrReplaceTempView("catalog_cached")
+before = spark.catalog.isCached("catalog_cached")
+spark.catalog.cacheTable("catalog_cached")
+between = [spark.catalog.isCached("catalog_cached"), spark.range(31).is_cached, spark.table("catalog_cached").count()]
+spark.catalog.uncacheTable("catalog_cached")
+[before, between, spark.catalog.isCached("catalog_cached")]
+# case: catalog-cache-missing
+spark.catalog.cacheTable("nothing")
+# case: catalog-refresh-missing
+spark.catalog.refreshTable("nothing")
+# case: cache-sql
+spark.range(32).createOrReplaceTempView("cached_sql")
+spark.sql("cache table cached_sql")
+before = spark.catalog.isCached("cached_sql")
+spark.sql("uncache table cached_sql")
+[before, spark.catalog.isCached("cached_sql"), spark.sql("uncache table if exists nothing").collect()]
+# case: cache-sql-query
+spark.sql("cache lazy table cached_query as select 7 as x")
+[spark.catalog.isCached("cached_query"), spark.table("cached_query").collect(), spark.catalog.dropTempView("cached_query")]
+# case: uncache-sql-missing
+spark.sql("uncache table nothing")
+# case: use-missing
+spark.sql("use nodb")
+# case: cache-same-plan
+kept = spark.range(33).withColumn("x", F.col("id") + 1).cache()
+[kept.storageLevel, spark.range(33).withColumn("x", F.col("id") + 1).is_cached, spark.range(33).withColumn("y", F.col("id") + 1).is_cached, spark.range(33).withColumn("x", F.col("id") + 2).is_cached, kept.filter("x > 30").count(), kept.unpersist().is_cached]
+# case: cache-random-once
+drawn = spark.range(5).select(F.rand().alias("r")).cache()
+[drawn.collect() == drawn.collect(), drawn.unpersist().is_cached]
+# case: persist-level
+from pyspark import StorageLevel
+kept = spark.range(34).persist(StorageLevel.DISK_ONLY)
+[kept.storageLevel, kept.persist(StorageLevel.MEMORY_ONLY).storageLevel, kept.unpersist().storageLevel]
+# case: cache-dropped-with-view
+kept = spark.range(35).cache()
+kept.createOrReplaceTempView("cached_view")
+spark.catalog.dropTempView("cached_view")
+kept.is_cached
+# case: cache-survives-replaced-view
+kept = spark.range(36).cache()
+kept.createOrReplaceTempView("cached_replaced")
+spark.range(37).createOrReplaceTempView("cached_replaced")
+[kept.is_cached, kept.unpersist().is_cached]
+# case: cache-of-part
+whole = spark.range(38).cache()
+part = whole.filter("id > 3").cache()
+whole.unpersist()
+[whole.is_cached, part.is_cached, part.count(), part.unpersist().is_cached]
+# case: partition-of-union
+spark.range(0, 4, 1, 2).union(spark.range(4, 8, 1, 2)).select("id", F.spark_partition_id().alias("p")).orderBy("id")
+# case: partition-of-coalesce
+spark.range(0, 20, 1, 5).coalesce(2).select("id", F.spark_partition_id().alias("p")).orderBy("id")
+# case: partition-of-local-rows
+spark.createDataFrame([(i,) for i in range(6)], "a int").select("a", F.spark_partition_id().alias("p")).orderBy("a")
+# case: partition-of-repartition-by-key
+spark.range(0, 20, 1, 4).repartition(4, "id").select("id", F.spark_partition_id().alias("p")).orderBy("id")
+# case: partition-of-repartition-by-keys
+spark.createDataFrame([("a%d" % i, i * 1.5, None if i % 3 == 0 else i) for i in range(12)], "s string, d double, n int").repartition(4, "s", "n").select("s", F.spark_partition_id().alias("p")).orderBy("s")
+# case: partition-of-repartition
+spark.range(0, 20, 1, 4).repartition(3).select("id", F.spark_partition_id().alias("p")).orderBy("id")
+# case: partition-counts
+[spark.range(1000).repartition(n).select(F.spark_partition_id().alias("p")).distinct().count() for n in (1, 2, 7)]
+# case: partition-of-limit
+spark.range(0, 20, 1, 4).limit(5).select("id", F.spark_partition_id().alias("p"))
+# case: partition-of-group
+spark.range(0, 20, 1, 4).groupBy((F.col("id") % 3).alias("k")).count().select("k", F.spark_partition_id().alias("p")).orderBy("k")
+# case: partition-after-filter-and-explode
+spark.range(0, 6, 1, 3).filter("id <> 2").select("id", F.explode(F.array(F.lit(1), F.lit(2))).alias("x")).select("id", "x", F.spark_partition_id().alias("p")).orderBy("id", "x")
+# case: group-by-partition
+spark.range(0, 10, 1, 3).groupBy(F.spark_partition_id().alias("p")).count().orderBy("p")
+# case: filter-by-partition
+spark.range(0, 10, 1, 3).filter(F.spark_partition_id() == 1)
+# case: partition-name
+spark.range(1).select(F.spark_partition_id(), F.monotonically_increasing_id(), F.rand(1), F.randn(2)).columns
+# case: monotonic
+spark.range(0, 10, 1, 3).select("id", F.monotonically_increasing_id().alias("m")).orderBy("id")
+# case: monotonic-after-filter
+spark.range(0, 10, 1, 3).filter("id % 2 = 0").select("id", F.monotonically_increasing_id().alias("m")).orderBy("id")
+# case: monotonic-conditional
+spark.range(0, 4, 1, 1).select(F.when(F.col("id") > 1, F.monotonically_increasing_id()).alias("m"))
+# case: rand-seed
+spark.range(0, 6, 1, 2).select("id", F.rand(42).alias("r")).orderBy("id")
+# case: rand-seed-twice
+spark.range(0, 3, 1, 1).select(F.rand(5).alias("a"), F.rand(5).alias("b"), (F.rand(5) + F.rand(6)).alias("c"))
+# case: rand-then-filter
+spark.range(0, 6, 1, 2).withColumn("x", F.rand(9)).withColumn("y", F.col("x") + 1).filter("x > 0.5").select("id", "x", "y").orderBy("id")
+# case: rand-in-filter
+spark.range(0, 10, 1, 2).filter(F.rand(5) > 0.5)
+# case: rand-in-order
+spark.range(0, 10, 1, 1).orderBy(F.rand(5))
+# case: rand-conditional
+spark.range(0, 4, 1, 1).select(F.when(F.col("id") > 1, F.rand(1)).alias("x"))
+# case: rand-local-rows
+spark.createDataFrame([(i,) for i in range(5)], "a int").withColumn("r", F.rand(3)).filter("r > 0.3").orderBy("a")
+# case: rand-sql
+spark.sql("select rand(-5), rand(0), rand(null), random(5), spark_partition_id(), monotonically_increasing_id()")
+# case: rand-type
+spark.sql("select rand('x')")
+# case: rand-column
+spark.sql("select rand(id) from range(2)")
+# case: rand-in-aggregate
+spark.range(3).agg(F.sum(F.rand(5)))
+# case: rand-in-join
+spark.range(5).join(spark.range(5).withColumnRenamed("id", "j"), F.rand(1) > 0.5)
+# case: sample-with-seed
+spark.range(0, 40, 1, 2).sample(False, 0.3, 7)
+# case: sample-replacement
+spark.range(0, 40, 1, 2).sample(True, 0.3, seed=7)
+# case: random-split
+[[row.id for row in part.collect()] for part in spark.range(0, 20, 1, 2).randomSplit([0.5, 0.3, 0.2], seed=3)]
+# case: sort-within-partitions
+spark.range(0, 10, 1, 3).sortWithinPartitions(F.desc("id"))
+# case: sort-within-partitions-numbered
+spark.range(0, 10, 1, 3).sortWithinPartitions(F.desc("id")).select("id", F.monotonically_increasing_id().alias("m")).orderBy("id")
+# case: pivot-without-values
+df.groupBy("i").pivot("s").agg(F.sum("d")).orderBy("i")
+# case: pivot-numbers-without-values
+df.groupBy("s").pivot("i").count().orderBy("s")
+# case: pivot-two-aggregates-without-values
+df.groupBy().pivot("s").agg(F.sum("i"), F.max("d").alias("m"))
+# case: corr-with-nulls
+[df.filter("d is null or not isnan(d)").corr("i", "d"), df.filter("d is null or not isnan(d)").cov("i", "d"), spark.range(1).corr("id", "id"), spark.range(1).cov("id", "id")]
+# case: corr-missing
+df.corr("i", "nothing")
+# case: crosstab-odd
+spark.createDataFrame([(1.5, "x`y"), (2.0, "z"), (1.5, "z")], "a double, b string").crosstab("a", "b").orderBy("a_b")
