@@ -441,8 +441,9 @@ Result<std::vector<std::pair<ExpressionPtr, std::string>>> pivot_values(Analysis
   ASSIGN_OR_RETURN(plan, simplify(analysis, plan));
   ASSIGN_OR_RETURN(const auto texts, analysis.catalog.run(plan, kMostValues + 1));
   if (static_cast<int64_t>(texts.size()) > kMostValues) {
-    return error("_LEGACY_ERROR_TEMP_1324",
-                 {{"pivotColumn", "the pivot column"}, {"maxValues", std::to_string(kMostValues)}});
+    return error("_LEGACY_ERROR_TEMP_1324", {{"pivotColumn", "the pivot column"},
+                                             {"config", "spark.sql.pivotMaxValues"},
+                                             {"maxValues", std::to_string(kMostValues)}});
   }
   std::vector<std::pair<ExpressionPtr, std::string>> values;
   for (const auto& value : texts) {

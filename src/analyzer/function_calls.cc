@@ -436,9 +436,11 @@ Result<ExpressionPtr> ExpressionResolver::build_aggregate(const unresolved::Expr
                                                           const functions::Call& signature,
                                                           resolved::Expressions arguments,
                                                           const unresolved::FunctionCall& call) {
-  if (!inside_window_function_ && !std::all_of(arguments.begin(), arguments.end(), is_deterministic)) {
-    return error("AGGREGATE_FUNCTION_WITH_NONDETERMINISTIC_EXPRESSION",
-                 {{"sqlExpr", quoted_expression(pretty(expression))}});
+  const auto random = std::find_if_not(arguments.begin(), arguments.end(), is_deterministic);
+  if (!inside_window_function_ && random != arguments.end()) {
+    return at(error("AGGREGATE_FUNCTION_WITH_NONDETERMINISTIC_EXPRESSION",
+                    {{"sqlExpr", quoted_expression(pretty(expression))}}),
+              (*random)->origin);
   }
   resolved::AggregateCall aggregate;
   aggregate.function = signature.function;

@@ -14,6 +14,8 @@ constexpr std::string_view kNumberFormat = "org.apache.spark.SparkNumberFormatEx
 constexpr std::string_view kIllegalArgument = "org.apache.spark.SparkIllegalArgumentException";
 constexpr std::string_view kRuntime = "org.apache.spark.SparkRuntimeException";
 constexpr std::string_view kUnsupported = "org.apache.spark.SparkUnsupportedOperationException";
+constexpr std::string_view kNoSuchElement = "org.apache.spark.SparkNoSuchElementException";
+constexpr std::string_view kClassNotFound = "org.apache.spark.SparkClassNotFoundException";
 constexpr std::string_view kPython = "org.apache.spark.api.python.PythonException";
 constexpr std::string_view kSpark = "org.apache.spark.SparkException";
 constexpr std::string_view kFileNotFound = "org.apache.spark.SparkFileNotFoundException";
@@ -36,6 +38,8 @@ const std::unordered_map<std::string_view, std::vector<std::string_view>>& paren
       {kIllegalArgument, {"java.lang.IllegalArgumentException", "java.lang.RuntimeException"}},
       {kRuntime, {"java.lang.RuntimeException"}},
       {kUnsupported, {"java.lang.UnsupportedOperationException", "java.lang.RuntimeException"}},
+      {kNoSuchElement, {"java.util.NoSuchElementException", "java.lang.RuntimeException"}},
+      {kClassNotFound, {"java.lang.ClassNotFoundException", "java.lang.ReflectiveOperationException"}},
       {kPython, {"java.lang.RuntimeException"}},
       {kSpark, {"java.lang.Exception"}},
       {kFileNotFound, {"java.io.FileNotFoundException", "java.io.IOException"}},

@@ -54,6 +54,7 @@ class Decoder {
   unresolved::RelationNode join(const protocol::Join& message);
   unresolved::RelationNode set_operation(const protocol::SetOperation& message);
   unresolved::RelationNode aggregate(const protocol::Aggregate& message);
+  unresolved::RelationNode sample_by(const protocol::StatSampleBy& message);
   unresolved::RelationNode crosstab(const protocol::StatCrosstab& message);
   unresolved::RelationNode statistic(const std::string& name, const std::string& function,
                                      unresolved::RelationPtr input, const std::string& first,

@@ -171,7 +171,7 @@ RelationNode Decoder::relation_node(const protocol::Relation& message) {
                        message.corr().col2(), std::numeric_limits<double>::quiet_NaN());
     case Message::kApproxQuantile: return UnsupportedRelation{"stat.approxQuantile"};
     case Message::kFreqItems: return UnsupportedRelation{"stat.freqItems"};
-    case Message::kSampleBy: return UnsupportedRelation{"stat.sampleBy"};
+    case Message::kSampleBy: return sample_by(message.sample_by());
     case Message::kMlRelation: return UnsupportedRelation{"pyspark.ml"};
     case Message::kExtension: return UnsupportedRelation{"relation extension"};
     case Message::kUnknown: return UnsupportedRelation{"unknown relation"};
@@ -350,6 +350,26 @@ RelationNode Decoder::sample(const protocol::Sample& message) {
                             message.with_replacement(),
                             seed,
                             message.deterministic_order()};
+}
+
+// A row stays when its random number is below the fraction of its stratum, which is 0 for those not named.
+RelationNode Decoder::sample_by(const protocol::StatSampleBy& message) {
+  const auto literal = [](const types::DataType& type, types::Value value) {
+    return unresolved::make_expression(unresolved::Literal{{type, std::move(value)}});
+  };
+  const types::DataType number(types::TypeId::kDouble);
+  const auto stratum = expression(message.col());
+  unresolved::Expressions branches;
+  for (const auto& fraction : message.fractions()) {
+    const auto value = unresolved::make_expression(unresolved::Literal{this->literal(fraction.stratum())});
+    branches.push_back(call("<=>", {stratum, value}));
+    branches.push_back(literal(number, types::Value(fraction.fraction())));
+  }
+  branches.push_back(literal(number, types::Value(0.0)));
+  const int64_t seed = message.has_seed() ? message.seed() : static_cast<int64_t>(std::random_device{}());
+  const auto drawn = call("rand", {literal(types::DataType(types::TypeId::kLong), types::Value(seed))});
+  const auto wanted = branches.size() == 1 ? branches[0] : call("when", std::move(branches));
+  return unresolved::Filter{relation(message.input()), call("<", {drawn, wanted})};
 }
 
 RelationNode Decoder::with_columns(const protocol::WithColumns& message) {

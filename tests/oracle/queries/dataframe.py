@@ -495,3 +495,5 @@ df.groupBy().pivot("s").agg(F.sum("i"), F.max("d").alias("m"))
 df.corr("i", "nothing")
 # case: crosstab-odd
 spark.createDataFrame([(1.5, "x`y"), (2.0, "z"), (1.5, "z")], "a double, b string").crosstab("a", "b").orderBy("a_b")
+# case: sample-by
+spark.range(0, 30, 1, 2).withColumn("k", F.col("id") % 3).sampleBy("k", {0: 0.5, 1: 1.0}, seed=4)
