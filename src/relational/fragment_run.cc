@@ -125,8 +125,15 @@ Result<std::unique_ptr<FragmentRun>> FragmentRun::make(const EngineParts& parts,
       ASSIGN_OR_RETURN(const std::string text, writer.write_key(key));
       list += (list.empty() ? "" : ", ") + text;
     }
-    const std::string partition =
-        list.empty() ? "0" : "hash(" + list + ") % " + std::to_string(keys->partitions);
+    std::string partition = "0";
+    if (!list.empty()) {
+      // As Spark: the remainder of its hash, never negative.
+      const plan::resolved::ExpressionPtr hash = plan::resolved::make_expression(
+          plan::resolved::Call{"hash", keys->keys, true}, types::DataType(types::TypeId::kInteger), false);
+      ASSIGN_OR_RETURN(const std::string text, writer.write_key(hash));
+      const std::string count = std::to_string(keys->partitions);
+      partition = "((" + text + ") % " + count + " + " + count + ") % " + count;
+    }
     std::string sql = "SELECT *, CAST(" + partition + " AS INTEGER) AS partition_number, ";
     sql +=
         keys->ordered_by_group && !list.empty() ? "dense_rank() OVER (ORDER BY " + list + ")" : "0::BIGINT";
