@@ -126,8 +126,9 @@ ExpressionPtr special_time(const Analysis& analysis, const ExpressionPtr& expres
     return resolved::make_expression(resolved::Cast{value, plan::CastMode::kDefault}, to, false, origin);
   };
   // The session's time zone decides what day it is: a cast knows it.
-  const ExpressionPtr now = make_literal(
-      {types::DataType(types::TypeId::kTimestamp), types::Value(analysis.settings.now_micros)}, origin);
+  const ExpressionPtr now =
+      resolved::make_expression(resolved::Call{"current_timestamp", {}, false},
+                                types::DataType(types::TypeId::kTimestamp), false, origin);
   if (word == "now") return cast_to(now, type);
   const auto days = days_after_today(word);
   if (!days.has_value()) return nullptr;
