@@ -419,6 +419,35 @@ Result<Input> RelationResolver::having(const unresolved::ExpressionPtr& conditio
   return result;
 }
 
+// SQL's PIVOT groups by the columns that neither the aggregates nor FOR name.
+Result<Input> RelationResolver::pivot_sql(const unresolved::Pivot& node, Input input,
+                                          const plan::Origin& origin) {
+  const Scope scope = scope_of(input);
+  ExpressionResolver resolver(analysis_, scope, {true, false, ""});
+  ASSIGN_OR_RETURN(const ExpressionPtr column, resolver.resolve(node.column));
+  ColumnIds used;
+  const auto use = [&](const ExpressionPtr& value) {
+    for (const resolved::ColumnId id : references(value)) used.insert(id);
+  };
+  use(column);
+  for (const auto& aggregate : node.aggregates) {
+    ASSIGN_OR_RETURN(const ExpressionPtr value, resolver.resolve(aggregate));
+    use(value);
+  }
+  unresolved::Aggregate grouped;
+  grouped.group_type = plan::GroupType::kPivot;
+  grouped.aggregates = node.aggregates;
+  grouped.pivot_column = node.column;
+  grouped.pivot_values = node.values;
+  for (const Column& other : input.columns) {
+    if (used.contains(other.id)) continue;
+    plan::Names name = other.qualifier;
+    name.push_back(other.name);
+    grouped.grouping.push_back(unresolved::make_expression(unresolved::Attribute{name, -1, false}));
+  }
+  return pivot(grouped, std::move(input), origin);
+}
+
 // Two aggregations: by group and pivot column first, then one row per group that picks the value of each
 // pivot value.
 namespace {

@@ -1,6 +1,8 @@
 #include "analyzer/expressions.h"
 
+#include <algorithm>
 #include <regex>
+#include <set>
 
 #include "analyzer/errors.h"
 #include "analyzer/node_name.h"
@@ -244,17 +246,15 @@ Result<std::optional<ExpressionPtr>> ExpressionResolver::find_alias(const plan::
 
 Result<std::optional<ExpressionPtr>> ExpressionResolver::find_outer(const plan::Names& parts,
                                                                     const plan::Origin& origin) {
-  for (const Scope* outer = scope_.outer; outer != nullptr; outer = outer->outer) {
-    ExpressionResolver resolver(analysis_, *outer);
-    ASSIGN_OR_RETURN(auto match, find_in_inputs(*outer, parts, origin));
-    if (!match.has_value() && outer->look_below) {
-      ASSIGN_OR_RETURN(match, resolver.find_below(parts, origin));
-    }
-    if (!match.has_value()) continue;
-    ASSIGN_OR_RETURN(auto found, from_match(*match, origin));
-    return std::optional<ExpressionPtr>(std::move(found));
+  // Only the query next around: as with Spark, a sub-query does not see further out.
+  if (scope_.outer == nullptr) return std::optional<ExpressionPtr>();
+  ASSIGN_OR_RETURN(auto match, find_in_inputs(*scope_.outer, parts, origin));
+  if (!match.has_value() && scope_.outer->look_below) {
+    ASSIGN_OR_RETURN(match, ExpressionResolver(analysis_, *scope_.outer).find_below(parts, origin));
   }
-  return std::optional<ExpressionPtr>();
+  if (!match.has_value()) return std::optional<ExpressionPtr>();
+  ASSIGN_OR_RETURN(auto found, from_match(*match, origin));
+  return std::optional<ExpressionPtr>(std::move(found));
 }
 
 Result<ExpressionPtr> ExpressionResolver::from_match(const Match& match, const plan::Origin& origin) {
@@ -399,13 +399,56 @@ Result<ExpressionPtr> ExpressionResolver::resolve_condition(const unresolved::Ex
                                                             const std::string& error_condition,
                                                             const plan::Origin& origin) {
   ASSIGN_OR_RETURN(ExpressionPtr condition, resolve(expression));
-  if (condition->type.is(TypeId::kBoolean)) return condition;
+  if (condition->type.is(TypeId::kBoolean)) return with_existence(condition, true);
   const bool join = error_condition == "JOIN_CONDITION_IS_NOT_BOOLEAN_TYPE";
   std::map<std::string, std::string> parameters;
   parameters[join ? "joinCondition" : "filter"] = quoted_expression(pretty(expression));
   parameters[join ? "conditionType" : "type"] = quoted_type(condition->type);
   if (!join) parameters["sqlExpr"] = quoted_expression(pretty(expression));
   return at(error(error_condition, std::move(parameters)), origin);
+}
+
+namespace {
+
+// NOT (a OR b) as NOT a AND NOT b, and the other way round, where a membership in a sub-query stands below:
+// Spark asks about it with its NOT. Null: it is nothing like that.
+ExpressionPtr negated_inside(const ExpressionPtr& expression) {
+  const auto* negation = resolved::as<resolved::Call>(expression);
+  if (negation == nullptr || negation->function != "not") return nullptr;
+  const ExpressionPtr& child = negation->arguments[0];
+  const auto* call = resolved::as<resolved::Call>(child);
+  if (call == nullptr || !contains<resolved::InSubquery>(child)) return nullptr;
+  if (call->function == "not") return call->arguments[0];
+  if (call->function != "and" && call->function != "or") return nullptr;
+  resolved::Call dual{call->function == "and" ? "or" : "and", {}, call->ansi};
+  for (const ExpressionPtr& part : call->arguments) {
+    dual.arguments.push_back(resolved::make_expression(resolved::Call{"not", {part}, call->ansi}, part->type,
+                                                       part->nullable, part->origin));
+  }
+  return resolved::make_expression(std::move(dual), child->type, child->nullable, expression->origin);
+}
+
+}  // namespace
+
+// Where IN (sub-query) is a condition by itself, null is as good as false. Anywhere else Spark asks whether a
+// matching row exists, so that there is no null: x IN (…) and NOT x IN (…) are false instead.
+ExpressionPtr ExpressionResolver::with_existence(const ExpressionPtr& expression, bool is_condition) {
+  const auto* call = resolved::as<resolved::Call>(expression);
+  const auto is_membership = [](const ExpressionPtr& part) {
+    return resolved::as<resolved::InSubquery>(part) != nullptr;
+  };
+  const bool negated = call != nullptr && call->function == "not" && is_membership(call->arguments[0]);
+  if (negated || is_membership(expression)) {
+    if (is_condition || !expression->nullable) return expression;
+    const ExpressionPtr no =
+        make_literal({DataType(TypeId::kBoolean), types::Value(false)}, expression->origin);
+    return resolved::make_expression(resolved::Call{"coalesce", {expression, no}, true}, expression->type,
+                                     expression->nullable, expression->origin);
+  }
+  if (const ExpressionPtr dual = negated_inside(expression)) return with_existence(dual, is_condition);
+  const bool conjunction = is_condition && call != nullptr && call->function == "and";
+  return map_children(expression,
+                      [&](const ExpressionPtr& child) { return with_existence(child, conjunction); });
 }
 
 Result<resolved::SortKey> ExpressionResolver::resolve_sort_key(const unresolved::ExpressionPtr& order) {
@@ -422,6 +465,7 @@ Result<resolved::SortKey> ExpressionResolver::resolve_sort_key(const unresolved:
     child = sort->child;
   }
   ASSIGN_OR_RETURN(key.expression, resolve(child));
+  key.expression = with_existence(key.expression, false);
   if (!functions::is_orderable(key.expression->type)) {
     return at(
         error("DATATYPE_MISMATCH.INVALID_ORDERING_TYPE", {{"sqlExpr", quoted_expression(pretty(order))},
@@ -437,6 +481,38 @@ Result<resolved::SortKey> ExpressionResolver::resolve_sort_key(const unresolved:
 
 Result<std::vector<NamedExpression>> ExpressionResolver::expand_star(const unresolved::Star& star,
                                                                      const plan::Origin& origin) {
+  ASSIGN_OR_RETURN(auto items, columns_of_star(star, origin));
+  std::set<resolved::ColumnId> left_out;
+  for (const auto& name : star.except) {
+    const plan::Names& parts = unresolved::as<unresolved::Attribute>(name)->parts;
+    ASSIGN_OR_RETURN(const auto match, find_in_inputs(scope_, parts, name->origin));
+    if (match.has_value() && !match->fields.empty())
+      return at(unsupported("SELECT * EXCEPT a field of a struct"), name->origin);
+    const auto found = std::find_if(items.begin(), items.end(), [&](const NamedExpression& item) {
+      return match.has_value() && item.column.id == match->column.id;
+    });
+    if (found == items.end()) {
+      std::string candidates;
+      for (const NamedExpression& item : items)
+        candidates += (candidates.empty() ? "" : ", ") + quoted_name(item.column.name);
+      return at(error("UNRESOLVED_COLUMN.WITH_SUGGESTION",
+                      {{"objectName", quoted_name(parts)}, {"proposal", candidates}}),
+                origin);
+    }
+    if (!left_out.insert(found->column.id).second) {
+      std::string columns;
+      for (const auto& other : star.except)
+        columns +=
+            (columns.empty() ? "" : ", ") + plain_name(unresolved::as<unresolved::Attribute>(other)->parts);
+      return at(error("EXCEPT_OVERLAPPING_COLUMNS", {{"columns", columns}}), origin);
+    }
+  }
+  std::erase_if(items, [&](const NamedExpression& item) { return left_out.contains(item.column.id); });
+  return items;
+}
+
+Result<std::vector<NamedExpression>> ExpressionResolver::columns_of_star(const unresolved::Star& star,
+                                                                         const plan::Origin& origin) {
   std::vector<NamedExpression> items;
   const auto add = [&](const resolved::Columns& columns) {
     for (const resolved::Column& column : columns) items.push_back({reference_to(column, origin), column});
@@ -513,7 +589,7 @@ Result<std::vector<NamedExpression>> ExpressionResolver::resolve_item(const unre
                ? error(resolved_item.status().condition(), {{"expression", quoted_expression(pretty(item))}})
                : resolved_item.status();
   }
-  const ExpressionPtr value = *std::move(resolved_item);
+  const ExpressionPtr value = with_existence(*resolved_item, false);
   NamedExpression named{value, {0, "", value->type, value->nullable, {}, ""}};
   const auto* reference = resolved::as<resolved::ColumnReference>(value);
   resolved::Column source;

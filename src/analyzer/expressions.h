@@ -3,6 +3,7 @@
 // condition …) and one thread.
 #pragma once
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -59,6 +60,9 @@ class ExpressionResolver {
  private:
   using ExpressionResult = Result<resolved::ExpressionPtr>;
 
+  Result<std::vector<NamedExpression>> columns_of_star(const unresolved::Star& star,
+                                                       const plan::Origin& origin);
+  resolved::ExpressionPtr with_existence(const resolved::ExpressionPtr& expression, bool is_condition);
   ExpressionResult resolve_node(const unresolved::ExpressionPtr& expression);
   ExpressionResult resolve_attribute(const unresolved::Attribute& attribute, const plan::Origin& origin);
   Result<std::optional<resolved::ExpressionPtr>> find_attribute(const unresolved::Attribute& attribute,
@@ -125,6 +129,9 @@ class ExpressionResolver {
   std::string pretty_attribute(const unresolved::Attribute& attribute);
   std::string pretty_call(const unresolved::FunctionCall& call);
   std::string pretty_row(const unresolved::FunctionCall& call);
+  std::string pretty_arithmetic(const functions::Function& function, const unresolved::FunctionCall& call,
+                                const plan::Names& operands);
+  types::DataType type_of(const unresolved::ExpressionPtr& expression);
   std::string pretty_window(const unresolved::Window& window);
   std::string pretty_window_specification(const unresolved::Window& window);
   std::string pretty_cast(const unresolved::ExpressionPtr& child, const types::DataType& type,
@@ -141,6 +148,8 @@ class ExpressionResolver {
   bool with_qualifiers_ = false;
   bool shows_bound_lambdas_ = true;  // lambda variables by Spark's common name, not by their own
   std::vector<resolved::Columns> lambda_parameters_;  // innermost last
+  // Of the sums and products resolved so far: their operands' names depend on it.
+  std::map<unresolved::ExpressionPtr, types::DataType> arithmetic_types_;
 };
 
 // `expression` as a value of `type`: itself when it is one already, a typed null, or under a cast.
@@ -168,5 +177,7 @@ std::optional<types::DataType> cast_function_type(const std::string& name);
 bool is_generator_name(const std::string& name);
 // The name of the field that the argument at `index` of struct(…) makes.
 std::string struct_field_name(const unresolved::ExpressionPtr& argument, size_t index);
+// + - *
+bool is_arithmetic(const std::string& name);
 
 }  // namespace deuteron::analyzer

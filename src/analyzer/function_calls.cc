@@ -99,6 +99,8 @@ Result<ExpressionPtr> schema_argument(const ExpressionPtr& schema, const std::st
 
 }  // namespace
 
+bool is_arithmetic(const std::string& name) { return name == "+" || name == "-" || name == "*"; }
+
 bool is_generator_name(const std::string& name) {
   static const std::set<std::string> kNames = {"explode", "explode_outer", "posexplode", "posexplode_outer",
                                                "inline",  "inline_outer",  "stack",      "json_tuple"};
@@ -240,7 +242,9 @@ Result<ExpressionPtr> ExpressionResolver::resolve_call(const unresolved::Express
                      schema_argument(arguments[1], pretty(call.arguments[1]), expression->origin));
   }
   if (ExpressionPtr folded = fold_negative(name, arguments)) return folded;
-  return build_call(expression, *function, std::move(arguments), call);
+  auto built = build_call(expression, *function, std::move(arguments), call);
+  if (built.ok() && is_arithmetic(name)) arithmetic_types_[expression] = (*built)->type;
+  return built;
 }
 
 // WITHIN GROUP (ORDER BY …), where it may stand and where it must.

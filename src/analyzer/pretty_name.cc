@@ -244,7 +244,9 @@ std::string ExpressionResolver::pretty_call(const unresolved::FunctionCall& call
   if (name == sql::kRow) return pretty_row(call);
   const functions::Function* function = functions::find(name);
   std::string text;
-  if (function != nullptr && name != "struct") {
+  if (arguments.size() == 2 && is_arithmetic(name)) {
+    text = pretty_arithmetic(*function, call, arguments);
+  } else if (function != nullptr && name != "struct") {
     bool first_is_binary = false;
     if (functions::shows_binary_otherwise(*function) && !call.arguments.empty()) {
       const auto first = resolve(call.arguments[0]);
@@ -286,6 +288,30 @@ std::string ExpressionResolver::pretty_row(const unresolved::FunctionCall& call)
     parts.push_back(pretty(argument) + (has_alias ? " AS " + parts.back() : ""));
   }
   return "named_struct(" + join(parts, ", ") + ")";
+}
+
+types::DataType ExpressionResolver::type_of(const unresolved::ExpressionPtr& expression) {
+  const auto known = arithmetic_types_.find(expression);
+  if (known != arithmetic_types_.end()) return known->second;
+  const auto value = resolve(expression);
+  return value.ok() ? (*value)->type : types::DataType();
+}
+
+// Among dates and intervals the operation, and with it the name, follows from the types.
+std::string ExpressionResolver::pretty_arithmetic(const functions::Function& function,
+                                                  const unresolved::FunctionCall& call,
+                                                  const plan::Names& operands) {
+  std::vector<functions::Argument> arguments;
+  for (size_t i = 0; i < operands.size(); ++i) {
+    functions::Argument argument;
+    argument.type = type_of(call.arguments[i]);
+    argument.sql = operands[i];
+    arguments.push_back(std::move(argument));
+  }
+  const auto resolved_call =
+      functions::resolve(function, arguments, {analysis_.settings.ansi, analysis_.settings.time_zone, ""});
+  return resolved_call.ok() ? resolved_call->display
+                            : functions::display_name(function, call.name.back(), operands);
 }
 
 std::string ExpressionResolver::pretty_window(const unresolved::Window& window) {

@@ -168,6 +168,10 @@ Result<Input> RelationResolver::apply(const unresolved::RelationPtr& relation, I
           return describe(node, std::move(input));
         } else if constexpr (std::is_same_v<Node, unresolved::Unpivot>) {
           return unpivot(node, std::move(input));
+        } else if constexpr (std::is_same_v<Node, unresolved::UnpivotOthers>) {
+          return unpivot_others(node, std::move(input));
+        } else if constexpr (std::is_same_v<Node, unresolved::Pivot>) {
+          return pivot_sql(node, std::move(input), origin);
         } else if constexpr (std::is_same_v<Node, unresolved::MapPartitions>) {
           return map_partitions(node, std::move(input));
         } else if constexpr (std::is_same_v<Node, unresolved::GroupMap>) {

@@ -71,6 +71,11 @@ class RelationResolver {
   InputResult replace(const unresolved::Replace& node, Input input);
   InputResult describe(const unresolved::Describe& node, Input input);
   InputResult unpivot(const unresolved::Unpivot& node, Input input);
+  InputResult unpivot_others(const unresolved::UnpivotOthers& node, Input input);
+  // One row for each of `values`, under the names of the two columns.
+  InputResult unpivoted(Input input, std::vector<NamedExpression> ids,
+                        const std::vector<NamedExpression>& values, const std::string& variable_column,
+                        const std::string& value_column);
   Result<std::vector<size_t>> named_columns(const plan::Names& names, const Input& input);
 
   // relations_joins.cc
@@ -86,6 +91,7 @@ class RelationResolver {
   // aggregates.cc
   InputResult aggregate(const unresolved::Aggregate& node, Input input, const plan::Origin& origin);
   InputResult pivot(const unresolved::Aggregate& node, Input input, const plan::Origin& origin);
+  InputResult pivot_sql(const unresolved::Pivot& node, Input input, const plan::Origin& origin);
   InputResult having(const unresolved::ExpressionPtr& condition, Input input, const plan::Origin& origin);
   Result<resolved::Expressions> resolve_grouping_list(const unresolved::Expressions& grouping, bool by_alias,
                                                       const Input& input,

@@ -206,12 +206,13 @@ std::string ordinal(size_t number) {
   return number < std::size(kNames) ? kNames[number] : std::to_string(number) + "th";
 }
 
-Input cast_columns(Analysis& analysis, Input input, const std::vector<types::DataType>& types) {
+Input cast_columns(Analysis& analysis, Input input, const std::vector<types::DataType>& types,
+                   const plan::Origin& origin) {
   std::vector<NamedExpression> items;
   bool changed = false;
   for (size_t i = 0; i < types.size(); ++i) {
     Column column = input.columns[i];
-    ExpressionPtr value = cast_implicitly(reference_to(column), types[i]);
+    ExpressionPtr value = cast_implicitly(reference_to(column), types[i], origin);
     if (resolved::as<resolved::ColumnReference>(value) == nullptr) {
       column.id = analysis.next_id();
       changed = true;
@@ -287,8 +288,8 @@ Result<Input> RelationResolver::set_operation(const unresolved::SetOperation& no
     }
     types.push_back(*type);
   }
-  left = cast_columns(analysis_, std::move(left), types);
-  right = cast_columns(analysis_, std::move(right), types);
+  left = cast_columns(analysis_, std::move(left), types, origin);
+  right = cast_columns(analysis_, std::move(right), types, origin);
   Columns output = left.columns;
   for (size_t i = 0; i < width; ++i) {
     const bool other = right.columns[i].nullable;

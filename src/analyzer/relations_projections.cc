@@ -263,7 +263,8 @@ Result<Input> RelationResolver::subquery_alias(const unresolved::SubqueryAlias& 
     }
     input = analyzer::project(analysis_, std::move(input), items);
   }
-  for (Column& column : input.columns) column.qualifier = {node.alias};
+  const plan::Names qualifier = node.alias.empty() ? plan::Names() : plan::Names{node.alias};
+  for (Column& column : input.columns) column.qualifier = qualifier;
   input.hidden.clear();
   input.below = nullptr;
   input.aggregate = nullptr;

@@ -159,17 +159,55 @@ Result<Input> RelationResolver::sort(const unresolved::Sort& node, Input input) 
   return with_plan(std::move(input), std::move(plan));
 }
 
+namespace {
+
+// The value of + - * over whole numbers.
+std::optional<types::Value> constant_value(const ExpressionPtr& expression) {
+  if (const types::Value* value = literal_value(expression)) return *value;
+  const auto* call = resolved::as<resolved::Call>(expression);
+  if (call == nullptr || call->arguments.size() != 2 || !expression->type.is(TypeId::kInteger))
+    return std::nullopt;
+  const auto left = constant_value(call->arguments[0]), right = constant_value(call->arguments[1]);
+  if (!left.has_value() || !right.has_value()) return std::nullopt;
+  const auto* a = std::get_if<int64_t>(&left->data);
+  const auto* b = std::get_if<int64_t>(&right->data);
+  if (a == nullptr || b == nullptr) return std::nullopt;
+  const int64_t result = call->function == "+"   ? *a + *b
+                         : call->function == "-" ? *a - *b
+                         : call->function == "*" ? *a * *b
+                                                 : INT64_MIN;
+  return result == static_cast<int32_t>(result) ? std::optional(types::Value(result)) : std::nullopt;
+}
+
+// Of a bare column the item that gives it: the place that Spark's error shows.
+plan::Origin place_of_column(const unresolved::RelationPtr& relation, const unresolved::ExpressionPtr& name) {
+  const auto* wanted = unresolved::as<unresolved::Attribute>(name);
+  const auto* sort = unresolved::as<unresolved::Sort>(relation);
+  const auto* project = unresolved::as<unresolved::Project>(sort == nullptr ? relation : sort->input);
+  if (wanted == nullptr || project == nullptr) return name->origin;
+  for (const unresolved::ExpressionPtr& item : project->expressions) {
+    const auto* column = unresolved::as<unresolved::Attribute>(item);
+    if (column != nullptr && same_name(column->parts.back(), wanted->parts.back(), false))
+      return item->origin;
+  }
+  return name->origin;
+}
+
+}  // namespace
+
 Result<Input> RelationResolver::limit(const unresolved::LimitExpression& node, Input input) {
-  const Scope scope;
+  const Scope scope = scope_of(input);
   ExpressionResolver resolver(analysis_, scope);
   const auto number = [&](const unresolved::ExpressionPtr& expression,
                           const std::string& name) -> Result<int64_t> {
     ASSIGN_OR_RETURN(const ExpressionPtr value, resolver.resolve(expression));
-    const types::Value* literal = literal_value(value);
+    const std::optional<types::Value> literal = constant_value(value);
     const std::map<std::string, std::string> parameters = {
         {"name", name}, {"expr", quoted_expression(resolver.pretty(expression))}};
-    if (literal == nullptr) {
-      return at(error("INVALID_LIMIT_LIKE_EXPRESSION.IS_UNFOLDABLE", parameters), expression->origin);
+    if (!literal.has_value()) {
+      if (references(value).empty()) return at(unsupported(name + " by this expression"), expression->origin);
+      return at(error("INVALID_LIMIT_LIKE_EXPRESSION.IS_UNFOLDABLE", parameters),
+                place_of_column(node.input, expression));
     }
     if (literal->is_null())
       return at(error("INVALID_LIMIT_LIKE_EXPRESSION.IS_NULL", parameters), expression->origin);

@@ -363,7 +363,7 @@ Result<Input> RelationResolver::with_cte(const unresolved::WithCte& with, const 
       leave();
       return at(error("ASSIGNMENT_ARITY_MISMATCH", {{"numExpr", std::to_string(definition.columns.size())},
                                                     {"numTarget", std::to_string(analyzed->columns.size())}}),
-                origin);
+                definition.origin);
     }
     const int64_t id = analysis_.next_cte_id();
     definitions.push_back({id, definition.name, analyzed->plan});

@@ -1,5 +1,6 @@
 // The verbs of DataFrame.na and DataFrame.stat, and unpivot: written with ordinary expressions.
 #include <algorithm>
+#include <set>
 
 #include "analyzer/errors.h"
 #include "analyzer/relations.h"
@@ -259,6 +260,45 @@ Result<Input> RelationResolver::unpivot(const unresolved::Unpivot& node, Input i
       if (!is_id) values.push_back({reference_to(column), column});
     }
   }
+  return unpivoted(std::move(input), std::move(ids), values, node.variable_column, node.value_column);
+}
+
+// Columns that are not named identify the row.
+Result<Input> RelationResolver::unpivot_others(const unresolved::UnpivotOthers& node, Input input) {
+  const Scope scope = scope_of(input);
+  ExpressionResolver resolver(analysis_, scope);
+  std::vector<NamedExpression> values;
+  std::set<resolved::ColumnId> used;
+  for (const auto& expression : node.values) {
+    ASSIGN_OR_RETURN(auto named, resolver.resolve_item(expression));
+    for (NamedExpression& value : named) {
+      if (const auto* column = resolved::as<resolved::ColumnReference>(value.expression))
+        used.insert(column->id);
+      values.push_back(std::move(value));
+    }
+  }
+  std::vector<NamedExpression> ids;
+  for (const Column& column : input.columns) {
+    if (!used.contains(column.id)) ids.push_back({reference_to(column), column});
+  }
+  ASSIGN_OR_RETURN(Input result, unpivoted(std::move(input), std::move(ids), values, node.variable_column,
+                                           node.value_column));
+  if (node.include_nulls) return result;
+  const Scope result_scope = scope_of(result);
+  ASSIGN_OR_RETURN(
+      ExpressionPtr present,
+      ExpressionResolver(analysis_, result_scope).call("isnotnull", {reference_to(result.columns.back())}));
+  result = analyzer::filter(std::move(result), std::move(present));
+  result.columns.back().nullable = false;
+  return result;
+}
+
+Result<Input> RelationResolver::unpivoted(Input input, std::vector<NamedExpression> ids,
+                                          const std::vector<NamedExpression>& values,
+                                          const std::string& variable_column,
+                                          const std::string& value_column) {
+  const Scope scope = scope_of(input);
+  ExpressionResolver resolver(analysis_, scope);
   if (values.empty()) return error("UNPIVOT_REQUIRES_VALUE_COLUMNS");
   std::vector<DataType> types;
   for (const NamedExpression& value : values) types.push_back(value.expression->type);
@@ -281,17 +321,15 @@ Result<Input> RelationResolver::unpivot(const unresolved::Unpivot& node, Input i
   for (const NamedExpression& value : values) {
     ASSIGN_OR_RETURN(
         ExpressionPtr row,
-        resolver.call("named_struct",
-                      {make_string(node.variable_column), make_string(value.column.name),
-                       make_string(node.value_column), cast_implicitly(value.expression, *type)}));
+        resolver.call("named_struct", {make_string(variable_column), make_string(value.column.name),
+                                       make_string(value_column), cast_implicitly(value.expression, *type)}));
     rows.push_back(std::move(row));
   }
   ASSIGN_OR_RETURN(ExpressionPtr table, resolver.call("array", std::move(rows)));
   ASSIGN_OR_RETURN(const ExpressionPtr generator, resolver.call("inline", {std::move(table)}));
   Columns output = input.plan->output;
-  const Columns generated = {
-      {analysis_.next_id(), node.variable_column, DataType(TypeId::kString), false, {}, ""},
-      {analysis_.next_id(), node.value_column, *type, nullable, {}, ""}};
+  const Columns generated = {{analysis_.next_id(), variable_column, DataType(TypeId::kString), false, {}, ""},
+                             {analysis_.next_id(), value_column, *type, nullable, {}, ""}};
   output.insert(output.end(), generated.begin(), generated.end());
   const int32_t partitions = input.plan->partitions;
   RelationPtr plan = resolved::make_relation(resolved::Generate{input.plan, generator, false},

@@ -13,6 +13,7 @@ constexpr std::string_view kDateTime = "org.apache.spark.SparkDateTimeException"
 constexpr std::string_view kNumberFormat = "org.apache.spark.SparkNumberFormatException";
 constexpr std::string_view kIllegalArgument = "org.apache.spark.SparkIllegalArgumentException";
 constexpr std::string_view kRuntime = "org.apache.spark.SparkRuntimeException";
+constexpr std::string_view kUpgrade = "org.apache.spark.SparkUpgradeException";
 constexpr std::string_view kUnsupported = "org.apache.spark.SparkUnsupportedOperationException";
 constexpr std::string_view kNoSuchElement = "org.apache.spark.SparkNoSuchElementException";
 constexpr std::string_view kClassNotFound = "org.apache.spark.SparkClassNotFoundException";
@@ -37,6 +38,7 @@ const std::unordered_map<std::string_view, std::vector<std::string_view>>& paren
       {kNumberFormat, {"java.lang.NumberFormatException", "java.lang.IllegalArgumentException"}},
       {kIllegalArgument, {"java.lang.IllegalArgumentException", "java.lang.RuntimeException"}},
       {kRuntime, {"java.lang.RuntimeException"}},
+      {kUpgrade, {"java.lang.RuntimeException"}},
       {kUnsupported, {"java.lang.UnsupportedOperationException", "java.lang.RuntimeException"}},
       {kNoSuchElement, {"java.util.NoSuchElementException", "java.lang.RuntimeException"}},
       {kClassNotFound, {"java.lang.ClassNotFoundException", "java.lang.ReflectiveOperationException"}},

@@ -1,9 +1,9 @@
-// + - * / % div pmod, their try_ forms, unary minus and plus, abs, bit operators; and what + and - mean for
-// dates and intervals.
+// + - * / % div pmod, their try_ forms, unary minus and plus, abs, bit operators. What they mean for dates
+// and intervals is in date_time_arithmetic.cc.
 #include <algorithm>
 #include <iterator>
 
-#include "functions/family.h"
+#include "functions/date_time_arithmetic.h"
 
 namespace deuteron::functions {
 namespace {
@@ -13,13 +13,6 @@ using types::TypeId;
 
 constexpr std::string_view kSum = "numeric|daytime|yearmonth|interval";
 
-bool is_interval(const DataType& type) {
-  return type.is(TypeId::kDayTimeInterval) || type.is(TypeId::kYearMonthInterval);
-}
-bool is_timestamp(const DataType& type) {
-  return type.is(TypeId::kTimestamp) || type.is(TypeId::kTimestampNtz);
-}
-bool is_int(const DataType& type) { return type.is_integral() && !type.is(TypeId::kLong); }
 bool is_null(const DataType& type) { return type.is(TypeId::kNull); }
 
 std::string_view base_operator(std::string_view name) {
@@ -51,110 +44,6 @@ DataType as_decimal(const Argument& argument) {
   return decimal_for(argument.type);
 }
 
-Call reordered(Call call, std::vector<int> order) {
-  call.argument_order = std::move(order);
-  return call;
-}
-
-// Days and times with + and -; nullopt when no such type is among the arguments.
-std::optional<Result<Call>> resolve_date_time(const Context& context, std::string_view symbol) {
-  const DataType& left = context.type(0);
-  const DataType& right = context.type(1);
-  const bool nullable = context.any_nullable();
-  const bool adds = symbol == "+";
-  const auto text = [&](size_t i) { return context.arguments[i].sql; };
-  const auto shown = [](Call call, std::string display) {
-    call.display = std::move(display);
-    return Result<Call>(std::move(call));
-  };
-  const DataType date(TypeId::kDate), integer(TypeId::kInteger);
-  if (adds && right.is(TypeId::kDate) && !left.is(TypeId::kDate) && (is_int(left) || is_interval(left))) {
-    // The date comes first in everything below.
-    std::vector<Argument> swapped = {context.arguments[1], context.arguments[0]};
-    auto answer = resolve_date_time(Context(context.function, swapped, context.options), symbol);
-    if (answer && answer->ok()) (**answer).argument_order = {1, 0};
-    return answer;
-  }
-  if (adds && is_interval(left) && is_timestamp(right)) {
-    std::vector<Argument> swapped = {context.arguments[1], context.arguments[0]};
-    auto answer = resolve_date_time(Context(context.function, swapped, context.options), symbol);
-    if (answer && answer->ok()) (**answer).argument_order = {1, 0};
-    return answer;
-  }
-  const std::string_view add_days = adds ? "date_add" : "date_sub";
-  if (left.is(TypeId::kDate) && (is_int(right) || (is_null(right) && adds))) {
-    return shown(context.call(add_days, {date, integer}, date, nullable),
-                 std::string(add_days) + "(" + text(0) + ", " + text(1) + ")");
-  }
-  if (!adds && (left.is(TypeId::kDate) || is_null(left) || left.is(TypeId::kString)) &&
-      right.is(TypeId::kDate)) {
-    return context.call("subtract_dates", {date, date}, DataType::day_time_interval(0, 0),
-                        nullable || left.is(TypeId::kString));
-  }
-  if (!adds && (is_timestamp(left) || is_timestamp(right)) &&
-      (is_timestamp(left) || left.is(TypeId::kDate)) && (is_timestamp(right) || right.is(TypeId::kDate))) {
-    const DataType common = *widest_common_type(left, right);
-    return context.call("subtract_timestamps", {common, common}, DataType::day_time_interval(), nullable);
-  }
-  if ((left.is(TypeId::kDate) || is_timestamp(left)) && is_interval(right)) {
-    const std::string sum = text(0) + (adds ? " + " : " - ") + text(1);
-    if (left.is(TypeId::kDate) && right.is(TypeId::kDayTimeInterval) && right.end_field() == 0) {
-      return shown(context.call(adds ? "date_add_interval_days" : "date_sub_interval_days", {left, right},
-                                date, nullable),
-                   std::string(add_days) + "(" + text(0) + ", extractansiintervaldays(" + text(1) + "))");
-    }
-    const DataType base =
-        left.is(TypeId::kDate) && right.is(TypeId::kDayTimeInterval) ? DataType(TypeId::kTimestamp) : left;
-    return shown(context.call(adds ? "add_interval" : "subtract_interval", {base, right}, base, nullable),
-                 sum);
-  }
-  if (left.is(TypeId::kDate) && !right.is(TypeId::kCalendarInterval)) {
-    const auto sql = std::string(add_days) + "(" + text(0) + ", " + text(1) + ")";
-    ResolveOptions options = context.options;
-    options.sql = sql;
-    const size_t wrong = right.is(TypeId::kString) && adds ? 1 : 1;
-    return Context(context.function, context.arguments, options)
-        .unexpected_type(wrong, "int|smallint|tinyint");
-  }
-  if (left.is(TypeId::kCalendarInterval) || right.is(TypeId::kCalendarInterval)) {
-    return unsupported("arithmetic with the type interval (write it as day-time or year-month interval)");
-  }
-  if (is_interval(left) && left.id() == right.id()) {
-    const DataType common = *widest_common_type(left, right);
-    return context.call(context.function.name, {common, common}, common, nullable);
-  }
-  return std::nullopt;
-}
-
-std::optional<Result<Call>> resolve_interval_scaling(const Context& context, std::string_view symbol) {
-  const DataType& left = context.type(0);
-  const DataType& right = context.type(1);
-  const auto full = [](const DataType& type) {
-    return type.is(TypeId::kDayTimeInterval) ? DataType::day_time_interval()
-                                             : DataType::year_month_interval();
-  };
-  const auto number = [](const DataType& type) {
-    return is_null(type) || type.is(TypeId::kString) ? DataType(TypeId::kDouble) : type;
-  };
-  if (symbol == "*" && is_interval(right) && !is_interval(left)) {
-    Call call = context.call("multiply_interval", {right, number(left)}, full(right), context.any_nullable());
-    call.display = "(" + context.arguments[1].sql + " * " + context.arguments[0].sql + ")";
-    return reordered(std::move(call), {1, 0});
-  }
-  if (is_interval(left) && (right.is_numeric() || is_null(right) || right.is(TypeId::kString))) {
-    if (symbol == "*") {
-      return context.call("multiply_interval", {left, number(right)}, full(left), context.any_nullable());
-    }
-    if (symbol == "/")
-      return context.call("divide_interval", {left, number(right)}, full(left), context.any_nullable());
-  }
-  if (symbol == "div" && is_interval(left) && left.id() == right.id()) {
-    const DataType common = *widest_common_type(left, right);
-    return context.call("div", {common, common}, DataType(TypeId::kLong), true);
-  }
-  return std::nullopt;
-}
-
 Result<Call> resolve_binary(const Context& context) {
   const std::string_view symbol = base_operator(context.function.name);
   const bool tries = symbol != context.function.name;
@@ -162,7 +51,7 @@ Result<Call> resolve_binary(const Context& context) {
   const bool divides = symbol == "/" || symbol == "%" || symbol == "div" || symbol == "pmod";
   if (context.size() != 2) return context.wrong_number("2");
   if (sums) {
-    if (auto call = resolve_date_time(context, symbol)) return *std::move(call);
+    if (auto call = resolve_date_time_sum(context, symbol)) return *std::move(call);
   } else if (auto call = resolve_interval_scaling(context, symbol)) {
     return *std::move(call);
   }
@@ -170,7 +59,7 @@ Result<Call> resolve_binary(const Context& context) {
   bool nullable = context.any_nullable();
   const auto promote = [&](DataType& text, const DataType& other) {
     if (!text.is(TypeId::kString)) return;
-    if (!context.options.ansi && !is_interval(other)) {
+    if (!context.options.ansi && !is_any_interval(other)) {
       text = DataType(TypeId::kDouble);
       nullable = true;
       return;

@@ -2,7 +2,7 @@
 #include <algorithm>
 #include <iterator>
 
-#include "functions/family.h"
+#include "functions/date_time_arithmetic.h"
 
 namespace deuteron::functions {
 namespace {
@@ -297,9 +297,9 @@ Result<Call> resolve_slice(const Context& context) {
   return context.call("slice", {type, kInteger, kInteger}, type, context.any_nullable());
 }
 
-// Sequences of whole numbers.
 Result<Call> resolve_sequence(const Context& context) {
   if (context.size() != 2 && context.size() != 3) return context.wrong_number("[2, 3]");
+  if (auto of_dates = resolve_date_time_sequence(context)) return *std::move(of_dates);
   std::vector<DataType> all;
   for (const Argument& argument : context.arguments) all.push_back(argument.type);
   const auto common = widest_without_strings(all);

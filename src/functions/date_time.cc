@@ -177,6 +177,46 @@ Result<Call> resolve_timestamp_seconds(const Context& context) {
   return context.call("timestamp_seconds", {type}, kTimestamp, context.any_nullable() || floating);
 }
 
+// make_timestamp(year, month, day, hour, minute, second[, zone]), and its forms of one result type.
+Result<Call> resolve_make_timestamp(const Context& context) {
+  const std::string_view name = context.function.name;
+  const bool tries = name.starts_with("try_");
+  const bool ntz = name.ends_with("_ntz");
+  const size_t most = ntz ? 6 : 7;
+  if (context.size() == 2 || (context.size() == 3 && !ntz)) {
+    if (!context.type(0).is(TypeId::kDate)) return context.unexpected_type(0, "date");
+    return context.unexpected_type(1, "\"TIME\"");
+  }
+  if (context.size() < 6 || context.size() > most)
+    return context.wrong_number(ntz ? "[2, 6]" : "[2, 3, 6, 7]");
+  std::vector<DataType> types;
+  bool nullable = context.any_nullable() || tries;
+  for (size_t i = 0; i < context.size(); ++i) {
+    DataType type = i == 6 ? kText : DataType::decimal(16, 6);
+    if (i < 5) {
+      ASSIGN_OR_RETURN(type, context.coerce(i, "int"));
+    }
+    nullable |= context.type(i).is(TypeId::kString) && i < 6;
+    types.push_back(std::move(type));
+  }
+  return context.call(tries ? "try_make_timestamp" : "make_timestamp", std::move(types),
+                      ntz ? DataType(TypeId::kTimestampNtz) : kTimestamp, nullable);
+}
+
+// convert_timezone(from, to, timestamp_ntz)
+Result<Call> resolve_convert_timezone(const Context& context) {
+  if (context.size() != 2 && context.size() != 3) return context.wrong_number("[2, 3]");
+  if (context.size() == 2) return unsupported("convert_timezone from the time zone of the session");
+  const DataType local(TypeId::kTimestampNtz);
+  std::vector<DataType> types;
+  for (size_t i = 0; i < context.size(); ++i) {
+    ASSIGN_OR_RETURN(DataType type, context.coerce(i, i + 1 < context.size() ? "string" : "timestamp_ntz"));
+    types.push_back(std::move(type));
+  }
+  const bool nullable = context.any_nullable() || context.type(context.size() - 1).is(TypeId::kString);
+  return context.call("convert_timezone", std::move(types), local, nullable);
+}
+
 Result<Call> resolve_date_part(const Context& context) { return resolve_extract(context); }
 
 const Function kDates[] = {
@@ -202,7 +242,8 @@ const Function kDates[] = {
        return context.call("second_with_fraction", {type}, DataType::decimal(8, 6), context.any_nullable());
      }},
     {.name = "extract", .display = "extract({0} FROM {1})", .resolver = resolve_extract},
-    {.name = "date_part", .aliases = "datepart", .resolver = resolve_date_part},
+    {.name = "date_part", .resolver = resolve_date_part},
+    {.name = "datepart", .display = "datepart({0} FROM {1})", .resolver = resolve_date_part},
     {.name = "date_add", .signature = "(date, int|smallint|tinyint) -> date"},
     {.name = "date_sub", .signature = "(date, int|smallint|tinyint) -> date"},
     {.name = "datediff", .signature = "(date, date) -> int", .aliases = "date_diff"},
@@ -238,6 +279,13 @@ const Function kDates[] = {
     {.name = "unix_date", .signature = "(date) -> int"},
     {.name = "date_from_unix_date", .signature = "(int) -> date"},
     {.name = "make_date", .signature = "(int, int, int) -> date"},
+    {.name = "make_timestamp", .resolver = resolve_make_timestamp},
+    {.name = "make_timestamp_ltz", .resolver = resolve_make_timestamp},
+    {.name = "make_timestamp_ntz", .resolver = resolve_make_timestamp},
+    {.name = "try_make_timestamp", .resolver = resolve_make_timestamp},
+    {.name = "try_make_timestamp_ltz", .resolver = resolve_make_timestamp},
+    {.name = "try_make_timestamp_ntz", .resolver = resolve_make_timestamp},
+    {.name = "convert_timezone", .resolver = resolve_convert_timezone},
     {.name = "from_utc_timestamp", .signature = "(timestamp, string) -> timestamp"},
     {.name = "to_utc_timestamp", .signature = "(timestamp, string) -> timestamp"},
     {.name = "current_date", .signature = "() -> date"},

@@ -32,6 +32,7 @@ struct CteDefinition {
   std::string name;
   Names columns;
   RelationPtr relation;
+  Origin origin;  // of "name(columns) AS (…)"
 };
 
 // Structs, one per entry.

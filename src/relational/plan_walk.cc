@@ -1,3 +1,5 @@
+#include <algorithm>
+#include <set>
 #include <type_traits>
 
 #include "relational/relation_writer.h"
@@ -61,7 +63,30 @@ FieldCollector collect(const Variant& variant) {
   return collector;
 }
 
+using ColumnIds = std::set<plan::resolved::ColumnId>;
+
+// The columns that a plan and its sub-queries read, and those that any relation of it gives.
+void collect_columns(const RelationPtr& relation, ColumnIds& read, ColumnIds& given) {
+  for (const auto& column : relation->output) given.insert(column.id);
+  const auto visit = [&](const Expression& part) {
+    if (const auto* column = std::get_if<plan::resolved::ColumnReference>(&part.node))
+      read.insert(column->id);
+    if (const auto* lambda = std::get_if<plan::resolved::Lambda>(&part.node)) {
+      for (const auto& parameter : lambda->parameters) given.insert(parameter.id);
+    }
+    for (const RelationPtr& plan : collect(part.node).relations) collect_columns(plan, read, given);
+  };
+  for (const ExpressionPtr& expression : expressions_of(*relation)) for_each_expression(expression, visit);
+  for (const RelationPtr& input : inputs_of(*relation)) collect_columns(input, read, given);
+}
+
 }  // namespace
+
+bool is_correlated(const RelationPtr& plan) {
+  ColumnIds read, given;
+  collect_columns(plan, read, given);
+  return !std::includes(given.begin(), given.end(), read.begin(), read.end());
+}
 
 void for_each_expression(const ExpressionPtr& expression,
                          const std::function<void(const Expression&)>& visit) {

@@ -88,6 +88,8 @@ class RelationWriter : public RelationSide {
 // Visits the expression and all below it; sub-queries' plans are not entered.
 void for_each_expression(const plan::resolved::ExpressionPtr& expression,
                          const std::function<void(const plan::resolved::Expression&)>& visit);
+// Does the plan of a sub-query read columns that only the query around it gives?
+bool is_correlated(const plan::resolved::RelationPtr& plan);
 // The inputs of a relation.
 std::vector<plan::resolved::RelationPtr> inputs_of(const plan::resolved::Relation& relation);
 // The expressions of a relation's own node.

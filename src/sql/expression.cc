@@ -317,8 +317,7 @@ ExpressionPtr Parser::primary_base() {
   if (at_literal()) return literal();
   if (at("(")) return at_lambda() ? lambda() : parenthesized();
   if (accept("*")) {
-    if (at("EXCEPT") && at("(", 1) && !at_query(position_ + 2)) fail_unsupported("SELECT * EXCEPT");
-    return make(unresolved::Star{{}, -1}, start);
+    return star({}, start);
   }
   if (at_any({":", "?"})) return parameter();
   if (!at_name()) {
@@ -333,6 +332,23 @@ ExpressionPtr Parser::primary_base() {
   return column_or_call();
 }
 
+// * [EXCEPT (a, b.c)], the star being read.
+ExpressionPtr Parser::star(Names target, size_t start) {
+  unresolved::Star node;
+  node.target = std::move(target);
+  node.plan_id = -1;
+  if (at("EXCEPT") && at("(", 1) && !at_query(position_ + 2)) {
+    advance();
+    advance();
+    do {
+      const size_t name_start = position_;
+      node.except.push_back(make(unresolved::Attribute{multipart_name(), -1, false}, name_start));
+    } while (accept(","));
+    expect(")");
+  }
+  return make(std::move(node), start);
+}
+
 ExpressionPtr Parser::column_or_call() {
   const size_t start = position_;
   Names parts = multipart_name();
@@ -343,8 +359,7 @@ ExpressionPtr Parser::column_or_call() {
   if (at(".") && at("*", 1)) {
     advance();
     advance();
-    if (at("EXCEPT") && at("(", 1) && !at_query(position_ + 2)) fail_unsupported("SELECT * EXCEPT");
-    return make(unresolved::Star{std::move(parts), -1}, start);
+    return star(std::move(parts), start);
   }
   const bool is_lambda_variable =
       std::find(lambda_names_.begin(), lambda_names_.end(), to_upper(parts[0])) != lambda_names_.end();

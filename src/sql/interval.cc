@@ -244,8 +244,8 @@ ExpressionPtr Parser::interval_literal() {
   const std::string whole(text_.substr(tokens_[start].begin, tokens_[last_read_].end - tokens_[start].begin));
   if (sum.is_mixed()) fail_at(start, "_LEGACY_ERROR_TEMP_0029", {{"literal", whole}});
   if (!sum.fits()) {
-    fail_at(start, "INVALID_INTERVAL_FORMAT.ARITHMETIC_EXCEPTION",
-            {{"input", whole.substr(std::strlen("interval"))}});
+    fail_without_place("INVALID_INTERVAL_FORMAT.ARITHMETIC_EXCEPTION",
+                       {{"input", whole.substr(std::strlen("interval"))}});
   }
   if (!failure_.ok()) return nullptr;
   return make(unresolved::Literal{sum.value()}, start);
@@ -280,7 +280,8 @@ ExpressionPtr Parser::interval_range(const std::string& text, bool is_text, bool
             {{"input", text},
              {"intervalStr", first->is_months ? "year-month" : "day-time"},
              {"supportedFormat", std::string(form->format)},
-             {"typeName", "interval " + lower(form->from) + " to " + lower(form->to)}});
+             {"typeName", "interval " + lower(form->from) + " to " + lower(form->to)}},
+            "org.apache.spark.sql.catalyst.parser.ParseException");
     return nullptr;
   }
   return make(unresolved::Literal{sum->value()}, start);

@@ -120,12 +120,12 @@ std::string Parser::quoted_text(const Token& token) {
 
 void Parser::fail_here(const std::string& hint) {
   if (!failure_.ok()) return;
-  const Token& token = peek();
-  const auto [line, column] = line_and_column(token.begin);
-  QueryContext context;  // only in the message, as in Spark
-  context.summary = "(line " + std::to_string(line) + ", pos " + std::to_string(column - 1) +
-                    ")\n\n== SQL ==\n" + marked_line(text_, token.begin);
-  fail(error("PARSE_SYNTAX_ERROR", {{"error", quoted_text(token)}, {"hint", hint}}, {std::move(context)}));
+  fail(error("PARSE_SYNTAX_ERROR", {{"error", quoted_text(peek())}, {"hint", hint}},
+             {place_in_message(peek().begin)}));
+}
+
+void Parser::fail_without_place(std::string condition, std::map<std::string, std::string> parameters) {
+  if (failure_.ok()) fail(error(std::move(condition), std::move(parameters)));
 }
 
 void Parser::fail_at(size_t start, std::string condition, std::map<std::string, std::string> parameters,
@@ -178,6 +178,14 @@ QueryContext Parser::context_of_bytes(size_t begin, size_t end) const {
   context.start_index = character_index(begin);
   context.stop_index = character_index(end) - 1;
   context.fragment = text_.substr(begin, end - begin);
+  return context;
+}
+
+QueryContext Parser::place_in_message(size_t begin) const {
+  const auto [line, column] = line_and_column(begin);
+  QueryContext context;
+  context.summary = "(line " + std::to_string(line) + ", pos " + std::to_string(column - 1) +
+                    ")\n\n== SQL ==\n" + marked_line(text_, begin);
   return context;
 }
 
@@ -281,7 +289,12 @@ bool Parser::at_implicit_alias(bool of_relation) const {
 
 // ---- whole texts --------------------------------------------------------------------------------
 
-void Parser::fail_empty() { fail(error("PARSE_EMPTY_STATEMENT", {}, {context_of_bytes(0, text_.size())})); }
+// Blanks alone are an empty statement; comments alone are none.
+void Parser::fail_empty() {
+  const bool is_blank = text_.find_first_not_of(" \t\r\n") == std::string_view::npos;
+  if (!is_blank) return fail_here();
+  fail(error("PARSE_EMPTY_STATEMENT", {}, {place_in_message(text_.size())}));
+}
 
 Statement Parser::whole_statement() {
   if (at_end()) {

@@ -72,6 +72,7 @@ class Parser {
   // exception: the JVM class, where it is not the condition's usual one.
   void fail_at(size_t start, std::string condition, std::map<std::string, std::string> parameters = {},
                std::string_view exception = {});
+  void fail_without_place(std::string condition, std::map<std::string, std::string> parameters);
   void fail_unsupported(std::string feature) { fail(unsupported(std::move(feature))); }
   template <typename T>
   T take(Result<T> result) {
@@ -102,6 +103,8 @@ class Parser {
   // Byte range from the token at index `start` to the last one read -> the place in the text.
   plan::Origin origin_from(size_t start) const;
   QueryContext context_of_bytes(size_t begin, size_t end) const;
+  // For errors that show the place in their message only: it has no indexes.
+  QueryContext place_in_message(size_t begin) const;
   int32_t character_index(size_t byte) const;
   std::pair<size_t, size_t> line_and_column(size_t byte) const;  // from 1, in characters
   template <typename Node>
@@ -171,6 +174,8 @@ class Parser {
   RelationPtr inline_table();
   RelationPtr table_function(Names name, size_t start);
   RelationPtr lateral_views(RelationPtr input);
+  RelationPtr pivot(RelationPtr input, size_t start);
+  RelationPtr unpivot(RelationPtr input, size_t start);
   int64_t plain_integer();
 
   // ---- expression.cc ----
@@ -194,6 +199,7 @@ class Parser {
   ExpressionPtr field_of(ExpressionPtr base, size_t start);
   ExpressionPtr primary_base();
   ExpressionPtr column_or_call();
+  ExpressionPtr star(Names target, size_t start);
   ExpressionPtr parenthesized();
   ExpressionPtr exists();
   ExpressionPtr case_expression();

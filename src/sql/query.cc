@@ -66,6 +66,7 @@ std::vector<unresolved::CteDefinition> Parser::common_table_expressions() {
   expect("WITH");
   if (at("RECURSIVE") && at_name(1) && !at("AS", 1)) fail_unsupported("WITH RECURSIVE");
   do {
+    const size_t start = position_;
     unresolved::CteDefinition definition;
     definition.name = identifier();
     if (at("(") && !at_query(position_ + 1)) definition.columns = identifier_list();
@@ -73,6 +74,7 @@ std::vector<unresolved::CteDefinition> Parser::common_table_expressions() {
     expect("(");
     definition.relation = query();
     expect(")");
+    definition.origin = origin_from(start);
     definitions.push_back(std::move(definition));
   } while (accept(","));
   return definitions;

@@ -35,8 +35,15 @@ RelationPtr Parser::join_chain() {
   const size_t start = position_;
   RelationPtr left = relation_primary();
   while (true) {
-    if (at_any({"PIVOT", "UNPIVOT"}) && at_any({"(", "INCLUDE", "EXCLUDE"}, 1))
-      fail_unsupported(peek().upper);
+    if (at("PIVOT") && at("(", 1)) {
+      left = pivot(std::move(left), start);
+      continue;
+    }
+    if (at("UNPIVOT") && at_any({"(", "INCLUDE", "EXCLUDE"}, 1)) {
+      left = unpivot(std::move(left), start);
+      continue;
+    }
+    const size_t join_start = position_;
     unresolved::Join join;
     join.is_natural =
         at("NATURAL") && at_any({"JOIN", "INNER", "LEFT", "RIGHT", "FULL", "SEMI", "ANTI", "CROSS"}, 1);
@@ -47,7 +54,7 @@ RelationPtr Parser::join_chain() {
     join.right = relation_primary();
     if (!join.is_natural) join_criteria(join);
     grow();
-    left = relation(std::move(join), start);
+    left = relation(std::move(join), join_start);
   }
 }
 
@@ -98,7 +105,12 @@ RelationPtr Parser::relation_primary() {
     advance();
     RelationPtr inner = is_query ? query() : join_chain();
     expect(")");
-    return relation_with_alias(table_sample(std::move(inner), start), start);
+    inner = table_sample(std::move(inner), start);
+    RelationPtr named = relation_with_alias(inner, start);
+    // What a sub-query without a name calls its tables is not seen outside.
+    if (is_query && named == inner)
+      named = relation(unresolved::SubqueryAlias{std::move(inner), "", {}}, start);
+    return named;
   }
   if (at("VALUES") && at_query(position_)) return inline_table();
   if (at("TABLE") && at("(", 1)) fail_unsupported("TABLE(…) in FROM");
@@ -207,6 +219,62 @@ RelationPtr Parser::table_function(Names name, size_t start) {
     while (accept(","));
   }
   expect(")");
+  return relation_with_alias(relation(std::move(node), start), start);
+}
+
+// PIVOT (sum(a) [AS x], … FOR column IN (value [AS name], …))
+RelationPtr Parser::pivot(RelationPtr input, size_t start) {
+  advance();
+  expect("(");
+  unresolved::Pivot node;
+  do {
+    const size_t item_start = position_;
+    ExpressionPtr aggregate = expression();
+    if (accept("AS") || (at_name() && !at("FOR"))) {
+      aggregate = make(unresolved::Alias{std::move(aggregate), {identifier()}, ""}, item_start);
+    }
+    node.aggregates.push_back(std::move(aggregate));
+  } while (accept(","));
+  expect("FOR");
+  if (at("(")) fail_unsupported("PIVOT over several columns");
+  const size_t column_start = position_;
+  node.column = make(unresolved::Attribute{multipart_name(), -1, false}, column_start);
+  expect("IN");
+  expect("(");
+  do node.values.push_back(named_expression());
+  while (accept(","));
+  expect(")");
+  expect(")");
+  node.input = std::move(input);
+  grow();
+  return relation_with_alias(relation(std::move(node), start), start);
+}
+
+// UNPIVOT [INCLUDE|EXCLUDE NULLS] (value FOR name IN (column [AS alias], …))
+RelationPtr Parser::unpivot(RelationPtr input, size_t start) {
+  advance();
+  unresolved::UnpivotOthers node;
+  node.include_nulls = accept("INCLUDE", "NULLS");
+  if (!node.include_nulls) accept("EXCLUDE", "NULLS");
+  expect("(");
+  if (at("(")) fail_unsupported("UNPIVOT of several columns at once");
+  node.value_column = identifier();
+  expect("FOR");
+  node.variable_column = identifier();
+  expect("IN");
+  expect("(");
+  do {
+    const size_t item_start = position_;
+    ExpressionPtr column = make(unresolved::Attribute{multipart_name(), -1, false}, item_start);
+    if (accept("AS") || at_name()) {
+      column = make(unresolved::Alias{std::move(column), {identifier()}, ""}, item_start);
+    }
+    node.values.push_back(std::move(column));
+  } while (accept(","));
+  expect(")");
+  expect(")");
+  node.input = std::move(input);
+  grow();
   return relation_with_alias(relation(std::move(node), start), start);
 }
 

@@ -1,5 +1,5 @@
-// Dates, timestamps and intervals: Spark's texts of them, read and written, and Spark's patterns. Timestamps
-// here are microseconds of a clock whose zone the caller chose.
+// Dates, timestamps and intervals: Spark's texts of them, read and written. Timestamps here are microseconds
+// of a clock whose zone the caller chose.
 #include <algorithm>
 #include <array>
 #include <cctype>
@@ -17,12 +17,6 @@ namespace {
 
 constexpr int64_t kMicrosPerSecond = 1'000'000;
 constexpr int64_t kMicrosPerDay = 86'400 * kMicrosPerSecond;
-constexpr std::array<std::string_view, 12> kMonths = {"January",   "February", "March",    "April",
-                                                      "May",       "June",     "July",     "August",
-                                                      "September", "October",  "November", "December"};
-constexpr std::array<std::string_view, 7> kWeekdays = {"Thursday", "Friday",  "Saturday", "Sunday",
-                                                       "Monday",   "Tuesday", "Wednesday"};
-
 int64_t floor_divide(int64_t a, int64_t b) { return a / b - (a % b < 0 ? 1 : 0); }
 int64_t floor_modulo(int64_t a, int64_t b) { return a - floor_divide(a, b) * b; }
 
@@ -272,198 +266,6 @@ std::optional<Timestamp> parse_ntz(std::string_view text) {
   return timestamp_of(parsed->local_micros);
 }
 
-// ---- patterns
-// ---------------------------------------------------------------------------------------------------------
-
-// A run of one letter, or text to take as it stands (letter 0).
-struct Piece {
-  char letter = 0;
-  size_t count = 0;
-  std::string text;
-};
-
-std::vector<Piece> pieces_of(std::string_view pattern) {
-  std::vector<Piece> pieces;
-  for (size_t i = 0; i < pattern.size();) {
-    const char c = pattern[i];
-    if (c == '\'') {
-      std::string text;
-      size_t j = i + 1;
-      for (; j < pattern.size(); ++j) {
-        if (pattern[j] != '\'') {
-          text += pattern[j];
-        } else if (j + 1 < pattern.size() && pattern[j + 1] == '\'') {
-          text += '\'';
-          ++j;
-        } else {
-          break;
-        }
-      }
-      if (j == i + 1) text = "'";
-      pieces.push_back({0, 0, text});
-      i = j + 1;
-    } else if (std::isalpha(static_cast<unsigned char>(c))) {
-      size_t count = 1;
-      while (i + count < pattern.size() && pattern[i + count] == c) ++count;
-      pieces.push_back({c, count, ""});
-      i += count;
-    } else {
-      pieces.push_back({0, 0, std::string(1, c)});
-      ++i;
-    }
-  }
-  return pieces;
-}
-
-std::string format_piece(const Piece& piece, int64_t days, int64_t rest) {
-  const types::CivilDate date = types::civil_from_days(days);
-  const int64_t seconds = rest / kMicrosPerSecond, hour = seconds / 3600;
-  const int width = static_cast<int>(piece.count);
-  switch (piece.letter) {
-    case 'y':
-      return width == 2                       ? padded(floor_modulo(date.year, 100), 2)
-             : date.year > 9999 && width >= 4 ? "+" + padded(date.year, width)
-                                              : padded(date.year, width);
-    case 'M':
-      if (width >= 4) return std::string(kMonths[static_cast<size_t>(date.month - 1)]);
-      if (width == 3) return std::string(kMonths[static_cast<size_t>(date.month - 1)].substr(0, 3));
-      return padded(date.month, width);
-    case 'd': return padded(date.day, width);
-    case 'D': return padded(days - types::days_from_civil(date.year, 1, 1) + 1, width);
-    case 'E': {
-      const std::string_view name = kWeekdays[static_cast<size_t>(floor_modulo(days, 7))];
-      return std::string(width >= 4 ? name : name.substr(0, 3));
-    }
-    case 'q':
-    case 'Q': return padded((date.month + 2) / 3, width);
-    case 'H': return padded(hour, width);
-    case 'h': return padded((hour + 11) % 12 + 1, width);
-    case 'm': return padded(seconds / 60 % 60, width);
-    case 's': return padded(seconds % 60, width);
-    case 'a': return hour < 12 ? "AM" : "PM";
-    case 'S': {
-      std::string digits = padded(rest % kMicrosPerSecond, 6) + "000";
-      return digits.substr(0, piece.count);
-    }
-    default: return piece.text;
-  }
-}
-
-std::optional<std::string> date_format(Timestamp value, std::string_view pattern) {
-  thread_local std::string known_pattern;
-  thread_local std::vector<Piece> pieces;
-  if (known_pattern != pattern || pieces.empty()) {
-    known_pattern = pattern;
-    pieces = pieces_of(pattern);
-  }
-  const int64_t days = floor_divide(value.microseconds, kMicrosPerDay),
-                rest = floor_modulo(value.microseconds, kMicrosPerDay);
-  std::string text;
-  for (const Piece& piece : pieces) text += format_piece(piece, days, rest);
-  return text;
-}
-
-bool same_word(std::string_view text, std::string_view word) {
-  return text.size() >= word.size() && std::equal(word.begin(), word.end(), text.begin());
-}
-
-struct Fields {
-  int64_t year = 1970, month = 1, day = 1, day_of_year = 0, hour = 0, half_day_hour = -1, minute = 0,
-          second = 0, micros = 0;
-  int afternoon = -1;
-};
-
-bool read_name(Reader& reader, const Piece& piece, int64_t& month) {
-  for (size_t i = 0; i < kMonths.size(); ++i) {
-    const std::string_view name = piece.count >= 4 ? kMonths[i] : kMonths[i].substr(0, 3);
-    if (same_word(reader.rest, name)) {
-      reader.rest.remove_prefix(name.size());
-      month = static_cast<int64_t>(i + 1);
-      return true;
-    }
-  }
-  return false;
-}
-
-bool read_piece(Reader& reader, const Piece& piece, bool next_is_number, Fields& fields) {
-  if (piece.letter == 0) {
-    if (!reader.rest.starts_with(piece.text)) return false;
-    reader.rest.remove_prefix(piece.text.size());
-    return true;
-  }
-  if (piece.letter == 'a') {
-    for (int half = 0; half < 2; ++half) {
-      if (same_word(reader.rest, half == 0 ? "AM" : "PM")) {
-        reader.rest.remove_prefix(2);
-        fields.afternoon = half;
-        return true;
-      }
-    }
-    return false;
-  }
-  if (piece.letter == 'M' && piece.count >= 3) return read_name(reader, piece, fields.month);
-  if (piece.letter == 'E') {
-    for (std::string_view name : kWeekdays) {
-      const std::string_view shown = piece.count >= 4 ? name : name.substr(0, 3);
-      if (same_word(reader.rest, shown)) {
-        reader.rest.remove_prefix(shown.size());
-        return true;
-      }
-    }
-    return false;
-  }
-  // One letter takes any number of digits, two take two; a longer year takes at least that many.
-  size_t least = piece.count, most = piece.count;
-  if (piece.count == 1) most = next_is_number ? 1 : 19;
-  if (piece.letter == 'y' && piece.count >= 3 && !next_is_number) most = 10;
-  const auto number = reader.number(least, most);
-  if (!number) return false;
-  switch (piece.letter) {
-    case 'y': fields.year = piece.count == 2 ? 2000 + *number : *number; break;
-    case 'M': fields.month = *number; break;
-    case 'd': fields.day = *number; break;
-    case 'D': fields.day_of_year = *number; break;
-    case 'H': fields.hour = *number; break;
-    case 'h': fields.half_day_hour = *number; break;
-    case 'm': fields.minute = *number; break;
-    case 's': fields.second = *number; break;
-    case 'S': {
-      fields.micros = *number;
-      for (size_t i = piece.count; i < 6; ++i) fields.micros *= 10;
-      for (size_t i = 6; i < piece.count; ++i) fields.micros /= 10;
-      break;
-    }
-    default: return false;
-  }
-  return true;
-}
-
-std::optional<Timestamp> parse_with_pattern(std::string_view text, std::string_view pattern) {
-  const std::vector<Piece> pieces = pieces_of(pattern);
-  Reader reader{text};
-  Fields fields;
-  for (size_t i = 0; i < pieces.size(); ++i) {
-    const bool next_is_number = i + 1 < pieces.size() && pieces[i + 1].letter != 0 &&
-                                pieces[i + 1].letter != 'a' && pieces[i + 1].letter != 'E' &&
-                                !(pieces[i + 1].letter == 'M' && pieces[i + 1].count >= 3);
-    if (!read_piece(reader, pieces[i], next_is_number, fields)) return std::nullopt;
-  }
-  if (!reader.at_end()) return std::nullopt;
-  if (fields.half_day_hour >= 0) {
-    if (fields.half_day_hour < 1 || fields.half_day_hour > 12) return std::nullopt;
-    fields.hour = fields.half_day_hour % 12 + (fields.afternoon == 1 ? 12 : 0);
-  }
-  if (!is_date(fields.year, fields.month, fields.day) || fields.hour > 23 || fields.minute > 59 ||
-      fields.second > 59)
-    return std::nullopt;
-  int64_t days =
-      types::days_from_civil(fields.year, static_cast<int>(fields.month), static_cast<int>(fields.day));
-  if (fields.day_of_year > 0) days = types::days_from_civil(fields.year, 1, 1) + fields.day_of_year - 1;
-  return Timestamp{days * kMicrosPerDay +
-                   ((fields.hour * 60 + fields.minute) * 60 + fields.second) * kMicrosPerSecond +
-                   fields.micros};
-}
-
 // ---- other
 // ------------------------------------------------------------------------------------------------------------
 
@@ -547,8 +349,6 @@ std::optional<Signature> find_time_kernel(std::string_view name) {
       {"parse_timestamp_region", Adapter<parse_region>::signature()},
       {"parse_timestamp_beside_region", Adapter<parse_beside_region>::signature()},
       {"parse_timestamp_ntz", Adapter<parse_ntz>::signature()},
-      {"date_format", Adapter<date_format>::signature()},
-      {"parse_with_pattern", Adapter<parse_with_pattern>::signature()},
       {"months_between", Adapter<months_between>::signature()},
       {"whole_months_between", Adapter<whole_months_between>::signature()},
       {"seconds_to_timestamp", Adapter<seconds_to_timestamp>::signature()},

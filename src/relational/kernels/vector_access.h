@@ -24,6 +24,11 @@ struct Date {
 struct Timestamp {
   int64_t microseconds;
 };
+struct Interval {
+  int32_t months;
+  int32_t days;
+  int64_t micros;
+};
 struct Blob {
   std::string_view bytes;
 };
@@ -57,6 +62,7 @@ DEUTERON_CARRIED(float, DUCKDB_TYPE_FLOAT)
 DEUTERON_CARRIED(double, DUCKDB_TYPE_DOUBLE)
 DEUTERON_CARRIED(Date, DUCKDB_TYPE_DATE)
 DEUTERON_CARRIED(Timestamp, DUCKDB_TYPE_TIMESTAMP)
+DEUTERON_CARRIED(Interval, DUCKDB_TYPE_INTERVAL)
 #undef DEUTERON_CARRIED
 template <>
 struct Carried<std::string_view> {
@@ -173,6 +179,8 @@ std::optional<Signature> find_text_kernel(std::string_view name);
 std::optional<Signature> find_time_kernel(std::string_view name);
 std::optional<Signature> find_hash_kernel(std::string_view name);
 std::optional<Signature> find_json_kernel(std::string_view name);
+std::optional<Signature> find_calendar_kernel(std::string_view name);
+std::optional<Signature> find_pattern_kernel(std::string_view name);
 
 // The decimal kernels carry their precisions and scales in the name; registers one if `name` is one.
 bool is_decimal_kernel(std::string_view name);

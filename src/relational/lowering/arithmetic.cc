@@ -1,5 +1,4 @@
-// + - * / % div pmod and their try_ forms, unary minus, abs, bit operators; arithmetic of dates and
-// intervals.
+// + - * / % div pmod and their try_ forms, unary minus, abs, bit operators.
 #include <algorithm>
 #include <iterator>
 
@@ -60,6 +59,7 @@ Result<Written> integral(CallWriter& call, const Operation& operation, bool trie
   const DataType& type = call.result();
   const std::string sql = "(" + a + " " + operation.symbol + " " + b + ")";
   if (tries) return Written{"TRY(" + sql + ")", type};
+  if (type.is(TypeId::kCalendarInterval)) return Written{sql, type};
   if (!call.ansi && !is_interval(type)) return Written{wrapped(a, operation.symbol, b, type), type};
   const DataType carrier(type.is(TypeId::kDayTimeInterval)     ? TypeId::kLong
                          : type.is(TypeId::kYearMonthInterval) ? TypeId::kInteger
@@ -264,7 +264,8 @@ Result<Written> lower_negative(CallWriter& call) {
   const DataType& type = call.result();
   const bool absolute = call.function == "abs";
   const std::string sql = absolute ? "abs(" + a.sql + ")" : "(-" + a.sql + ")";
-  if (type.is(TypeId::kDecimal) || is_floating(type)) return Written{sql, a.type};
+  if (type.is(TypeId::kDecimal) || is_floating(type) || type.is(TypeId::kCalendarInterval))
+    return Written{sql, a.type};
   const std::string least = "CAST('" + std::string(smallest(type)) + "' AS " + duckdb_type(type) + ")";
   const std::string overflow =
       !call.ansi ? least
@@ -282,73 +283,6 @@ Result<std::string> lower_shift(CallWriter& call) {
                                 : call.function == ">>" ? "shift_right"
                                                         : "shift_right_unsigned";
   return call.kernel(std::string(name) + (call.result().is(TypeId::kLong) ? "_long" : "_integer"), texts);
-}
-
-// ---- dates and intervals
-// ----------------------------------------------------------------------------------------------
-
-Result<std::string> lower_add_days(CallWriter& call) {
-  ASSIGN_OR_RETURN(const std::string date, call.argument(0));
-  ASSIGN_OR_RETURN(const std::string days, call.argument(1));
-  return "(" + date + (call.function == "date_add" ? " + " : " - ") + days + ")";
-}
-
-Result<std::string> lower_add_interval_days(CallWriter& call) {
-  ASSIGN_OR_RETURN(const std::string date, call.argument(0));
-  ASSIGN_OR_RETURN(const std::string interval, call.argument(1));
-  return "(" + date + (call.function == "date_add_interval_days" ? " + " : " - ") + "CAST(" + interval +
-         " // 86400000000 AS INTEGER))";
-}
-
-// date or timestamp ± interval; months are counted on the local calendar.
-Result<std::string> lower_add_interval(CallWriter& call) {
-  ASSIGN_OR_RETURN(const std::string base, call.argument(0));
-  ASSIGN_OR_RETURN(const std::string interval, call.argument(1));
-  const std::string sign = call.function == "add_interval" ? " + " : " - ";
-  if (call.type(1).is(TypeId::kDayTimeInterval))
-    return "(" + base + sign + "to_microseconds(" + interval + "))";
-  const std::string months = sign + "to_months(" + interval + ")";
-  if (call.type(0).is(TypeId::kDate)) return "CAST(" + base + months + " AS DATE)";
-  if (call.type(0).is(TypeId::kTimestampNtz)) return "(" + base + months + ")";
-  return call.to_utc("(" + call.to_local(base) + months + ")");
-}
-
-Result<std::string> lower_subtract_dates(CallWriter& call) {
-  ASSIGN_OR_RETURN(const std::string a, call.argument(0));
-  ASSIGN_OR_RETURN(const std::string b, call.argument(1));
-  return "((" + a + " - " + b + ") * 86400000000)";
-}
-
-Result<std::string> lower_subtract_timestamps(CallWriter& call) {
-  ASSIGN_OR_RETURN(std::string a, call.argument(0));
-  ASSIGN_OR_RETURN(std::string b, call.argument(1));
-  if (call.type(0).is(TypeId::kTimestamp)) {
-    a = call.to_local(a);
-    b = call.to_local(b);
-  }
-  return "(epoch_us(" + a + ") - epoch_us(" + b + "))";
-}
-
-// interval * number, interval / number: rounded half up to a whole microsecond or month.
-Result<std::string> lower_scale_interval(CallWriter& call) {
-  ASSIGN_OR_RETURN(const std::string interval, call.argument(0));
-  ASSIGN_OR_RETURN(const std::string number, call.argument(1));
-  const bool multiplies = call.function == "multiply_interval";
-  const DataType& factor = call.type(1);
-  if (multiplies && factor.is_integral()) {
-    return call.natively_checked(
-        "(" + interval + " * " + cast_to(number, call.result()) + ")",
-        std::string("multiplication ") + (call.result().is(TypeId::kDayTimeInterval) ? "INT64" : "INT32"),
-        "INTERVAL_ARITHMETIC_OVERFLOW.WITHOUT_SUGGESTION", {}, {});
-  }
-  const std::string exact =
-      factor.is(TypeId::kDouble) || factor.is(TypeId::kFloat) ? "DOUBLE" : "DECIMAL(38,10)";
-  const std::string a = cast_to(interval, exact == "DOUBLE" ? "DOUBLE" : "DECIMAL(19,0)");
-  const std::string b = exact == "DOUBLE" ? cast_to(number, "DOUBLE") : number;
-  if (multiplies) return cast_to("round(" + a + " * " + b + ")", call.result());
-  const std::string divided = cast_to(
-      "round(" + cast_to(interval, "DOUBLE") + " / " + cast_to(number, "DOUBLE") + ")", call.result());
-  return guarded(call, interval, number, divided, false, "INTERVAL_DIVIDED_BY_ZERO");
 }
 
 const CallRule kRules[] = {
@@ -375,16 +309,6 @@ const CallRule kRules[] = {
     {.function = ">>", .lower = lower_shift},
     {.function = "shiftright", .lower = lower_shift},
     {.function = ">>>", .lower = lower_shift},
-    {.function = "date_add", .lower = lower_add_days},
-    {.function = "date_sub", .lower = lower_add_days},
-    {.function = "date_add_interval_days", .lower = lower_add_interval_days},
-    {.function = "date_sub_interval_days", .lower = lower_add_interval_days},
-    {.function = "add_interval", .lower = lower_add_interval},
-    {.function = "subtract_interval", .lower = lower_add_interval},
-    {.function = "subtract_dates", .lower = lower_subtract_dates},
-    {.function = "subtract_timestamps", .lower = lower_subtract_timestamps},
-    {.function = "multiply_interval", .lower = lower_scale_interval},
-    {.function = "divide_interval", .lower = lower_scale_interval},
 };
 
 }  // namespace

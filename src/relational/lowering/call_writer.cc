@@ -106,6 +106,30 @@ std::string CallWriter::raise_without_context(std::string condition,
   return raise_failure({std::move(condition), std::move(parameters), nullptr}, values);
 }
 
+namespace {
+
+// "addition INT32" of two operands: SQL that is true where it overflows. TRY does not take operands that may
+// raise themselves.
+std::optional<std::string> whole_number_check(const std::string& operation, const Texts& operands) {
+  static const std::unordered_map<std::string_view, std::string_view> kSymbols = {
+      {"addition", " + "}, {"subtraction", " - "}, {"multiplication", " * "}};
+  static const std::unordered_map<std::string_view, std::pair<std::string_view, std::string_view>> kRanges = {
+      {"INT8", {"-128", "127"}},
+      {"INT16", {"-32768", "32767"}},
+      {"INT32", {"-2147483648", "2147483647"}},
+      {"INT64", {"-9223372036854775808", "9223372036854775807"}}};
+  const size_t space = operation.find(' ');
+  if (operands.size() != 2 || space == std::string::npos) return std::nullopt;
+  const auto symbol = kSymbols.find(std::string_view(operation).substr(0, space));
+  const auto range = kRanges.find(std::string_view(operation).substr(space + 1));
+  if (symbol == kSymbols.end() || range == kRanges.end()) return std::nullopt;
+  return cast_to(operands[0], "HUGEINT") + std::string(symbol->second) + cast_to(operands[1], "HUGEINT") +
+         " NOT BETWEEN " + cast_to(quote_text(range->second.first), "HUGEINT") + " AND " +
+         cast_to(quote_text(range->second.second), "HUGEINT");
+}
+
+}  // namespace
+
 std::string CallWriter::natively_checked(const std::string& sql, std::string operation, std::string condition,
                                          std::map<std::string, std::string> parameters, const Texts& operands,
                                          bool with_context, const Texts& values) {
@@ -123,8 +147,11 @@ std::string CallWriter::natively_checked(const std::string& sql, std::string ope
     writer_.fragment_.add_native_check({std::move(operation), std::move(failure)});
     return sql;
   }
-  return "coalesce(TRY(" + sql + "), CASE WHEN " + present + " THEN " +
-         raise_failure(std::move(failure), values.empty() ? operands : values) + " END)";
+  const std::string raised = raise_failure(std::move(failure), values.empty() ? operands : values);
+  if (const auto check = whole_number_check(operation, operands)) {
+    return "CASE WHEN " + *check + " THEN " + raised + " ELSE " + sql + " END";
+  }
+  return "coalesce(TRY(" + sql + "), CASE WHEN " + present + " THEN " + raised + " END)";
 }
 
 std::string CallWriter::kernel(const std::string& name, const Texts& arguments) {
@@ -202,7 +229,7 @@ const CallRule* find_call_rule(std::string_view function) {
     auto* rules = new std::unordered_map<std::string_view, const CallRule*>;
     for (const RuleTable& table :
          {arithmetic_rules(), mathematics_rules(), comparison_rules(), string_rules(), date_time_rules(),
-          collection_rules(), json_rules(), cast_rules()}) {
+          interval_rules(), collection_rules(), json_rules(), cast_rules()}) {
       for (const CallRule* rule = table.begin; rule != table.end; ++rule)
         rules->emplace(rule->function, rule);
     }

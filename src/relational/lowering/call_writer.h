@@ -106,6 +106,7 @@ RuleTable mathematics_rules();
 RuleTable comparison_rules();
 RuleTable string_rules();
 RuleTable date_time_rules();
+RuleTable interval_rules();
 RuleTable collection_rules();
 RuleTable json_rules();
 RuleTable cast_rules();

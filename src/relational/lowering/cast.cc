@@ -73,6 +73,41 @@ struct Conversion {
 // ---- from text
 // --------------------------------------------------------------------------------------------------------
 
+// '1-2' as INTERVAL YEAR TO MONTH, '1 02:03:04' as INTERVAL DAY TO SECOND; the fields are those of the type.
+std::string interval_from_text(const Conversion& cast) {
+  constexpr std::string_view kDayBodies[] = {"d", "h", "m", "s.n"}, kMonthBodies[] = {"y", "m"};
+  CallWriter& call = cast.call;
+  const bool months = cast.to.is(TypeId::kYearMonthInterval);
+  const int start = cast.to.start_field(), end = cast.to.end_field();
+  const Texts fields = {std::to_string(start), std::to_string(end)};
+  const std::string parsed =
+      call.kernel(months ? "parse_year_month" : "parse_day_time", {cast.text, fields[0], fields[1]});
+  if (!cast.raises()) return parsed;
+  std::string body = "[+|-]";
+  for (int field = start; field <= end; ++field) {
+    if (field > start) body += months ? "-" : field == 1 ? " " : ":";
+    body += months ? kMonthBodies[field] : kDayBodies[field];
+  }
+  const std::string units = cast.to.sql().substr(std::string_view("INTERVAL ").size());
+  const std::string kind = months ? "year-month" : "day-time";
+  const std::string notice = months ? "" : "_WITH_NOTICE";
+  const std::string malformed = call.raise_without_context(
+      "INVALID_INTERVAL_FORMAT.UNMATCHED_FORMAT_STRING" + notice,
+      {{"input", "{0}"},
+       {"intervalStr", kind},
+       {"typeName", cast.to.simple_string()},
+       {"supportedFormat", "`" + body + "`, `INTERVAL [+|-]'" + body + "' " + units + "`"}},
+      {cast.text});
+  const std::string out_of_range =
+      months ? call.raise_without_context("INVALID_INTERVAL_FORMAT.INTERVAL_PARSING",
+                                          {{"input", "{0}"}, {"interval", kind}}, {cast.text})
+             : call.raise_without_context("INTERVAL_FIELD_OUT_OF_RANGE", {});
+  const std::string has_form =
+      call.kernel("has_interval_form", {cast.text, months ? "true" : "false", fields[0], fields[1]});
+  return cast.checked(parsed,
+                      "CASE WHEN " + has_form + " THEN " + out_of_range + " ELSE " + malformed + " END");
+}
+
 Result<std::string> from_text(const Conversion& cast) {
   CallWriter& call = cast.call;
   const auto parsed_by = [&](const std::string& kernel, const Texts& more = {}) {
@@ -113,6 +148,8 @@ Result<std::string> from_text(const Conversion& cast) {
                                       cast.out_of_range("trim(" + cast.text + ")") + " ELSE " +
                                       cast.malformed("'{0}'") + " END");
     }
+    case TypeId::kDayTimeInterval:
+    case TypeId::kYearMonthInterval: return interval_from_text(cast);
     default: return unsupported("a cast from string to " + cast.to.simple_string());
   }
   return cast.raises() ? cast.checked(parsed, cast.malformed("'{0}'")) : parsed;
@@ -464,7 +501,7 @@ Result<std::string> write_as_text(CallWriter& call, const std::string& text, con
       }
       return "CASE WHEN " + text + " IS NOT NULL THEN '{' || " + fields + " || '}' END";
     }
-    case TypeId::kCalendarInterval: break;
+    case TypeId::kCalendarInterval: return call.kernel("calendar_text", {text});
   }
   return unsupported("a cast from " + from.simple_string() + " to string");
 }

@@ -149,47 +149,104 @@ Result<std::string> lower_timestamp_diff(CallWriter& call) {
 // ---- text and numbers to dates and back
 // -------------------------------------------------------------------------------
 
-// Letters of Spark's patterns that the kernels know.
-Status check_pattern(const CallWriter& call, const std::string& pattern) {
+// A letter of Spark's patterns.
+struct PatternLetter {
+  char letter;
+  size_t most;   // how often it may stand in a row; more is an error
+  bool formats;  // the kernels know it
+  bool parses;
+};
+constexpr PatternLetter kPatternLetters[] = {
+    {'y', 6, true, true},   {'M', 4, true, true},   {'L', 4, true, true},   {'d', 2, true, true},
+    {'D', 3, true, true},   {'E', 4, true, false},  {'F', 1, true, false},  {'q', 4, true, false},
+    {'Q', 4, true, false},  {'H', 2, true, true},   {'h', 2, true, true},   {'k', 2, true, false},
+    {'K', 2, true, false},  {'m', 2, true, true},   {'s', 2, true, true},   {'S', 9, true, true},
+    {'a', 1, true, true},   {'G', 4, false, false}, {'V', 2, false, false}, {'z', 4, false, false},
+    {'O', 4, false, false}, {'X', 5, false, false}, {'x', 5, false, false}, {'Z', 5, false, false}};
+
+bool contains(std::string_view letters, char c) { return letters.find(c) != std::string_view::npos; }
+
+// The pattern's letters and signs that are not quoted; empty when a quotation does not end.
+std::optional<std::string> unquoted(std::string_view pattern) {
+  std::string text;
   bool quoted = false;
   for (const char c : pattern) {
     if (c == '\'') quoted = !quoted;
-    if (quoted || !std::isalpha(static_cast<unsigned char>(c))) continue;
-    if (std::string_view("yMdHhmsSaEDqQ").find(c) == std::string_view::npos) {
-      return unsupported(std::string(call.function) + " with the pattern " + pattern);
-    }
+    if (!quoted) text += c;
   }
-  if (pattern.find('[') != std::string::npos || pattern.find('#') != std::string::npos ||
-      pattern.find('{') != std::string::npos) {
-    return unsupported(std::string(call.function) + " with the pattern " + pattern);
-  }
-  return {};
+  return quoted ? std::nullopt : std::optional<std::string>(std::move(text));
 }
 
-Result<std::string> pattern_argument(CallWriter& call, size_t index) {
+// As Spark checks it: letters that it refuses itself, then those that Java does not know, each told from
+// those that the formatter before Spark 3 would take.
+Status check_pattern(const CallWriter& call, const std::string& pattern, bool parses) {
+  constexpr std::string_view kLegacyLetters = "GyYMLwWDdFEuaHkKhmsSzZX";
+  const auto text = unquoted(pattern);
+  const std::string shown = "'" + replace_all(pattern, "'", "\\'") + "'";
+  const std::string documentation = "https://spark.apache.org/docs/latest";
+  const bool legacy = text && std::all_of(text->begin(), text->end(), [&](char c) {
+                        return !std::isalpha(static_cast<unsigned char>(c)) || contains(kLegacyLetters, c);
+                      });
+  const auto refused = [&](Status own) {
+    if (!legacy) return own;
+    return error("INCONSISTENT_BEHAVIOR_CROSS_VERSION.DATETIME_PATTERN_RECOGNITION",
+                 {{"pattern", shown},
+                  {"config", "\"spark.sql.legacy.timeParserPolicy\""},
+                  {"docroot", documentation}});
+  };
+  const Status unknown =
+      error("INVALID_DATETIME_PATTERN.WITH_SUGGESTION", {{"pattern", shown}, {"docroot", documentation}});
+  if (!text) return refused(unknown);
+  for (const char c : *text) {
+    if (contains("YWwuec", c)) {
+      return refused(error("INCONSISTENT_BEHAVIOR_CROSS_VERSION.DATETIME_WEEK_BASED_PATTERN",
+                           {{"c", std::string(1, c)}}));
+    }
+    if (contains("ABnNp", c) || (parses && contains("EFqQ", c))) {
+      return refused(error("INVALID_DATETIME_PATTERN.ILLEGAL_CHARACTER",
+                           {{"c", std::string(1, c)}, {"pattern", pattern}}));
+    }
+  }
+  bool supported = text->find_first_of("[]") == std::string::npos;
+  for (size_t i = 0, end = 0; i < text->size(); i = end) {
+    const char c = (*text)[i];
+    end = i + 1;
+    if (contains("#{}", c)) return refused(unknown);
+    if (!std::isalpha(static_cast<unsigned char>(c))) continue;
+    while (end < text->size() && (*text)[end] == c) ++end;
+    const auto* known = std::find_if(std::begin(kPatternLetters), std::end(kPatternLetters),
+                                     [&](const PatternLetter& entry) { return entry.letter == c; });
+    if (known == std::end(kPatternLetters) || end - i > known->most) return refused(unknown);
+    if (c == 'V' && end - i != 2) return refused(unknown);
+    supported = supported && (parses ? known->parses : known->formats);
+  }
+  return supported ? Status() : unsupported(std::string(call.function) + " with the pattern " + pattern);
+}
+
+Result<std::string> pattern_argument(CallWriter& call, size_t index, bool parses) {
   if (index >= call.size()) return std::string("'yyyy-MM-dd HH:mm:ss'");
   const auto pattern = call.literal_text(index);
   if (!pattern) return unsupported(std::string(call.function) + " with a pattern that is not constant");
-  RETURN_IF_ERROR(check_pattern(call, *pattern));
+  RETURN_IF_ERROR(check_pattern(call, *pattern, parses));
   return quote_text(*pattern);
 }
 
 Result<std::string> lower_date_format(CallWriter& call) {
   if (call.is_null_literal(1)) return std::string("CAST(NULL AS VARCHAR)");
   ASSIGN_OR_RETURN(const std::string local, local_argument(call, 0));
-  ASSIGN_OR_RETURN(const std::string pattern, pattern_argument(call, 1));
+  ASSIGN_OR_RETURN(const std::string pattern, pattern_argument(call, 1, false));
   return call.kernel("date_format", {local, pattern});
 }
 
 // Text read by a pattern, on the local clock; null where it does not fit, after the error of `function`.
 Result<std::string> parsed_local(CallWriter& call, std::string_view suggestion, bool tries) {
   ASSIGN_OR_RETURN(const std::string text, call.argument(0));
-  ASSIGN_OR_RETURN(const std::string pattern, pattern_argument(call, 1));
+  ASSIGN_OR_RETURN(const std::string pattern, pattern_argument(call, 1, true));
   const std::string parsed = call.kernel("parse_with_pattern", {text, pattern});
   if (tries || !call.ansi) return parsed;
   const std::string failure = call.raise_without_context(
-      "CANNOT_PARSE_TIMESTAMP",
-      {{"message", "Text '{0}' could not be parsed"}, {"func", "`" + std::string(suggestion) + "`"}}, {text});
+      "CANNOT_PARSE_TIMESTAMP", {{"message", "{0}"}, {"func", "`" + std::string(suggestion) + "`"}},
+      {call.kernel("parse_error", {text, pattern})});
   return "coalesce(" + parsed + ", CASE WHEN " + text + " IS NOT NULL THEN " + failure + " END)";
 }
 
@@ -247,7 +304,7 @@ Result<std::string> lower_unix_timestamp(CallWriter& call) {
 Result<std::string> lower_from_unixtime(CallWriter& call) {
   ASSIGN_OR_RETURN(const std::string seconds, call.argument(0));
   if (call.size() > 1 && call.is_null_literal(1)) return std::string("CAST(NULL AS VARCHAR)");
-  ASSIGN_OR_RETURN(const std::string pattern, pattern_argument(call, 1));
+  ASSIGN_OR_RETURN(const std::string pattern, pattern_argument(call, 1, false));
   return call.kernel("date_format", {call.to_local("make_timestamp(" + seconds + " * 1000000)"), pattern});
 }
 
@@ -266,31 +323,102 @@ Result<std::string> lower_timestamp_of(CallWriter& call) {
   return "make_timestamp(" + number + (call.function == "timestamp_millis" ? " * 1000" : "") + ")";
 }
 
-Result<std::string> lower_make_date(CallWriter& call) {
-  ASSIGN_OR_RETURN(const Texts texts, call.all_arguments());
-  const std::string made = "TRY(make_date(CAST(" + texts[0] + " AS BIGINT), CAST(" + texts[1] +
-                           " AS BIGINT), CAST(" + texts[2] + " AS BIGINT)))";
+// `made`, or the error about the fields that make no date or time.
+std::string checked_fields(CallWriter& call, const std::string& made, const std::string& kernel,
+                           const Texts& fields) {
   if (!call.ansi) return made;
+  std::string present;
+  for (const std::string& field : fields)
+    present += (present.empty() ? "" : " AND ") + field + " IS NOT NULL";
   const std::string failure = call.raise_without_context(
-      "DATETIME_FIELD_OUT_OF_BOUNDS.WITH_SUGGESTION",
-      {{"rangeMessage", "Invalid date '{0}-{1}-{2}'"}, {"ansiConfig", kAnsiSetting}},
-      {texts[0], texts[1], texts[2]});
-  return "coalesce(" + made + ", CASE WHEN " + texts[0] + " IS NOT NULL AND " + texts[1] +
-         " IS NOT NULL AND " + texts[2] + " IS NOT NULL THEN " + failure + " END)";
+      "DATETIME_FIELD_OUT_OF_BOUNDS.WITH_SUGGESTION", {{"rangeMessage", "{0}"}, {"ansiConfig", kAnsiSetting}},
+      {call.kernel(kernel, fields)});
+  return "coalesce(" + made + ", CASE WHEN " + present + " THEN " + failure + " END)";
+}
+
+Result<std::string> lower_make_date(CallWriter& call) {
+  ASSIGN_OR_RETURN(const Texts fields, call.all_arguments());
+  return checked_fields(call, call.kernel("make_date_of_fields", fields), "date_error", fields);
+}
+
+// A time zone that is named by a constant.
+class ZoneArgument {
+ public:
+  static Result<ZoneArgument> of(CallWriter& call, size_t index) {
+    ZoneArgument zone;
+    if (call.is_null_literal(index)) {
+      zone.is_null_ = true;
+      return zone;
+    }
+    const auto name = call.literal_text(index);
+    if (!name) return unsupported(std::string(call.function) + " with a time zone that is not constant");
+    zone.name_ = *name;
+    return zone;
+  }
+  static ZoneArgument session(CallWriter& call) {
+    ZoneArgument zone;
+    zone.name_ = call.options().time_zone;
+    return zone;
+  }
+
+  bool is_null() const { return is_null_; }
+  // UTC ↔ the zone's clock.
+  std::string to_local(const std::string& utc) const { return moved(utc, " + ", "'UTC'", quote_text(name_)); }
+  std::string to_utc(const std::string& local) const {
+    return moved(local, " - ", quote_text(name_), "'UTC'");
+  }
+
+ private:
+  std::string moved(const std::string& value, const std::string& sign, const std::string& source,
+                    const std::string& target) const {
+    if (const auto offset = fixed_offset_seconds(name_)) {
+      if (*offset == 0) return value;
+      return "(" + value + sign + "to_seconds(" + std::to_string(*offset) + "))";
+    }
+    // DuckDB's error about a zone that it does not know is given Spark's name.
+    return "timezone(" + target + ", timezone(" + source + ", " + value + "))";
+  }
+
+  std::string name_;
+  bool is_null_ = false;
+};
+
+Result<std::string> lower_make_timestamp(CallWriter& call) {
+  ASSIGN_OR_RETURN(Texts fields, call.all_arguments());
+  ZoneArgument zone = ZoneArgument::session(call);
+  if (fields.size() == 7) {
+    ASSIGN_OR_RETURN(zone, ZoneArgument::of(call, 6));
+    if (zone.is_null()) return std::string("CAST(NULL AS TIMESTAMP)");
+    fields.pop_back();
+  }
+  const std::string seconds = fields[5];
+  fields[5] = cast_to(seconds + " * 1000000", "BIGINT");
+  const std::string made = call.kernel("make_local_timestamp", fields);
+  std::string local = made;
+  if (call.ansi && call.function == "make_timestamp") {
+    local = checked_fields(call, made, "timestamp_error", fields);
+    // Sixty whole seconds are the next minute, a fraction more is none.
+    local = "CASE WHEN trunc(" + seconds + ") = 60 AND " + seconds + " > 60 THEN " +
+            call.raise_without_context("INVALID_FRACTION_OF_SECOND", {{"secAndMicros", "{0}"}},
+                                       {"regexp_replace(CAST(" + seconds + " AS VARCHAR), '0+$', '')"}) +
+            " ELSE " + local + " END";
+  }
+  return call.result().is(TypeId::kTimestamp) ? zone.to_utc(local) : local;
 }
 
 Result<std::string> lower_zone_shift(CallWriter& call) {
   ASSIGN_OR_RETURN(const std::string value, call.argument(0));
-  const auto zone = call.literal_text(1);
-  if (call.is_null_literal(1)) return std::string("CAST(NULL AS TIMESTAMP)");
-  if (!zone) return unsupported(std::string(call.function) + " with a time zone that is not constant");
-  const bool from_utc = call.function == "from_utc_timestamp";
-  if (const auto offset = fixed_offset_seconds(*zone)) {
-    return "(" + value + (from_utc ? " + " : " - ") + "to_seconds(" + std::to_string(*offset) + "))";
-  }
-  const std::string source = from_utc ? "'UTC'" : quote_text(*zone);
-  const std::string target = from_utc ? quote_text(*zone) : "'UTC'";
-  return "timezone(" + target + ", timezone(" + source + ", " + value + "))";
+  ASSIGN_OR_RETURN(const ZoneArgument zone, ZoneArgument::of(call, 1));
+  if (zone.is_null()) return std::string("CAST(NULL AS TIMESTAMP)");
+  return call.function == "from_utc_timestamp" ? zone.to_local(value) : zone.to_utc(value);
+}
+
+Result<std::string> lower_convert_timezone(CallWriter& call) {
+  ASSIGN_OR_RETURN(const ZoneArgument source, ZoneArgument::of(call, 0));
+  ASSIGN_OR_RETURN(const ZoneArgument target, ZoneArgument::of(call, 1));
+  ASSIGN_OR_RETURN(const std::string value, call.argument(2));
+  if (source.is_null() || target.is_null()) return std::string("CAST(NULL AS TIMESTAMP)");
+  return target.to_local(source.to_utc(value));
 }
 
 Result<std::string> lower_now(CallWriter& call) {
@@ -313,21 +441,6 @@ Result<std::string> lower_interval_field(CallWriter& call) {
                           : field == "hour"  ? value + " // 3600000000 % 24"
                                              : value + " // 60000000 % 60";
   return cast_to(sql, call.result());
-}
-
-Result<std::string> lower_make_interval(CallWriter& call) {
-  ASSIGN_OR_RETURN(const Texts texts, call.all_arguments());
-  constexpr std::string_view kFactors[] = {"86400000000", "3600000000", "60000000"};
-  std::string sum = "CAST(0 AS BIGINT)";
-  if (call.function == "make_ym_interval") {
-    if (texts.empty()) return std::string("0");
-    return "(" + texts[0] + " * 12" + (texts.size() > 1 ? " + " + texts[1] : "") + ")";
-  }
-  for (size_t i = 0; i < texts.size(); ++i) {
-    sum += i < 3 ? " + CAST(" + texts[i] + " AS BIGINT) * " + std::string(kFactors[i])
-                 : " + CAST(" + texts[i] + " * 1000000 AS BIGINT)";
-  }
-  return "(" + sum + ")";
 }
 
 const CallRule kRules[] = {
@@ -372,6 +485,9 @@ const CallRule kRules[] = {
     {.function = "unix_date", .text = "CAST({0} - DATE '1970-01-01' AS INTEGER)"},
     {.function = "date_from_unix_date", .text = "(DATE '1970-01-01' + {0})"},
     {.function = "make_date", .lower = lower_make_date},
+    {.function = "make_timestamp", .lower = lower_make_timestamp},
+    {.function = "try_make_timestamp", .lower = lower_make_timestamp},
+    {.function = "convert_timezone", .lower = lower_convert_timezone},
     {.function = "from_utc_timestamp", .lower = lower_zone_shift},
     {.function = "to_utc_timestamp", .lower = lower_zone_shift},
     {.function = "current_date", .lower = lower_now},
@@ -385,8 +501,6 @@ const CallRule kRules[] = {
     {.function = "extract_interval_hour", .lower = lower_interval_field},
     {.function = "extract_interval_minute", .lower = lower_interval_field},
     {.function = "extract_interval_second", .lower = lower_interval_field},
-    {.function = "make_dt_interval", .lower = lower_make_interval},
-    {.function = "make_ym_interval", .lower = lower_make_interval},
 };
 
 }  // namespace

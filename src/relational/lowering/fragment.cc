@@ -109,6 +109,19 @@ int Fragment::add_failure(Failure failure) {
   return static_cast<int>(failures_.size()) - 1;
 }
 
+// Spark runs a correlated sub-query as a join, whose error is of another class and names no place.
+Status Fragment::too_many_rows() const {
+  const bool is_known = scalar_subqueries_.size() == 1;
+  Status status = error("SCALAR_SUBQUERY_TOO_MANY_ROWS");
+  if (is_known && scalar_subqueries_[0].correlated) {
+    ErrorDetail detail = status.detail();
+    detail.exception = "org.apache.spark.SparkRuntimeException";
+    return Status(std::move(detail));
+  }
+  if (!is_known || scalar_subqueries_[0].origin == nullptr) return status;
+  return status.with_context(*scalar_subqueries_[0].origin);
+}
+
 std::optional<Fragment::Diagnosis> Fragment::status_of(std::string_view message) const {
   if (const size_t mark = message.find(kMark); mark != std::string_view::npos) {
     std::string_view rest = message.substr(mark + kMark.size());
@@ -121,7 +134,10 @@ std::optional<Fragment::Diagnosis> Fragment::status_of(std::string_view message)
     return Diagnosis{failure_status(failures_[index], values)};
   }
   if (message.find("More than one row returned by a subquery") != std::string_view::npos) {
-    return Diagnosis{error("SCALAR_SUBQUERY_TOO_MANY_ROWS")};
+    return Diagnosis{too_many_rows()};
+  }
+  if (const std::string_view zone = between(message, "Unknown TimeZone '", "'!"); !zone.empty()) {
+    return Diagnosis{error("INVALID_TIMEZONE", {{"timeZone", std::string(zone)}})};
   }
   const auto native = parse_native(message);
   if (!native) return std::nullopt;

@@ -66,6 +66,10 @@ class Fragment {
 
   int add_failure(Failure failure);
   void add_native_check(NativeCheck check) { native_checks_.push_back(std::move(check)); }
+  // DuckDB's error about more than one row does not say which sub-query it was.
+  void add_scalar_subquery(plan::Origin origin, bool correlated) {
+    scalar_subqueries_.push_back({std::move(origin), correlated});
+  }
   void set_uses_narrow_decimals() { uses_narrow_decimals_ = true; }
   bool uses_narrow_decimals() const { return uses_narrow_decimals_; }
   void add_kernel(std::string name) { kernels_.insert(std::move(name)); }
@@ -81,8 +85,15 @@ class Fragment {
   std::optional<Diagnosis> status_of(std::string_view duckdb_message) const;
 
  private:
+  Status too_many_rows() const;
+
   std::vector<Failure> failures_;
   std::vector<NativeCheck> native_checks_;
+  struct ScalarSubquery {
+    plan::Origin origin;
+    bool correlated;
+  };
+  std::vector<ScalarSubquery> scalar_subqueries_;
   std::set<std::string> kernels_;
   bool uses_narrow_decimals_ = false;
 };

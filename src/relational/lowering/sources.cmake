@@ -9,16 +9,19 @@ set(LOWERING_SOURCES
   lowering/comparison.cc
   lowering/date_time.cc
   lowering/fragment.cc
+  lowering/interval.cc
   lowering/json.cc
   lowering/mathematics.cc
   lowering/string.cc
   lowering/writer.cc
   kernels/aggregate_kernels.cc
+  kernels/calendar_kernels.cc
   kernels/decimal_kernels.cc
   kernels/format_kernels.cc
   kernels/hash_kernels.cc
   kernels/json_kernels.cc
   kernels/number_kernels.cc
+  kernels/pattern_kernels.cc
   kernels/registry.cc
   kernels/text_kernels.cc
   kernels/time_kernels.cc

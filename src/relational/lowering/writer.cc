@@ -2,6 +2,7 @@
 
 #include "functions/coercion.h"
 #include "relational/lowering/call_writer.h"
+#include "relational/relation_writer.h"
 
 namespace deuteron::relational {
 
@@ -105,6 +106,7 @@ Result<Written> ExpressionWriter::write_node(const ExpressionPtr& expression) {
   if (const auto* lambda = std::get_if<Lambda>(&expression->node)) return write_lambda(*lambda);
   if (const auto* scalar = std::get_if<plan::resolved::ScalarSubquery>(&expression->node)) {
     ASSIGN_OR_RETURN(const std::string query, relations_.write_subquery(scalar->plan));
+    fragment_.add_scalar_subquery(expression->origin, is_correlated(scalar->plan));
     return Written{"(" + query + ")", type};
   }
   if (const auto* exists = std::get_if<plan::resolved::ExistsSubquery>(&expression->node)) {

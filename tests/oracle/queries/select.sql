@@ -210,3 +210,31 @@ select s, sum(i) as total, count(*) as n from t group by s having count(*) > 0 o
 select count(*), sum(i), max(s) from t where false
 -- case: group-empty
 select s, count(*) from t where false group by s
+-- case: star-except-two
+select t.* except (d, i) from t order by i
+-- case: star-except-unknown
+select * except (nope) from t
+-- case: star-except-twice
+select * except (s, s) from t
+-- case: limit-offset-expression
+select i from t order by i limit 3 - 1 offset 2 * 1
+-- case: limit-unknown
+select i from t limit nope
+-- case: limit-alias
+select i as x from t limit x
+-- case: pivot-groups unordered
+select * from (select s, i, d > 0 as p from t) pivot (sum(i) as total, count(*) as n for s in ('a' as a, 'b')) 
+-- case: unpivot-nulls unordered
+select * from t unpivot include nulls (v for n in (i as first, d as second))
+-- case: unpivot-types
+select * from t unpivot (v for n in (i, s))
+-- case: subquery-hides-names
+select t.i from (select t.i from t)
+-- case: empty-blank
+  
+-- case: comment-only
+/* nothing */
+-- case: end-of-input
+select 1 +
+-- case: union-cast-null unordered
+select null union all select 1

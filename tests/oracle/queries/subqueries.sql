@@ -68,3 +68,9 @@ select a from t where exists (select 1 from u where u.a = t.a and exists (select
 select a, case when exists (select 1 from u where u.a = t.a) then 'yes' else 'no' end as f from t order by a
 -- case: scalar-in-order-by
 select a from t order by (select max(c) from u) - a nulls last
+-- case: not-in-select-list
+select a, a not in (select a from u) as f, (a in (select a from u)) is null as g from t order by a
+-- case: in-under-or
+select a from t where not (a in (select x from n) or b = 20) order by a
+-- case: not-in-column-count
+select a from t where a not in (select a, c from u)
