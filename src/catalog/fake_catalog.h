@@ -10,7 +10,8 @@ class FakeCatalog final : public CatalogView, public FileSchemaReader {
  public:
   std::optional<View> find_view(const plan::Names& name) const override {
     if (name.back() != "t") return std::nullopt;
-    return View{plan::unresolved::make_relation(plan::unresolved::LocalRelation{nullptr, kColumns}), {}};
+    return View{
+        nullptr, plan::unresolved::make_relation(plan::unresolved::LocalRelation{nullptr, kColumns}), {}};
   }
   plan::unresolved::ExpressionPtr find_function(const std::string&) const override { return nullptr; }
   plan::Bytes find_cached_artifact(const std::string&) const override { return nullptr; }
