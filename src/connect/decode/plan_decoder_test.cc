@@ -80,8 +80,8 @@ TEST(DecodeRelation, OriginOfTheClient) {
 
 TEST(DecodeRelation, UnknownOnesKeepTheirName) {
   protocol::Relation relation;
-  *relation.mutable_crosstab()->mutable_input() = range(1);
-  EXPECT_EQ(node_of<unresolved::UnsupportedRelation>(decode_relation(relation)).feature, "stat.crosstab");
+  *relation.mutable_freq_items()->mutable_input() = range(1);
+  EXPECT_EQ(node_of<unresolved::UnsupportedRelation>(decode_relation(relation)).feature, "stat.freqItems");
 }
 
 TEST(DecodeRelation, MissingPartsAreInvalid) {
@@ -110,7 +110,7 @@ TEST(DecodeRelation, CatalogCalls) {
   const auto decoded = decode_relation(relation);
   const auto& node = node_of<unresolved::CatalogCall>(decoded);
   EXPECT_EQ(node.function, "dropTempView");
-  EXPECT_EQ(node.name, "v");
+  EXPECT_EQ(node.name, plan::Names{"v"});
 }
 
 TEST(DecodeRelation, BarrierMapPartitions) {
