@@ -267,7 +267,7 @@ void WorkerPool::Loop::launch(ZygoteId id) {
   if (zygote.parent != 0) {
     Zygote& parent = zygotes_.at(zygote.parent);
     if (!parent.process) launch(zygote.parent);
-    if (!parent.process || !parent.process->ready())
+    if (!parent.process || !parent.process->ready() || parent.process->has_ended())
       return;  // its on_zygote_ready() or on_zygote_ended() goes on
   }
   auto process = start_process(id, zygote);

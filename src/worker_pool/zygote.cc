@@ -144,6 +144,11 @@ ZygoteProcess::ZygoteProcess(EventLoop& loop, const ZygoteOptions& options, Even
   });
 }
 
+bool ZygoteProcess::has_ended() const {
+  pollfd ended{pidfd_.get(), POLLIN, 0};
+  return pidfd_.valid() && poll(&ended, 1, 0) > 0;
+}
+
 void ZygoteProcess::set_process(pid_t process, FileDescriptor pidfd) {
   process_ = process;
   pidfd_ = std::move(pidfd);

@@ -46,6 +46,8 @@ class ZygoteProcess {
   ZygoteProcess& operator=(const ZygoteProcess&) = delete;
 
   bool ready() const { return ready_; }
+  // The kernel says so already; on_ended follows.
+  bool has_ended() const;
   pid_t process() const { return process_; }
   void set_process(pid_t process, FileDescriptor pidfd);
   // The three descriptors are the worker's ends of its sockets and files.
