@@ -16,6 +16,8 @@ namespace {
 
 // Address space of one slab: its mapping never has to move, however far the file grows.
 constexpr uint64_t kReservedBytes = uint64_t{32} << 30;
+// Each keeps a file open.
+constexpr size_t kPooledSlabs = 256;
 constexpr uint64_t kGrowthBytes = uint64_t{1} << 20;
 
 std::atomic<int64_t> next_slab_id{1};
@@ -205,9 +207,10 @@ void SharedMemory::give_back(std::unique_ptr<Slab> slab) {
   const uint64_t room = options_.budget_bytes > in_use ? options_.budget_bytes - in_use : 0;
   const uint64_t limit = std::min(options_.pooled_bytes, room);
   // The newest are the warmest: keep from the end.
+  size_t kept = 1;
   for (size_t i = pool_.size() - 1; i-- > 0;) {
     const uint64_t size = pool_[i]->size();
-    if (pooled + size > limit) {
+    if (pooled + size > limit || ++kept > kPooledSlabs) {
       dropped.push_back(std::move(pool_[i]));
     } else {
       pooled += size;

@@ -1,5 +1,6 @@
 // The program: reads its options, puts the parts together, and waits for a signal.
 #include <signal.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -64,6 +65,14 @@ void apply_log_level(const std::string& level) {
                                                : LogLevel::kInfo);
 }
 
+// Each slab, worker and client takes descriptors; the usual limit of 1,024 is for programs that use select().
+void allow_many_files() {
+  rlimit files{};
+  if (getrlimit(RLIMIT_NOFILE, &files) != 0) return;
+  files.rlim_cur = files.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &files);
+}
+
 int serve(const Options& options) {
   // Blocked before any thread exists, so that every thread inherits it and only sigwait below sees them.
   sigset_t signals;
@@ -72,6 +81,7 @@ int serve(const Options& options) {
   sigaddset(&signals, SIGINT);
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   signal(SIGPIPE, SIG_IGN);
+  allow_many_files();
 
   apply_log_level(options.log_level);
   auto server = deuteron::server::Server::start(options);
