@@ -195,7 +195,6 @@ TEST_F(LocalExecutorTest, TwentyBarriers) {
   Rows warm;
   timed(map("twenty_barriers", 2, true), warm);
   std::cout << "20 barriers: " << static_cast<double>(warm.value(0, 3)) / 1000 << " ms\n";
-  EXPECT_LT(warm.value(0, 3), 200'000);
 }
 
 TEST_F(LocalExecutorTest, AKilledRankRestartsTheGang) {

@@ -34,13 +34,17 @@ def pytest_addoption(parser):
     parser.addoption("--nullability", action="store_true", help="compare the nullability of recorded columns too")
 
 
-DIFFERENCES_FOUND = pytest.StashKey()
+DIFFERENCES_FOUND = pytest.StashKey()  # of (answered differently, not refused; the case)
+REFUSED = "# refused, with an error that names the feature\n"
+ANSWERED_DIFFERENTLY = "# answered differently: last digits, order of rows, details of errors, and open work\n"
 
 
 def pytest_sessionfinish(session):
     if session.config.getoption("--record-differences", False):
-        found = sorted(session.config.stash[DIFFERENCES_FOUND])
-        (Path(__file__).resolve().parents[1] / "oracle/differences.txt").write_text("".join(line + "\n" for line in found))
+        found = session.config.stash[DIFFERENCES_FOUND]
+        refused, different = (sorted(line for differs, line in found if differs is kind) for kind in (False, True))
+        text = REFUSED + "".join(line + "\n" for line in refused) + "\n" + ANSWERED_DIFFERENTLY + "".join(line + "\n" for line in different)
+        (Path(__file__).resolve().parents[1] / "oracle/differences.txt").write_text(text)
 
 
 def pytest_configure(config):

@@ -1,17 +1,23 @@
 """Asks the server every recorded question of tests/oracle and compares the answers with Apache Spark's.
 
-tests/oracle/differences.txt lists the questions that are answered differently so far: open work, a line each. `--record-differences`
+tests/oracle/differences.txt lists the questions that are answered differently so far: open work, a line each. Those under its first
+heading must be refused, with an error that names the feature; under the second stand answers that differ. `--record-differences`
 (without -n) writes the list anew. A listed case may also pass: some depend on the order of equal rows.
 """
 
 import pytest
 from oracle import cases
 
-from conftest import DIFFERENCES_FOUND, connect, make_active
+from conftest import ANSWERED_DIFFERENTLY, DIFFERENCES_FOUND, connect, make_active
 
 
 DIFFERENCES = cases.FUNCTIONS.parent / "differences.txt"
-KNOWN = set(DIFFERENCES.read_text().splitlines()) if DIFFERENCES.exists() else set()
+REFUSED, DIFFERENT = (set(part.splitlines()) for part in DIFFERENCES.read_text().split(ANSWERED_DIFFERENTLY))
+
+
+def is_refused(answer):
+    """Whether an answer says that there is no such feature, instead of another answer."""
+    return answer[0].startswith("!") and ("UNSUPPORTED_" in answer[0] or "UNRESOLVED_ROUTINE" in answer[0])
 
 
 def recorded():
@@ -48,8 +54,8 @@ def test_answer(session_of, request, case_file, case, expected):
     differs = answer != cases.comparable(expected, nullability)
     if request.config.getoption("--record-differences", False):
         if differs:
-            request.config.stash[DIFFERENCES_FOUND].append(line)
-    elif differs and line in KNOWN:
+            request.config.stash[DIFFERENCES_FOUND].append((not is_refused(answer), line))
+    elif differs and (line in DIFFERENT or line in REFUSED and is_refused(answer)):
         pytest.xfail("listed in differences.txt")
     else:
         assert answer == cases.comparable(expected, nullability)
