@@ -428,6 +428,13 @@ ExpressionPtr negated_inside(const ExpressionPtr& expression) {
   return resolved::make_expression(std::move(dual), child->type, child->nullable, expression->origin);
 }
 
+// null IN (…), which Spark answers without asking.
+bool asks_for_null(const ExpressionPtr& membership) {
+  const auto* in = resolved::as<resolved::InSubquery>(membership);
+  const types::Value* value = in->values.size() == 1 ? literal_value(in->values[0]) : nullptr;
+  return value != nullptr && value->is_null();
+}
+
 }  // namespace
 
 // Where IN (sub-query) is a condition by itself, null is as good as false. Anywhere else Spark asks whether a
@@ -439,7 +446,8 @@ ExpressionPtr ExpressionResolver::with_existence(const ExpressionPtr& expression
   };
   const bool negated = call != nullptr && call->function == "not" && is_membership(call->arguments[0]);
   if (negated || is_membership(expression)) {
-    if (is_condition || !expression->nullable) return expression;
+    if (is_condition || !expression->nullable || asks_for_null(negated ? call->arguments[0] : expression))
+      return expression;
     const ExpressionPtr no =
         make_literal({DataType(TypeId::kBoolean), types::Value(false)}, expression->origin);
     return resolved::make_expression(resolved::Call{"coalesce", {expression, no}, true}, expression->type,

@@ -104,9 +104,16 @@ Result<Input> RelationResolver::view(const catalog::View& view, const plan::Name
   input.columns = result->columns;
   if (!view.columns.empty()) {
     if (view.columns.size() != input.columns.size()) {
-      return at(error("CREATE_VIEW_COLUMN_ARITY_MISMATCH.NOT_ENOUGH_DATA_COLUMNS",
-                      {{"viewName", quoted_name(name)}}),
-                origin);
+      const bool too_many = input.columns.size() > view.columns.size();
+      std::string names;
+      for (const std::string& column : view.columns)
+        names += (names.empty() ? "" : ", ") + quoted_name(column);
+      std::string data;
+      for (const Column& column : input.columns)
+        data += (data.empty() ? "" : ", ") + quoted_name(column.name);
+      return error(too_many ? "CREATE_VIEW_COLUMN_ARITY_MISMATCH.TOO_MANY_DATA_COLUMNS"
+                            : "CREATE_VIEW_COLUMN_ARITY_MISMATCH.NOT_ENOUGH_DATA_COLUMNS",
+                   {{"viewName", quoted_name(name)}, {"viewColumns", names}, {"dataColumns", data}});
     }
     for (size_t i = 0; i < view.columns.size(); ++i) input.columns[i].name = view.columns[i];
   }

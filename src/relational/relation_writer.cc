@@ -387,6 +387,8 @@ Result<RelationWriter::Block> RelationWriter::build_node(const Aggregate& node, 
       sets.push_back("(" + join_text(members, ", ") + ")");
     }
     block.group_by = " GROUP BY GROUPING SETS (" + join_text(sets, ", ") + ")";
+    // Spark has no group of no rows where there are keys.
+    if (!keys.empty()) block.group_by += " HAVING count(*) > 0";
     if (block.columns.size() < relation.output.size()) {
       block.columns.push_back({relation.output.back().id, names[relation.output.back().id]});
     }

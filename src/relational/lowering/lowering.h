@@ -154,6 +154,7 @@ class ExpressionWriter {
  private:
   friend class CallWriter;
   Result<Written> write_node(const plan::resolved::ExpressionPtr& expression);
+  Result<std::string> write_in(const plan::resolved::InSubquery& in, bool is_negated);
   Result<Written> write_call(const plan::resolved::ExpressionPtr& expression,
                              const plan::resolved::Call& call);
   Result<Written> write_aggregate(const plan::resolved::ExpressionPtr& expression,

@@ -21,14 +21,9 @@ using types::TypeId;
 
 namespace {
 
-// {a, b} IN (…) of several values compares structs; their fields need no names of the user's.
-Result<std::string> row_of(ExpressionWriter& writer, const Expressions& values) {
-  std::string text;
-  for (const ExpressionPtr& value : values) {
-    ASSIGN_OR_RETURN(const std::string sql, writer.write(value));
-    text += (text.empty() ? "" : ", ") + sql;
-  }
-  return values.size() == 1 ? text : "(" + text + ")";
+// The sub-query that an expression asks with IN; null: it is no such expression.
+const plan::resolved::InSubquery* in_subquery(const ExpressionPtr& expression) {
+  return std::get_if<plan::resolved::InSubquery>(&expression->node);
 }
 
 }  // namespace
@@ -114,11 +109,31 @@ Result<Written> ExpressionWriter::write_node(const ExpressionPtr& expression) {
     return Written{"EXISTS (" + query + ")", type};
   }
   if (const auto* in = std::get_if<plan::resolved::InSubquery>(&expression->node)) {
-    ASSIGN_OR_RETURN(const std::string query, relations_.write_subquery(in->plan));
-    ASSIGN_OR_RETURN(const std::string values, row_of(*this, in->values));
-    return Written{"(" + values + " IN (" + query + "))", type};
+    ASSIGN_OR_RETURN(std::string sql, write_in(*in, false));
+    return Written{std::move(sql), type};
   }
   return internal_error("this expression cannot stand in a relational fragment");
+}
+
+// DuckDB compares rows with nulls otherwise than Spark does, so several values are compared one by one: a row
+// that may be equal keeps NOT IN from being true.
+Result<std::string> ExpressionWriter::write_in(const plan::resolved::InSubquery& in, bool is_negated) {
+  ASSIGN_OR_RETURN(const std::string query, relations_.write_subquery(in.plan));
+  if (in.values.size() == 1) {
+    ASSIGN_OR_RETURN(const std::string value, write(in.values[0]));
+    return "(" + value + (is_negated ? " NOT" : "") + " IN (" + query + "))";
+  }
+  const std::string table = "in" + std::to_string(++next_name_);
+  std::string names;
+  std::string condition;
+  for (size_t i = 0; i < in.values.size(); ++i) {
+    ASSIGN_OR_RETURN(const std::string value, write(in.values[i]));
+    const std::string name = "v" + std::to_string(i);
+    names += (i == 0 ? "" : ", ") + name;
+    condition += (i == 0 ? "(" : " AND (") + value + " = " + table + "." + name + ")";
+  }
+  return std::string(is_negated ? "(NOT " : "(") + "EXISTS (SELECT 1 FROM (" + query + ") AS " + table + "(" +
+         names + ") WHERE " + (is_negated ? "coalesce(" + condition + ", true)" : condition) + "))";
 }
 
 Result<Written> ExpressionWriter::write_lambda(const Lambda& lambda) {
@@ -134,6 +149,12 @@ Result<Written> ExpressionWriter::write_lambda(const Lambda& lambda) {
 }
 
 Result<Written> ExpressionWriter::write_call(const ExpressionPtr& expression, const Call& call) {
+  if (call.function == "not") {
+    if (const auto* in = in_subquery(call.arguments[0])) {
+      ASSIGN_OR_RETURN(std::string sql, write_in(*in, true));
+      return Written{std::move(sql), expression->type};
+    }
+  }
   const CallRule* rule = find_call_rule(call.function);
   if (rule == nullptr) return unsupported("the function " + call.function);
   ASSIGN_OR_RETURN([[maybe_unused]] const std::string carrier, carrier_of(expression->type));

@@ -238,3 +238,21 @@ select t.i from (select t.i from t)
 select 1 +
 -- case: union-cast-null unordered
 select null union all select 1
+
+-- case: rollup-of-no-rows
+select id, count(*) from (select 1 as id where false) group by rollup(id)
+
+-- case: cube-of-no-rows
+select id, count(*) from (select 1 as id where false) group by cube(id)
+
+-- case: grouping-sets-with-total-of-no-rows
+select id, count(*) from (select 1 as id where false) group by grouping sets ((id), ())
+
+-- case: grouping-set-without-keys-of-no-rows
+select count(*) from (select 1 as id where false) group by grouping sets (())
+
+-- case: view-with-too-few-columns
+create temp view too_few(a, b) as select 1
+
+-- case: view-with-too-many-columns
+create temp view too_many(a) as select 1, 2

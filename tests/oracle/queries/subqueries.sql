@@ -74,3 +74,21 @@ select a, a not in (select a from u) as f, (a in (select a from u)) is null as g
 select a from t where not (a in (select x from n) or b = 20) order by a
 -- case: not-in-column-count
 select a from t where a not in (select a, c from u)
+
+-- case: in-selected-with-nulls unordered
+select id, id in (select * from values (1), (null)) as a, id not in (select 1) as b, not (id in (select 1)) as c from values (1), (2), (null) as t(id)
+
+-- case: in-selected-null-literal
+select cast(null as int) in (select 1)
+
+-- case: in-under-is-null unordered
+select id from values (1), (2), (null) as t(id) where (id in (select * from values (1), (null))) is null or id = 1
+
+-- case: not-in-several-values-with-nulls unordered
+select * from values (1, 'a'), (2, 'b'), (null, 'c'), (3, null) as t(id, s) where (id, s) not in (select * from values (1, 'b'), (2, 'b'))
+
+-- case: in-several-values-correlated unordered
+select * from values (1, 'a'), (2, 'b'), (null, 'c') as t(id, s) where (id, s) in (select x, y from values (1, 'a'), (2, 'c'), (null, 'c') as r(x, y) where x <= t.id)
+
+-- case: in-and-not-in-with-nulls unordered
+select id from values (1), (2), (null) as t(id) where id not in (select 1) and (id in (select 2) or id is null)
