@@ -10,6 +10,10 @@
 
 #include "relational/kernels/registry.h"
 
+// jemalloc inside libduckdb, when that was built with it.
+extern "C" [[gnu::weak]] int duckdb_je_mallctl(const char* name, void* old_value, size_t* old_size,
+                                               void* new_value, size_t new_size);
+
 namespace deuteron::relational {
 
 namespace {
@@ -27,6 +31,23 @@ constexpr const char* kConnectionSettings[] = {
     "SET progress_bar_time=0",
     "SET parquet_metadata_cache=true",
 };
+
+// DuckDB's allocator gives what was freed back to the system after a second, and the next query of a person
+// who thinks for longer pays for it with page faults. jemalloc's own default is ten seconds.
+constexpr ssize_t kMemoryReturnDelayMs = 10'000;
+
+void delay_memory_return() {
+  if (duckdb_je_mallctl == nullptr) return;  // a libduckdb with another allocator
+  ssize_t delay = kMemoryReturnDelayMs;
+  duckdb_je_mallctl("arenas.dirty_decay_ms", nullptr, nullptr, &delay, sizeof delay);  // of arenas to come
+  unsigned arenas = 0;
+  size_t size = sizeof arenas;
+  if (duckdb_je_mallctl("arenas.narenas", &arenas, &size, nullptr, 0) != 0) return;
+  for (unsigned arena = 0; arena < arenas; ++arena) {
+    const std::string name = "arena." + std::to_string(arena) + ".dirty_decay_ms";
+    duckdb_je_mallctl(name.c_str(), nullptr, nullptr, &delay, sizeof delay);  // refused where none is yet
+  }
+}
 
 struct ConfigDeleter {
   void operator()(duckdb_config config) const { duckdb_destroy_config(&config); }
@@ -114,6 +135,7 @@ Result<std::unique_ptr<Database>> Database::open(const EngineOptions& options) {
       return internal_error(std::string("DuckDB does not know the setting ") + name);
     }
   }
+  delay_memory_return();
   char* message = nullptr;
   if (duckdb_open_ext(":memory:", &database->handle_, raw, &message) != DuckDBSuccess) {
     Status status =

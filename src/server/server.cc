@@ -4,6 +4,7 @@
 
 #include <condition_variable>
 #include <mutex>
+#include <optional>
 #include <thread>
 
 #include "base/log.h"
@@ -14,6 +15,7 @@
 #include "exchange/shared_memory.h"
 #include "execution/executor.h"
 #include "relational/engine.h"
+#include "server/callback_heartbeat.h"
 #include "server/listener.h"
 #include "server/python_environment.h"
 #include "server/runtime_directory.h"
@@ -95,6 +97,7 @@ struct Server::Parts {
   std::unique_ptr<connect::NativeBackend> backend;
   std::unique_ptr<connect::Service> service;
   Listener listener;
+  std::optional<CallbackHeartbeat> heartbeat;
   std::mutex mutex;
   std::condition_variable stopping_changed;
   bool stopping = false;
@@ -122,6 +125,7 @@ Status Server::Parts::start_service() {
   backend = std::make_unique<connect::NativeBackend>(*sessions);
   service = std::make_unique<connect::Service>(*backend, service_options(options));
   ASSIGN_OR_RETURN(listener, listen(options, *service));
+  heartbeat.emplace();
   cleaner = std::thread([this] { clean_up_now_and_then(); });
   return {};
 }

@@ -125,6 +125,9 @@ def variable(batches):
 
 
 def importing(batches):
+    import sys
+
+    print("found it imported" if "scipy" in sys.modules else "found it missing", flush=True)
     import scipy  # noqa: F401
 
     yield from batches
