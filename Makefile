@@ -10,13 +10,14 @@ PYTHON := build/venv/bin/python
 PROGRAM := build/bin/deuteron
 # Tests start servers and worker processes; more test processes than this only wait for each other.
 TEST_PROCESSES ?= 4
+HISTORIES ?= 100000
 # Seconds that each fuzzer runs.
 FUZZ_SECONDS ?= 60
 # make demo ARGS=--kill-rank=1 REMOTE=sc://HOST:PORT
 ARGS ?=
 REMOTE ?=
 
-.PHONY: help setup build test demo demo-spark bench record asan-ubsan tsan fuzz format tidy check
+.PHONY: help setup build test histories demo demo-spark bench record asan-ubsan tsan fuzz format tidy check
 
 help: ## this list
 	@echo "make TARGET [NAME=value …]; a first time: make demo, then make test"
@@ -31,6 +32,10 @@ build: setup ## build/bin/deuteron
 test: setup ## build and run every test (TEST_PROCESSES=4)
 	@PRESET=release tools/build
 	@tools/run_tests build/release
+
+histories: setup ## random histories of the scheduler, many of them (HISTORIES=100000)
+	@PRESET=release tools/build scheduler_scheduler_histories_test
+	@DEUTERON_HISTORIES=$(HISTORIES) build/release/src/scheduler/scheduler_scheduler_histories_test
 
 check: ## the quick checks only: layers, generated pages, format
 	@python3 tools/check_layers.py

@@ -43,14 +43,15 @@ TEST(EventLog, WritesLinesOfJson) {
   Bus bus;
   auto path = write_event_log(directory, bus);
   ASSERT_TRUE(path.ok());
-  bus.publish(BarrierReleased{7, 1, 3, true, 12});
+  bus.publish(BarrierReleased{7, 1, 3, true, 12, 5, 2});
   bus.publish(StageFinished{1, 7, "bad \xff bytes"});
   bus.flush();
   std::ifstream file(*path);
   std::string line;
   ASSERT_TRUE(std::getline(file, line));
   EXPECT_NE(
-      line.find(R"("event":"BarrierReleased","stage":7,"attempt":1,"epoch":3,"all_gather":true,"bytes":12})"),
+      line.find(
+          R"("event":"BarrierReleased","stage":7,"attempt":1,"epoch":3,"all_gather":true,"bytes":12,"skew_ms":5,"last_rank":2})"),
       std::string::npos)
       << line;
   ASSERT_TRUE(std::getline(file, line));

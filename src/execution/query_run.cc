@@ -264,8 +264,8 @@ Result<exchange::StageOutputPtr> QueryRun::run_gang(
   request.job = job();
   request.name = stage.name;
   request.slots_per_task = slots_per_task();
-  request.max_attempts = number("spark.stage.maxConsecutiveAttempts", 4);
-  request.barrier_timeout = std::chrono::seconds(number("spark.barrier.sync.timeout", 365 * 24 * 3600));
+  request.rules.max_attempts = number("spark.stage.maxConsecutiveAttempts", 4);
+  request.rules.barrier_timeout = std::chrono::seconds(number("spark.barrier.sync.timeout", 365 * 24 * 3600));
   for (const exchange::Partition& partition : input->partitions) {
     ASSIGN_OR_RETURN(std::vector<InputPart> parts, make_input(stage, partition));
     request.ranks.push_back(std::make_shared<PythonWork>(program, std::move(parts)));

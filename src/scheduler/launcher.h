@@ -22,6 +22,9 @@ class Launcher {
   virtual void kill(tasks::TaskId task) = 0;
   // To a rank whose barrier request was told; it may have died since.
   virtual void answer_barrier(tasks::TaskId task, tasks::BarrierReply reply) = 0;
+  // These ranks keep others waiting for suspiciously long: time to record what they do (their stacks). It is
+  // only to be written down; the scheduler asks for what follows, if anything, by the calls above.
+  virtual void look_at(const std::vector<tasks::TaskId>& /*tasks*/) {}
 };
 
 // Told by the launcher, from any thread. Each started task ends exactly once, whatever happens, and nothing

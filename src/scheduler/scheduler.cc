@@ -5,10 +5,29 @@ namespace {
 
 std::string error_text(const Status& status) { return status.ok() ? "" : status.to_string(); }
 
+int64_t milliseconds(Duration duration) {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(duration).count();
+}
+
+std::string name_of(core::HangPolicy policy) {
+  switch (policy) {
+    case core::HangPolicy::kWarn: return "warn";
+    case core::HangPolicy::kRelaunch: return "relaunch";
+    case core::HangPolicy::kFail: break;
+  }
+  return "fail";
+}
+
+std::string join(const std::vector<int32_t>& ranks) {
+  std::string text;
+  for (const int32_t rank : ranks) text += (text.empty() ? "" : ", ") + std::to_string(rank);
+  return text;
+}
+
 }  // namespace
 
-Scheduler::Scheduler(tasks::Slots slots, Launcher& launcher, events::Bus& bus)
-    : slots_(slots), launcher_(launcher), bus_(bus), state_(std::move(slots)) {
+Scheduler::Scheduler(tasks::Slots slots, Launcher& launcher, events::Bus& bus, core::QueuePolicy policy)
+    : slots_(slots), launcher_(launcher), bus_(bus), state_(std::move(slots), std::move(policy)) {
   thread_ = std::thread(&Scheduler::run, this);
 }
 
@@ -29,6 +48,7 @@ void Scheduler::stop() {
   std::lock_guard lock(mutex_);
   for (const Message& message : inbox_) {
     if (message.listener != nullptr) message.listener->stage_ended(cancelled());
+    if (message.question != nullptr) message.question->set_value({});
   }
   inbox_.clear();
   stopped_ = true;
@@ -59,8 +79,9 @@ tasks::StageId Scheduler::submit_tasks(const TaskStageRequest& request,
   std::unique_lock lock(mutex_);
   if (stopped_) return end_at_once(*listener);
   const tasks::StageId stage = next_stage_++;
-  core::SubmitTaskStage event{request.job, stage, request.slots_per_task, request.max_task_errors,
-                              request.max_lost_workers};
+  core::SubmitTaskStage event{
+      request.job,  stage, request.slots_per_task, request.max_task_errors, request.max_lost_workers,
+      request.queue};
   bus_.publish(
       events::StageSubmitted{request.job, stage, "tasks", request.name, 0, request.slots_per_task.cpus});
   inbox_.push_back({std::move(event), stage, std::move(listener), {}, {}});  // in the order of the ids
@@ -85,14 +106,36 @@ tasks::StageId Scheduler::submit_gang(GangRequest request, std::shared_ptr<Stage
   std::unique_lock lock(mutex_);
   if (stopped_) return end_at_once(*listener);
   const tasks::StageId stage = next_stage_++;
-  core::SubmitGang event{
-      request.job, stage, request.slots_per_task, ranks, request.max_attempts, request.barrier_timeout};
+  core::SubmitGang event{request.job,   stage,         request.slots_per_task, ranks,
+                         request.rules, request.queue, request.likeness};
   bus_.publish(
       events::StageSubmitted{request.job, stage, "gang", request.name, ranks, request.slots_per_task.cpus});
   inbox_.push_back({std::move(event), stage, std::move(listener), std::move(works), {}});
   lock.unlock();
   arrived_.notify_one();
   return stage;
+}
+
+std::vector<core::GangWaits> Scheduler::waiting(tasks::JobId job) {
+  auto question = std::make_shared<std::promise<std::vector<core::GangWaits>>>();
+  auto answer = question->get_future();
+  {
+    std::lock_guard lock(mutex_);
+    if (stopped_) return {};
+    inbox_.push_back({core::Tick{}, 0, nullptr, {}, {}, std::move(question), job});
+  }
+  arrived_.notify_one();
+  return answer.get();
+}
+
+std::vector<core::GangWaits> Scheduler::forecast(tasks::JobId job) const {
+  std::vector<core::GangWaits> found;
+  const auto stages = state_.jobs.find(job);
+  if (stages == state_.jobs.end()) return found;
+  for (const tasks::StageId stage : stages->second) {
+    if (auto waits = core::forecast(state_, stage, steady_now())) found.push_back(*std::move(waits));
+  }
+  return found;
 }
 
 void Scheduler::task_running(tasks::TaskId task, int64_t process_id) {
@@ -136,6 +179,7 @@ void Scheduler::run() {
 }
 
 void Scheduler::handle(Message message) {
+  if (message.question != nullptr) return message.question->set_value(forecast(message.asked));
   if (message.listener != nullptr) {
     const bool is_gang = std::holds_alternative<core::SubmitGang>(message.event);
     stages_[message.stage] = {std::move(message.listener), {}, is_gang};
@@ -182,12 +226,25 @@ void Scheduler::act(const core::ReleaseBarrier& action) {
   int64_t bytes = 0;
   for (const std::string& message : action.messages) bytes += static_cast<int64_t>(message.size());
   bus_.publish(events::BarrierReleased{action.stage, action.attempt, action.epoch,
-                                       action.kind == tasks::BarrierKind::kAllGather, bytes});
+                                       action.kind == tasks::BarrierKind::kAllGather, bytes,
+                                       milliseconds(action.skew), action.last_rank});
 }
 
 void Scheduler::act(const core::FailBarrier& action) {
   for (const tasks::TaskId task : action.tasks) launcher_.answer_barrier(task, {action.status, nullptr});
   bus_.publish(events::BarrierFailed{action.stage, action.attempt, action.epoch, error_text(action.status)});
+}
+
+void Scheduler::act(const core::RanksMissing& action) {
+  bus_.publish(events::RanksMissing{action.stage, action.attempt, action.epoch, join(action.ranks),
+                                    milliseconds(action.waited), name_of(action.policy)});
+  launcher_.look_at(action.tasks);
+}
+
+void Scheduler::act(const core::GangWaits& action) {
+  bus_.publish(events::GangWaits{action.job, action.stage, action.pool, action.position, action.reason,
+                                 action.expected ? milliseconds(*action.expected) : -1});
+  stages_.at(action.stage).listener->gang_waits(action);
 }
 
 void Scheduler::act(const core::TaskSucceeded& action) {

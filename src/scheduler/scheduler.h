@@ -5,6 +5,7 @@
 
 #include <condition_variable>
 #include <functional>
+#include <future>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -26,6 +27,8 @@ class StageListener {
   // Of a gang: counts only when the stage ends well; a later attempt replaces it.
   virtual void task_succeeded(int32_t partition, int32_t attempt,
                               std::shared_ptr<tasks::TaskOutput> output) = 0;
+  // The gang waits; told again when it has come to the front of the queue.
+  virtual void gang_waits(const core::GangWaits& /*waits*/) {}
   // Whatever the ranks of this attempt left must be dropped.
   virtual void gang_attempt_failed(int32_t /*attempt*/, const Status& /*status*/) {}
   // The last call about the stage: none of its tasks runs any more.
@@ -38,6 +41,7 @@ struct TaskStageRequest {
   tasks::Slots slots_per_task;
   int32_t max_task_errors = 1;
   int32_t max_lost_workers = 4;
+  core::QueueRules queue;
 };
 
 struct GangRequest {
@@ -45,14 +49,15 @@ struct GangRequest {
   std::string name;
   tasks::Slots slots_per_task;
   std::vector<std::shared_ptr<const tasks::TaskWork>> ranks;
-  int32_t max_attempts = 4;
-  Duration barrier_timeout = std::chrono::hours(24 * 365);
+  core::GangRules rules;
+  core::QueueRules queue;
+  std::string likeness;  // core::SubmitGang
 };
 
 class Scheduler : public LaunchObserver {
  public:
   // The launcher and the bus must outlive the scheduler.
-  Scheduler(tasks::Slots slots, Launcher& launcher, events::Bus& bus);
+  Scheduler(tasks::Slots slots, Launcher& launcher, events::Bus& bus, core::QueuePolicy policy = {});
   // Calls stop().
   ~Scheduler() override;
   Scheduler(const Scheduler&) = delete;
@@ -73,6 +78,10 @@ class Scheduler : public LaunchObserver {
   void no_more_tasks(tasks::StageId stage);
   tasks::StageId submit_gang(GangRequest request, std::shared_ptr<StageListener> listener);
 
+  // The job's gangs that wait: their place, why, and when they will probably start. Blocks for a turn of the
+  // scheduler's thread.
+  std::vector<core::GangWaits> waiting(tasks::JobId job);
+
   void task_running(tasks::TaskId task, int64_t process_id) override;
   void barrier_requested(tasks::TaskId task, tasks::BarrierRequest request) override;
   void task_ended(tasks::TaskId task, tasks::TaskOutcome outcome) override;
@@ -90,6 +99,8 @@ class Scheduler : public LaunchObserver {
     std::shared_ptr<StageListener> listener;  // with a submission
     std::map<int32_t, std::shared_ptr<const tasks::TaskWork>> works;
     tasks::TaskOutcome outcome;  // with TaskEnded; its status is in the event
+    std::shared_ptr<std::promise<std::vector<core::GangWaits>>> question{};  // instead of an event
+    tasks::JobId asked = 0;
   };
   struct RunningTask {
     tasks::TaskContext context;
@@ -100,13 +111,16 @@ class Scheduler : public LaunchObserver {
   void run();
   void handle(Message message);
   void perform(const core::Action& action);
+  std::vector<core::GangWaits> forecast(tasks::JobId job) const;
   void report_end(const core::TaskEnded& ended, const tasks::TaskOutcome& outcome);
 
   void act(const core::LaunchTask& action);
   void act(const core::KillTask& action);
   void act(const core::ReleaseBarrier& action);
   void act(const core::FailBarrier& action);
+  void act(const core::RanksMissing& action);
   void act(const core::TaskSucceeded& action);
+  void act(const core::GangWaits& action);
   void act(const core::GangAttemptStarted& action);
   void act(const core::GangAttemptFailed& action);
   void act(const core::StageEnded& action);

@@ -16,9 +16,11 @@ class FakeLauncher : public Launcher {
   void answer_barrier(tasks::TaskId task, tasks::BarrierReply reply) override {
     on_answer(task, std::move(reply));
   }
+  void look_at(const std::vector<tasks::TaskId>& tasks) override { on_look(tasks); }
 
   std::function<void(const tasks::TaskContext&)> on_start = [](const auto&) {};
   std::function<void(tasks::TaskId)> on_kill = [](auto) {};
+  std::function<void(const std::vector<tasks::TaskId>&)> on_look = [](const auto&) {};
   std::function<void(tasks::TaskId, tasks::BarrierReply)> on_answer = [](auto, const auto&) {};
 };
 
@@ -67,7 +69,7 @@ TEST(Scheduler, RunsAGangWithABarrierAndRestartsIt) {
   };
   auto listener = std::make_shared<Ended>();
   const auto job = scheduler.new_job("session", "operation");
-  scheduler.submit_gang({job, "train", {}, {nullptr, nullptr}, 4, std::chrono::hours(1)}, listener);
+  scheduler.submit_gang({job, "train", {}, {nullptr, nullptr}, {}, {}, ""}, listener);
   const Status status = listener->wait();
   EXPECT_TRUE(status.ok()) << status.to_string();
   EXPECT_EQ(listener->failed_attempts, 1);
@@ -93,9 +95,14 @@ TEST(Scheduler, ABarrierTimeoutComesByItself) {
     scheduler.task_ended(task, {tasks::FailureKind::kWorkerLost, internal_error("killed"), nullptr, 0, 0});
   };
   auto listener = std::make_shared<Ended>();
-  scheduler.submit_gang(
-      {scheduler.new_job("s", "o"), "train", {}, {nullptr, nullptr}, 1, std::chrono::milliseconds(20)},
-      listener);
+  scheduler.submit_gang({scheduler.new_job("s", "o"),
+                         "train",
+                         {},
+                         {nullptr, nullptr},
+                         {1, std::chrono::milliseconds(20)},
+                         {},
+                         ""},
+                        listener);
   EXPECT_EQ(listener->wait().condition(), "BARRIER_STAGE_FAILED");
 }
 
@@ -110,8 +117,7 @@ TEST(Scheduler, StoppingEndsWhatIsUnderWay) {
     if (context.partition == 1) started.set_value();
   };
   Scheduler scheduler(tasks::Slots{2, {}}, launcher, bus);
-  scheduler.submit_gang(
-      {scheduler.new_job("s", "o"), "train", {}, {nullptr, nullptr}, 4, std::chrono::hours(1)}, listener);
+  scheduler.submit_gang({scheduler.new_job("s", "o"), "train", {}, {nullptr, nullptr}, {}, {}, ""}, listener);
   started.get_future().wait();
   scheduler.stop();
   EXPECT_EQ(killed, 2);
@@ -132,6 +138,41 @@ TEST(Scheduler, CancelEndsAStage) {
   scheduler.add_task(stage, 0, nullptr);
   scheduler.cancel_job(job);
   EXPECT_EQ(listener->wait().condition(), "OPERATION_CANCELED");
+}
+
+TEST(Scheduler, AGangThatWaitsSaysWhereAndWhy) {
+  FakeLauncher launcher;
+  events::Bus bus;
+  Scheduler scheduler(tasks::Slots{2, {}}, launcher, bus);
+  const auto job = scheduler.new_job("s", "o");
+  const auto first = std::make_shared<Ended>(), second = std::make_shared<Ended>();
+  scheduler.submit_gang({job, "train", {}, {nullptr, nullptr}, {}, {}, ""}, first);
+  const auto stage = scheduler.submit_gang({job, "train", {}, {nullptr}, {}, {}, ""}, second);
+  const auto waits = scheduler.waiting(job);
+  ASSERT_EQ(waits.size(), 1u);
+  EXPECT_EQ(waits[0].stage, stage);
+  EXPECT_EQ(waits[0].position, 1);
+  EXPECT_EQ(waits[0].reason, "needs 1 CPU, free: 0 CPUs");
+  scheduler.stop();
+  EXPECT_TRUE(scheduler.waiting(job).empty());
+}
+
+TEST(Scheduler, MissingRanksAreLookedAt) {
+  FakeLauncher launcher;
+  events::Bus bus;
+  Scheduler scheduler(tasks::Slots{2, {}}, launcher, bus);
+  std::promise<std::vector<tasks::TaskId>> looked_at;
+  launcher.on_look = [&](const std::vector<tasks::TaskId>& tasks) { looked_at.set_value(tasks); };
+  launcher.on_start = [&](const tasks::TaskContext& context) {
+    if (context.partition == 0) scheduler.barrier_requested(context.task, {});
+  };
+  core::GangRules rules;
+  rules.hang.timeout = std::chrono::milliseconds(20);
+  scheduler.submit_gang({scheduler.new_job("s", "o"), "train", {}, {nullptr, nullptr}, rules, {}, ""},
+                        std::make_shared<Ended>());
+  auto tasks = looked_at.get_future();
+  ASSERT_EQ(tasks.wait_for(std::chrono::seconds(20)), std::future_status::ready);
+  EXPECT_EQ(tasks.get(), std::vector<tasks::TaskId>{2});
 }
 
 }  // namespace

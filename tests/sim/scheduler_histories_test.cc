@@ -1,9 +1,11 @@
 // Random histories of the scheduler's core under a manual clock: jobs come, tasks end well, raise or are
 // killed, barriers are reached, jobs are cancelled, messages come late. After each step the invariants must
-// hold, and in the end everything must have ended.
+// hold, nobody may wait for longer than the bound that docs/life-of-a-gang.md proves, and in the end
+// everything must have ended. DEUTERON_HISTORIES sets their number (`make histories`).
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <random>
 
 #include "scheduler/core/slots.h"
@@ -15,6 +17,8 @@ namespace {
 using tasks::BarrierKind;
 using tasks::FailureKind;
 
+using std::chrono::milliseconds;
+
 struct SimulatedTask {
   tasks::TaskContext context;
   bool killed = false;
@@ -25,11 +29,14 @@ struct SimulatedTask {
 class History {
  public:
   explicit History(uint32_t seed)
-      : random_(seed), total_{pick(1, 6), {{"gpu", pick(0, 3)}}}, state_(total_) {}
+      : random_(seed),
+        total_{pick(1, 6), {{"gpu", pick(0, 3)}}},
+        policy_{pick_policy()},
+        state_(total_, policy_) {}
 
   void run(int steps) {
     for (int count = 0; count < steps; ++count) {
-      now_ += std::chrono::milliseconds(pick(0, 50));
+      pass(milliseconds(pick(0, 50)));
       happen();
       check();
     }
@@ -41,6 +48,35 @@ class History {
     return std::uniform_int_distribution<int32_t>(low, high)(random_);
   }
   bool chance(int percent) { return pick(1, 100) <= percent; }
+
+  QueuePolicy pick_policy() {
+    QueuePolicy policy;
+    policy.mode = chance(50) ? QueueMode::kFair : QueueMode::kFifo;
+    policy.ageing = milliseconds(pick(1, 500));
+    policy.patience = milliseconds(pick(1, 3000));
+    for (const char* pool : {"a", "b"}) policy.pools[pool] = {pick(1, 4), pick(0, 3)};
+    return policy;
+  }
+  QueueRules pick_queue() {
+    return {std::string(1, static_cast<char>('a' + pick(0, 2))), chance(30) ? pick(-3, 3) : 0};
+  }
+  GangRules pick_rules() {
+    GangRules rules;
+    rules.max_attempts = pick(1, 4);
+    rules.barrier_timeout = milliseconds(pick(100, 2000));
+    if (chance(40)) rules.time_limit = milliseconds(pick(1, 3000));
+    rules.backoff = milliseconds(pick(0, 300));
+    rules.stops_on_same_failure = chance(50);
+    rules.hang = {static_cast<HangPolicy>(pick(0, 2)), milliseconds(pick(50, 1000)), pick(1, 10)};
+    return rules;
+  }
+
+  // A clock that comes late once in a while, as clocks do.
+  void pass(Duration duration) {
+    now_ += duration;
+    const auto deadline = next_deadline(state_);
+    if (deadline && *deadline <= now_ && chance(90)) apply(Tick{});
+  }
 
   void happen() {
     switch (pick(0, 9)) {
@@ -61,15 +97,15 @@ class History {
     demand_[stage] = demand;
     if (chance(50)) {
       const int32_t ranks = pick(0, 5);
+      const GangRules rules = pick_rules();
       ranks_[stage] = ranks;
       possible_[stage] = fits(demand, ranks, total_);
-      attempts_allowed_[stage] = pick(1, 4);
-      apply(SubmitGang{job, stage, demand, ranks, attempts_allowed_[stage],
-                       std::chrono::milliseconds(pick(100, 2000))});
+      attempts_allowed_[stage] = rules.max_attempts;
+      apply(SubmitGang{job, stage, demand, ranks, rules, pick_queue(), std::to_string(pick(0, 3))});
     } else {
       possible_[stage] = fits(demand, 1, total_);
       growing_.push_back(stage);
-      apply(SubmitTaskStage{job, stage, demand, pick(1, 3), pick(1, 4)});
+      apply(SubmitTaskStage{job, stage, demand, pick(1, 3), pick(1, 4), pick_queue()});
     }
   }
 
@@ -92,10 +128,10 @@ class History {
   void late_message() {
     const TaskId task = pick(0, static_cast<int32_t>(state_.next_task) + 3);
     if (running_.count(task) > 0) return;
-    const Slots before = state_.free;
+    const Slots before = state_.slots.free();
     EXPECT_TRUE(step(state_, TaskEnded{task, FailureKind::kNone, Status()}, now_).empty());
     EXPECT_TRUE(step(state_, BarrierArrived{task, {}}, now_).empty());
-    EXPECT_EQ(before, state_.free);
+    EXPECT_EQ(before, state_.slots.free());
   }
 
   void advance_a_task() {
@@ -121,17 +157,103 @@ class History {
 
   void apply(const Event& event) {
     gang_launches_.clear();
+    started_now_.clear();
+    const std::map<StageId, Place> queued = queued_stages();
     for (const Action& action : step(state_, event, now_)) {
       std::visit([this](const auto& what) { act(what); }, action);
     }
     // All or none: a gang that was launched was launched with all its ranks.
     for (const auto& [stage, count] : gang_launches_) EXPECT_EQ(count, ranks_.at(stage));
+    for (const auto& [stage, place] : queued) {
+      if (!state_.queue.holds(stage) && started_now_.count(stage) == 0) departures_.push_back({now_, place});
+    }
+    note_holds();
+    note_who_waits(queued);
+    check_queue();
+  }
+
+  // ---- the bound
+
+  std::map<StageId, Place> queued_stages() const {
+    std::map<StageId, Place> queued;
+    for (const auto& [id, stage] : state_.stages) {
+      if (state_.queue.holds(id)) queued[id] = stage.place;
+    }
+    return queued;
+  }
+
+  // The longest time that slots are held, as far as it is known by now: D of the proof.
+  void note_holds() {
+    for (const auto& [id, began] : holds_) longest_hold_ = std::max(longest_hold_, now_ - began);
+    std::set<HoldId> held;
+    for (const auto& [id, stage] : state_.stages) {
+      if (stage.running == 0) continue;
+      if (const auto* gang = std::get_if<Gang>(&stage.kind)) {
+        held.insert(gang->hold);
+      } else {
+        const auto& tasks = std::get<TaskStage>(stage.kind).tasks;
+        held.insert(tasks.begin(), tasks.end());
+      }
+    }
+    for (const HoldId id : held) {
+      if (!holds_.emplace(id, now_).second) continue;
+      if (const auto end = state_.slots.at(id).expected_end)
+        longest_hold_ = std::max(longest_hold_, *end - now_);
+    }
+    std::erase_if(holds_, [&](const auto& hold) { return held.count(hold.first) == 0; });
+  }
+
+  void note_who_waits(const std::map<StageId, Place>& before) {
+    for (const auto& [stage, place] : queued_stages()) {
+      if (before.count(stage) == 0 || (started_now_.count(stage) > 0 && ranks_.count(stage) == 0))
+        waits_since_[stage] = now_;  // of a task stage: its next task
+    }
+    for (const auto& [stage, place] : before) {
+      if (started_now_.count(stage) > 0) check_wait(stage, place);
+    }
+    for (const auto& [id, stage] : state_.stages) places_[id] = stage.place;
+    // Every task is a start of its own.
+    for (const auto& [stage, count] : started_now_) {
+      const auto place = places_.at(stage);
+      for (int32_t start = 0; start < count; ++start) departures_.push_back({now_, place});
+    }
+  }
+
+  void check_wait(StageId stage, const Place& place) {
+    const SteadyTime since = waits_since_.at(stage);
+    const int64_t before = std::count_if(departures_.begin(), departures_.end(), [&](const auto& departure) {
+      return departure.first >= since && departure.second <= place;
+    });
+    Duration bound = 2 * longest_hold_ * (2 * before + 1);
+    if (policy_.mode == QueueMode::kFair)
+      bound += std::max(place.since + policy_.patience - since, Duration::zero()) + 2 * longest_hold_;
+    EXPECT_LE(now_ - since, bound) << "stage " << stage << ", " << before << " before it";
+  }
+
+  // No slots that fit the head are idle, and nobody waits who may go around it.
+  void check_queue() {
+    if (state_.queue.size() == 0) return;
+    const Reservation& reservation = state_.reservation;
+    ASSERT_TRUE(state_.queue.holds(reservation.stage));
+    const Slots& need = state_.queue.at(reservation.stage).demand;
+    const Slots& free = state_.slots.free();
+    EXPECT_FALSE(fits(need, free)) << "the head could run";
+    for (const auto& [stage, place] : queued_stages()) {
+      const Waiting& waiting = state_.queue.at(stage);
+      const auto expected =
+          waiting.expected ? std::optional(*waiting.expected * 5 / 4 + milliseconds(1)) : std::nullopt;
+      EXPECT_FALSE(fits(waiting.demand, free) &&
+                   leaves_reserved(reservation, need, free, waiting.demand, expected, now_))
+
+          << "stage " << stage << " could go around the head";
+    }
   }
 
   void act(const LaunchTask& action) {
     const auto& context = action.context;
     EXPECT_TRUE(open_.at(context.stage));
     EXPECT_TRUE(possible_.at(context.stage));
+    if (context.ranks == 0) ++started_now_[context.stage];
     for (const auto& [id, other] : running_) {
       EXPECT_FALSE(other.context.stage == context.stage && other.context.partition == context.partition)
           << "two attempts of one partition at once";
@@ -172,7 +294,25 @@ class History {
     if (ranks_.count(action.stage) > 0) return;
     EXPECT_TRUE(succeeded_.insert({action.stage, action.partition}).second) << "counted twice";
   }
-  void act(const GangAttemptStarted&) {}
+  void act(const GangAttemptStarted& action) {
+    // An attempt that follows at once has kept its slots.
+    if (holds_.count(std::get<Gang>(state_.stages.at(action.stage).kind).hold) == 0)
+      started_now_[action.stage] = 1;
+  }
+  void act(const GangWaits& action) {
+    EXPECT_FALSE(action.reason.empty());
+    if (action.expected) {
+      EXPECT_GE(*action.expected, Duration::zero());
+    }
+    if (action.position > 0) {
+      EXPECT_TRUE(state_.queue.holds(action.stage));
+    }
+  }
+  void act(const RanksMissing& action) {
+    EXPECT_FALSE(action.ranks.empty());
+    for (const TaskId task : action.tasks)
+      EXPECT_FALSE(running_.count(task) > 0 && running_.at(task).waiting);
+  }
   void act(const GangAttemptFailed& action) { EXPECT_FALSE(action.status.ok()); }
   void act(const StageEnded& action) {
     EXPECT_TRUE(open_.at(action.stage)) << "ended twice";
@@ -188,13 +328,22 @@ class History {
     }
   }
 
-  // No slot is booked twice or lost.
+  // No slot is booked twice or lost. A gang has all its slots until its last rank has ended.
   void check() {
     Slots used{0, {}};
-    for (const auto& [id, task] : running_) give_back(demand_.at(task.context.stage), used);
-    EXPECT_GE(state_.free.cpus, 0);
-    EXPECT_EQ(state_.free.cpus + used.cpus, total_.cpus);
-    EXPECT_EQ(state_.free.resources.at("gpu") + used.resources["gpu"], total_.resources.at("gpu"));
+    std::set<StageId> gangs;
+    for (const auto& [id, task] : running_) {
+      const StageId stage = task.context.stage;
+      if (task.context.ranks == 0) {
+        give_back(demand_.at(stage), used);
+      } else if (gangs.insert(stage).second) {
+        give_back(times(demand_.at(stage), task.context.ranks), used);
+      }
+    }
+    const Slots& free = state_.slots.free();
+    EXPECT_GE(free.cpus, 0);
+    EXPECT_EQ(free.cpus + used.cpus, total_.cpus);
+    EXPECT_EQ(free.resources.at("gpu") + used.resources["gpu"], total_.resources.at("gpu"));
     EXPECT_EQ(state_.running.size(), running_.size());
   }
 
@@ -212,17 +361,21 @@ class History {
         now_ = std::max(now_, *deadline);
         apply(Tick{});
       } else {
+        pass(milliseconds(pick(0, 20)));
         advance_a_task();
       }
       check();
     }
     EXPECT_TRUE(state_.stages.empty());
-    EXPECT_EQ(state_.free, state_.total);
+    EXPECT_EQ(state_.slots.free(), state_.slots.total());
+    EXPECT_TRUE(state_.timers.empty());
+    EXPECT_TRUE(state_.jobs.empty());
     for (const auto& [stage, open] : open_) EXPECT_FALSE(open) << "stage " << stage;
   }
 
   std::mt19937 random_;
   Slots total_;
+  const QueuePolicy policy_;
   State state_;
   SteadyTime now_{};
   StageId next_stage_ = 1;
@@ -232,10 +385,120 @@ class History {
   std::map<StageId, int32_t> ranks_, attempts_allowed_, added_, gang_launches_;
   std::map<TaskId, SimulatedTask> running_;
   std::set<std::pair<StageId, int32_t>> succeeded_;
+
+  std::map<StageId, int32_t> started_now_;                // out of the queue, in this step
+  std::map<StageId, SteadyTime> waits_since_;             // its next start
+  std::map<StageId, Place> places_;                       //
+  std::vector<std::pair<SteadyTime, Place>> departures_;  // starts, and who left without one
+  std::map<HoldId, SteadyTime> holds_;                    // since
+  Duration longest_hold_{};
 };
 
+// One job waits while others are submitted without end, whose expected durations are often wrong.
+class Flood {
+ public:
+  explicit Flood(uint32_t seed) : random_(seed) {}
+
+  // What waits, and in which policy and with which rules the flood comes.
+  struct Scene {
+    int32_t ranks = kSlots;
+    QueuePolicy policy;
+    QueueRules victim, flood;
+    int32_t most_ranks_of_flood = 4;
+    Duration allowed{};  // beyond twice the longest hold for itself and each that waits before it
+  };
+
+  void run(const Scene& scene) {
+    State state{Slots{kSlots, {}}, scene.policy};
+    for (int job = 0; job < 30; ++job) submit(state, pick(1, 4), scene.flood);
+    while (state.queue.size() > 0) end_next(state);
+    while (state.queue.size() < 2) submit(state, kSlots / 2, scene.flood);
+    const SteadyTime since = now_;
+    const Duration allowed = scene.allowed + 3 * 2 * kLongest;
+    const StageId victim = submit(state, scene.ranks, scene.victim);
+    while (launched_.count(victim) == 0) {
+      ASSERT_LE(now_ - since, allowed) << "it waits for too long";
+      for (int job = pick(1, 5); job > 0; --job)
+        submit(state, pick(1, scene.most_ranks_of_flood), scene.flood);
+      end_next(state);
+    }
+  }
+
+  static constexpr int32_t kSlots = 16;
+  static constexpr Duration kLongest = milliseconds(200);
+
+ private:
+  int32_t pick(int32_t low, int32_t high) {
+    return std::uniform_int_distribution<int32_t>(low, high)(random_);
+  }
+
+  StageId submit(State& state, int32_t ranks, const QueueRules& rules) {
+    const StageId stage = next_stage_++;
+    apply(state, SubmitGang{stage, stage, {}, ranks, {}, rules, std::to_string(pick(0, 300))});
+    return stage;
+  }
+
+  void end_next(State& state) {
+    const auto [time, task] = *ends_.begin();
+    ends_.erase(ends_.begin());
+    now_ = std::max(now_, time);
+    apply(state, TaskEnded{task, FailureKind::kNone, Status()});
+  }
+
+  void apply(State& state, const Event& event) {
+    for (const Action& action : step(state, event, now_)) {
+      if (const auto* started = std::get_if<GangAttemptStarted>(&action)) {
+        launched_.insert(started->stage);
+        gang_ends_ = now_ + (pick(1, 4) == 1 ? kLongest : milliseconds(pick(1, 20)));
+      }
+      if (const auto* launch = std::get_if<LaunchTask>(&action))
+        ends_.insert({gang_ends_, launch->context.task});
+    }
+  }
+
+  std::mt19937 random_;
+  SteadyTime now_{}, gang_ends_{};
+  StageId next_stage_ = 1;
+  std::set<std::pair<SteadyTime, TaskId>> ends_;
+  std::set<StageId> launched_;
+};
+
+uint32_t histories(uint32_t otherwise) {
+  const char* asked = std::getenv("DEUTERON_HISTORIES");
+  return asked == nullptr ? otherwise : static_cast<uint32_t>(std::stoul(asked));
+}
+
+void flood(const Flood::Scene& scene) {
+  for (uint32_t seed = 1; seed <= histories(2000) / 20; ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    Flood(seed).run(scene);
+    if (::testing::Test::HasFailure()) return;
+  }
+}
+
+TEST(SchedulerFlood, SmallJobsDoNotStarveALargeGang) { flood({}); }
+
+// The flood's priority is worth a second of waiting: what comes within it goes first, and nothing after it.
+TEST(SchedulerFlood, APriorityDoesNotStarveOthers) {
+  flood({.policy = {.ageing = milliseconds(100)},
+         .flood = {"default", 10},
+         .allowed = std::chrono::seconds(60)});
+}
+
+TEST(SchedulerFlood, AFairPoolWithALargeMinimumDoesNotStarveOthers) {
+  const QueuePolicy policy{.mode = QueueMode::kFair,
+                           .patience = std::chrono::seconds(1),
+                           .pools = {{"flood", {1, 10 * Flood::kSlots}}}};
+  flood(
+      {.policy = policy, .victim = {"victim", 0}, .flood = {"flood", 0}, .allowed = std::chrono::seconds(1)});
+}
+
+TEST(SchedulerFlood, LargeGangsDoNotStarveASmallJob) {
+  flood({.ranks = 1, .most_ranks_of_flood = Flood::kSlots});
+}
+
 TEST(SchedulerHistories, KeepTheInvariants) {
-  for (uint32_t seed = 1; seed <= 500; ++seed) {
+  for (uint32_t seed = 1; seed <= histories(2000); ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     History(seed).run(300);
     if (::testing::Test::HasFailure()) return;

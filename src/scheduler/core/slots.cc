@@ -21,6 +21,25 @@ void give_back(const tasks::Slots& demand, tasks::Slots& available) {
   for (const auto& [name, amount] : demand.resources) available.resources[name] += amount;
 }
 
+tasks::Slots times(const tasks::Slots& demand, int32_t count) {
+  tasks::Slots product{demand.cpus * count, {}};
+  for (const auto& [name, amount] : demand.resources) product.resources[name] = amount * count;
+  return product;
+}
+
+bool leaves(const tasks::Slots& demand, const tasks::Slots& free, const tasks::Slots& need) {
+  if (demand.cpus > 0 && demand.cpus + need.cpus > free.cpus) return false;
+  for (const auto& [name, amount] : demand.resources) {
+    if (amount == 0) continue;
+    const auto left = free.resources.find(name);
+    const auto needed = need.resources.find(name);
+    if (amount + (needed == need.resources.end() ? 0 : needed->second) >
+        (left == free.resources.end() ? 0 : left->second))
+      return false;
+  }
+  return true;
+}
+
 Status check_gang(const tasks::Slots& demand, int32_t ranks, const tasks::Slots& total) {
   if (fits(demand, ranks, total)) return Status();
   return error("BARRIER_STAGE_TOO_LARGE", {{"ranks", std::to_string(ranks)},

@@ -6,6 +6,8 @@
 namespace deuteron::scheduler::core {
 namespace {
 
+using std::chrono::milliseconds;
+using std::chrono::seconds;
 using tasks::BarrierKind;
 using tasks::FailureKind;
 
@@ -28,18 +30,45 @@ class Core : public ::testing::Test {
     return ids;
   }
   static TaskEnded succeeded(TaskId task) { return {task, FailureKind::kNone, Status()}; }
-  static TaskEnded raised(TaskId task) {
-    return {task, FailureKind::kTaskError, error("PYTHON_EXCEPTION", {{"message", "boom"}})};
+  static TaskEnded raised(TaskId task, const std::string& text = "boom") {
+    return {task, FailureKind::kTaskError, error("PYTHON_EXCEPTION", {{"message", text}})};
   }
   static TaskEnded lost(TaskId task) {
     return {task, FailureKind::kWorkerLost, error("PYTHON_WORKER_CRASHED", {{"reason", "signal 9"}})};
   }
   Actions submit_gang(StageId stage, int32_t ranks, int32_t max_attempts = 4) {
-    return step(SubmitGang{1, stage, {}, ranks, max_attempts, std::chrono::seconds(60)});
+    GangRules rules = rules_;
+    rules.max_attempts = max_attempts;
+    return step(SubmitGang{1, stage, {}, ranks, rules, queue_, "train"});
+  }
+  // A stage of one task, which runs if it may.
+  Actions submit_task(StageId stage) {
+    step(SubmitTaskStage{1, stage, {}, 1, 4, queue_});
+    return step(AddTask{stage, 0});
+  }
+  // A gang that ends after `duration`, so that others like it are expected to take half as long again.
+  void run_gang(StageId stage, int32_t ranks, Duration duration) {
+    const auto tasks = launched(submit_gang(stage, ranks));
+    ASSERT_EQ(tasks.size(), static_cast<size_t>(ranks));
+    now_ += duration;
+    for (const TaskId task : tasks) step(succeeded(task));
+  }
+  // Time passes, with a tick where one is due.
+  Actions pass(Duration duration) {
+    Actions all;
+    const SteadyTime end = now_ + duration;
+    while (next_deadline(state_) && *next_deadline(state_) <= end) {
+      now_ = *next_deadline(state_);
+      for (Action& action : step(Tick{})) all.push_back(std::move(action));
+    }
+    now_ = end;
+    return all;
   }
 
   State state_{Slots{4, {}}};
   SteadyTime now_{};
+  GangRules rules_{.barrier_timeout = seconds(60), .hang = {HangPolicy::kWarn, std::nullopt, 10}};
+  QueueRules queue_;
 };
 
 TEST_F(Core, ATaskStageTakesWhatIsFree) {
@@ -65,7 +94,11 @@ TEST_F(Core, AStageEndsAfterItsLastTask) {
 TEST_F(Core, AGangWaitsForAllItsSlotsAndKeepsOthersFromThem) {
   step(SubmitTaskStage{1, 1, {}, 1, 4});
   const TaskId task = launched(step(AddTask{1, 0})).at(0);
-  EXPECT_TRUE(submit_gang(2, 4).empty());
+  const auto waits = pick<GangWaits>(submit_gang(2, 4));
+  ASSERT_EQ(waits.size(), 1u);
+  EXPECT_EQ(waits[0].position, 1);
+  EXPECT_EQ(waits[0].reason, "needs 4 CPUs, free: 3 CPUs");
+  EXPECT_FALSE(waits[0].expected.has_value()) << "nobody knows how long the task takes";
   step(SubmitTaskStage{2, 3, {}, 1, 4});
   EXPECT_TRUE(step(AddTask{3, 0}).empty()) << "three slots are free, and held for the gang";
   const Actions actions = step(succeeded(task));
@@ -83,9 +116,9 @@ TEST_F(Core, AnImpossibleGangIsRefusedAtOnce) {
 
 TEST_F(Core, NamedResourcesCount) {
   State state{Slots{8, {{"gpu", 2}}}};
-  EXPECT_FALSE(fits({1, {{"gpu", 1}}}, 3, state.total));
-  EXPECT_TRUE(fits({1, {{"gpu", 1}}}, 2, state.total));
-  EXPECT_FALSE(fits({1, {{"tpu", 1}}}, 1, state.total));
+  EXPECT_FALSE(fits({1, {{"gpu", 1}}}, 3, state.slots.total()));
+  EXPECT_TRUE(fits({1, {{"gpu", 1}}}, 2, state.slots.total()));
+  EXPECT_FALSE(fits({1, {{"tpu", 1}}}, 1, state.slots.total()));
 }
 
 TEST_F(Core, BarrierReleasesWhenAllHaveArrived) {
@@ -129,15 +162,16 @@ TEST_F(Core, AttemptsAreUsedUp) {
   auto ranks = launched(submit_gang(1, 2, 3));
   Actions actions;
   for (int attempt = 0; attempt < 3; ++attempt) {
-    step(raised(ranks[1]));
+    step(raised(ranks[1], "boom " + std::to_string(attempt)));
     actions = step(lost(ranks[0]));
+    if (attempt == 1) actions = pass(seconds(1));
     if (attempt < 2) ranks = launched(actions);
   }
   const auto ended = pick<StageEnded>(actions);
   ASSERT_EQ(ended.size(), 1u);
   EXPECT_EQ(ended[0].status.condition(), "BARRIER_STAGE_FAILED");
-  EXPECT_NE(ended[0].status.detail().message.find("boom"), std::string::npos) << "the first rank's failure";
-  EXPECT_EQ(state_.free, state_.total);
+  EXPECT_NE(ended[0].status.detail().message.find("boom 2"), std::string::npos) << "the first rank's failure";
+  EXPECT_EQ(state_.slots.free(), state_.slots.total());
 }
 
 TEST_F(Core, ARankThatEndsBeforeABarrierBreaksIt) {
@@ -165,10 +199,10 @@ TEST_F(Core, ABarrierTimesOutAndNamesWhoIsMissing) {
   const auto ranks = launched(submit_gang(1, 3, 1));
   EXPECT_FALSE(next_deadline(state_).has_value());
   step(BarrierArrived{ranks[1], {}});
-  ASSERT_EQ(next_deadline(state_), now_ + std::chrono::seconds(60));
-  now_ += std::chrono::seconds(59);
+  ASSERT_EQ(next_deadline(state_), now_ + seconds(60));
+  now_ += seconds(59);
   EXPECT_TRUE(step(Tick{}).empty());
-  now_ += std::chrono::seconds(1);
+  now_ += seconds(1);
   const auto failed = pick<GangAttemptFailed>(step(Tick{}));
   ASSERT_EQ(failed.size(), 1u);
   EXPECT_NE(failed[0].status.detail().message.find("0, 2"), std::string::npos);
@@ -201,8 +235,227 @@ TEST_F(Core, CancellingAJobKillsItsTasksAndNoOthers) {
 
 TEST_F(Core, CancellingAWaitingGangEndsIt) {
   submit_gang(1, 4);
-  step(SubmitGang{2, 2, {}, 4, 4, std::chrono::seconds(1)});
+  step(SubmitGang{2, 2, {}, 4});
   EXPECT_EQ(pick<StageEnded>(step(CancelJob{2})).size(), 1u);
+}
+
+// ---- the queue
+
+TEST_F(Core, WhoEndsInTimeMayGoAroundTheHead) {
+  queue_.pool = "any";
+  run_gang(1, 2, seconds(10));  // gangs of this likeness are expected to take 15 s
+  submit_gang(2, 2);
+  EXPECT_EQ(pick<GangWaits>(submit_gang(3, 4)).at(0).expected, seconds(15));
+  EXPECT_TRUE(submit_task(4).empty()) << "nobody knows how long it takes";
+  rules_.time_limit = seconds(16);
+  EXPECT_TRUE(launched(step(SubmitGang{1, 5, {}, 2, rules_, {}, ""})).empty()) << "a second too long";
+  rules_.time_limit = seconds(12);
+  EXPECT_EQ(launched(step(SubmitGang{1, 6, {}, 2, rules_, {}, ""})).size(), 2u);
+}
+
+TEST_F(Core, ALateEndIsNoReasonToGoAroundTheHead) {
+  run_gang(1, 2, seconds(10));
+  submit_gang(2, 2);
+  submit_gang(3, 4);
+  now_ += seconds(16);
+  rules_.time_limit = milliseconds(1);
+  EXPECT_TRUE(launched(step(SubmitGang{1, 4, {}, 1, rules_, {}, ""})).empty());
+}
+
+TEST_F(Core, WhatTheHeadDoesNotNeedMayBeUsed) {
+  State state{Slots{4, {{"gpu", 2}}}};
+  const auto launches = [&](const Event& event) { return launched(core::step(state, event, now_)).size(); };
+  EXPECT_EQ(launches(SubmitGang{1, 1, {1, {{"gpu", 1}}}, 1}), 1u);
+  EXPECT_EQ(launches(SubmitGang{1, 2, {1, {{"gpu", 1}}}, 2}), 0u) << "one gpu is free";
+  EXPECT_EQ(launches(SubmitGang{1, 3, {1, {}}, 1}), 1u) << "three CPUs are free, the head takes two of them";
+  EXPECT_EQ(launches(SubmitGang{1, 4, {1, {}}, 1}), 0u);
+  EXPECT_EQ(launches(SubmitGang{1, 5, {1, {{"gpu", 1}}}, 1}), 0u);
+}
+
+TEST_F(Core, SlotsThatAreSpareWhenTheHeadStartsMayBeUsedForEver) {
+  run_gang(1, 2, seconds(10));
+  submit_gang(2, 2);
+  submit_gang(3, 3);
+  EXPECT_EQ(launched(submit_task(4)).size(), 1u) << "in 15 s four are free, and the head takes three";
+  EXPECT_TRUE(submit_task(5).empty());
+}
+
+TEST_F(Core, APriorityGoesFirstAndWaitingOutweighsIt) {
+  const auto first = launched(submit_gang(1, 4));
+  submit_gang(2, 4);
+  now_ += seconds(59);
+  queue_.priority = 1;
+  EXPECT_EQ(pick<GangWaits>(submit_gang(3, 4)).at(0).position, 1);
+  now_ += seconds(2);
+  EXPECT_EQ(pick<GangWaits>(submit_gang(4, 4)).at(0).position, 3) << "a minute weighs as much as a level";
+  Actions actions;
+  for (const TaskId task : first) actions = step(succeeded(task));
+  EXPECT_EQ(pick<GangAttemptStarted>(actions).at(0).stage, 3);
+}
+
+TEST_F(Core, FairPoolsShareByWeight) {
+  State state{Slots{4, {}}, QueuePolicy{.mode = QueueMode::kFair, .pools = {{"b", {3, 0}}}}};
+  StageId stage = 1;
+  std::vector<TaskId> running = launched(core::step(state, SubmitGang{1, stage, {}, 4}, now_));
+  std::map<StageId, std::string> pools;
+  for (const std::string pool : {"a", "b"}) {
+    pools[++stage] = pool;
+    core::step(state, SubmitTaskStage{1, stage, {}, 1, 4, {pool, 0}}, now_);
+    for (int32_t task = 0; task < 8; ++task) core::step(state, AddTask{stage, task}, now_);
+  }
+  std::map<std::string, int> share;
+  for (const TaskId task : running) {
+    for (const auto& launch : pick<LaunchTask>(core::step(state, succeeded(task), now_)))
+      ++share[pools.at(launch.context.stage)];
+  }
+  EXPECT_EQ(share, (std::map<std::string, int>{{"a", 1}, {"b", 3}}));
+}
+
+TEST_F(Core, AMinimumShareComesFirstUntilOthersLosePatience) {
+  State state{Slots{1, {}},
+              QueuePolicy{.mode = QueueMode::kFair, .patience = seconds(60), .pools = {{"b", {1, 1}}}}};
+  core::step(state, SubmitTaskStage{1, 1, {}, 1, 4, {"a", 0}}, now_);
+  core::step(state, SubmitTaskStage{1, 2, {}, 1, 4, {"b", 0}}, now_);
+  TaskId running = launched(core::step(state, AddTask{2, 0}, now_)).at(0);
+  core::step(state, AddTask{1, 0}, now_);
+  for (int32_t task = 1; task < 10; ++task) core::step(state, AddTask{2, task}, now_);
+  core::step(state, AddTask{1, 1}, now_);
+  std::vector<StageId> order;
+  for (int turn = 0; turn < 5; ++turn) {
+    now_ += seconds(turn == 3 ? 60 : 1);
+    const auto launches = pick<LaunchTask>(core::step(state, succeeded(running), now_));
+    ASSERT_EQ(launches.size(), 1u);
+    order.push_back(launches[0].context.stage);
+    running = launches[0].context.task;
+  }
+  EXPECT_EQ(order, (std::vector<StageId>{2, 2, 2, 1, 1}));
+}
+
+// ---- failures
+
+TEST_F(Core, AttemptsAfterTheSecondKeepTheirDistance) {
+  rules_.backoff = seconds(1);
+  auto ranks = launched(submit_gang(1, 1));
+  ranks = launched(step(lost(ranks[0])));
+  ASSERT_EQ(ranks.size(), 1u) << "at once";
+  now_ += milliseconds(100);
+  const auto waits = pick<GangWaits>(step(lost(ranks[0])));
+  ASSERT_EQ(waits.size(), 1u);
+  EXPECT_EQ(waits[0].position, 0);
+  EXPECT_EQ(waits[0].expected, milliseconds(900)) << "from start to start";
+  EXPECT_EQ(state_.slots.free(), state_.slots.total()) << "others may have them meanwhile";
+  ranks = launched(pass(milliseconds(900)));
+  ASSERT_EQ(ranks.size(), 1u);
+  now_ += seconds(3);
+  EXPECT_EQ(launched(step(lost(ranks[0]))).size(), 1u) << "it ran longer than the distance";
+}
+
+TEST_F(Core, TheSameExceptionOfTheSameRankTwiceIsFinal) {
+  auto ranks = launched(submit_gang(1, 2));
+  step(raised(ranks[1]));
+  ranks = launched(step(lost(ranks[0])));
+  step(raised(ranks[1]));
+  const auto ended = pick<StageEnded>(step(lost(ranks[0])));
+  ASSERT_EQ(ended.size(), 1u);
+  EXPECT_EQ(ended[0].status.condition(), "GANG_FAILS_ALIKE");
+  EXPECT_NE(ended[0].status.detail().message.find("boom"), std::string::npos);
+}
+
+TEST_F(Core, AnotherRankOrExceptionOrADeathInBetweenIsNotTheSame) {
+  rules_.backoff = Duration::zero();
+  const auto next = [this](const TaskEnded& end, TaskId other) {
+    step(end);
+    return launched(step(lost(other)));
+  };
+  auto ranks = launched(submit_gang(1, 2, 9));
+  ranks = next(raised(ranks[1]), ranks[0]);
+  ranks = next(raised(ranks[0]), ranks[1]);
+  ranks = next(raised(ranks[0], "bang"), ranks[1]);
+  ranks = next(lost(ranks[0]), ranks[1]);
+  ranks = next(raised(ranks[0], "bang"), ranks[1]);
+  EXPECT_EQ(ranks.size(), 2u);
+}
+
+TEST_F(Core, TheSameExceptionMayBeTriedAgainWhenAskedTo) {
+  rules_.stops_on_same_failure = false;
+  rules_.backoff = Duration::zero();
+  auto ranks = launched(submit_gang(1, 1));
+  for (int attempt = 1; attempt < 4; ++attempt) ranks = launched(step(raised(ranks.at(0))));
+  EXPECT_EQ(pick<StageEnded>(step(raised(ranks.at(0)))).at(0).status.condition(), "BARRIER_STAGE_FAILED");
+}
+
+TEST_F(Core, ATimeLimitEndsAGangForGood) {
+  rules_.time_limit = seconds(10);
+  const auto ranks = launched(submit_gang(1, 1));
+  EXPECT_TRUE(pass(milliseconds(9999)).empty());
+  EXPECT_EQ(pick<KillTask>(pass(milliseconds(1))).size(), 1u);
+  EXPECT_EQ(pick<StageEnded>(step(lost(ranks[0]))).at(0).status.condition(), "GANG_TIME_LIMIT");
+}
+
+TEST_F(Core, ATimeLimitCountsAllAttemptsAndTheirPauses) {
+  rules_.time_limit = seconds(10);
+  rules_.backoff = seconds(30);
+  auto ranks = launched(submit_gang(1, 1));
+  now_ += seconds(4);
+  ranks = launched(step(lost(ranks[0])));
+  now_ += seconds(4);
+  EXPECT_TRUE(launched(step(lost(ranks[0]))).empty());
+  EXPECT_EQ(pick<StageEnded>(pass(seconds(2))).at(0).status.condition(), "GANG_TIME_LIMIT");
+}
+
+// ---- ranks that do not come
+
+TEST_F(Core, ARankThatDoesNotComeIsTold) {
+  rules_.hang.timeout = milliseconds(1500);
+  const auto ranks = launched(submit_gang(1, 3));
+  step(BarrierArrived{ranks[1], {}});
+  EXPECT_TRUE(pass(milliseconds(1499)).empty());
+  const auto told = pick<RanksMissing>(pass(milliseconds(1)));
+  ASSERT_EQ(told.size(), 1u);
+  EXPECT_EQ(told[0].ranks, (std::vector<int32_t>{0, 2}));
+  EXPECT_EQ(told[0].tasks, (std::vector<TaskId>{ranks[0], ranks[2]}));
+  EXPECT_TRUE(pass(seconds(30)).empty()) << "once";
+  step(BarrierArrived{ranks[0], {}});
+  const auto released = pick<ReleaseBarrier>(step(BarrierArrived{ranks[2], {}}));
+  ASSERT_EQ(released.size(), 1u) << "it was a warning";
+  EXPECT_EQ(released[0].last_rank, 2);
+  EXPECT_GT(released[0].skew, seconds(30));
+}
+
+TEST_F(Core, WhatIsUsualIsNotTold) {
+  rules_.hang.timeout = seconds(2);
+  const auto ranks = launched(submit_gang(1, 2));
+  const auto meet = [&](Duration late) {
+    step(BarrierArrived{ranks[0], {}});
+    const auto told = pick<RanksMissing>(pass(late)).size();
+    step(BarrierArrived{ranks[1], {}});
+    return told;
+  };
+  size_t told = 0;
+  for (int epoch = 0; epoch < 20; ++epoch) told += meet(milliseconds(1000));
+  EXPECT_EQ(told, 0u);
+  EXPECT_EQ(meet(milliseconds(5000)), 0u) << "usual is 1 s, and ten times that are tolerated";
+  EXPECT_EQ(meet(milliseconds(15000)), 1u);
+}
+
+TEST_F(Core, HangingRanksAreRelaunchedOrFailTheGang) {
+  rules_.hang = {HangPolicy::kRelaunch, seconds(1), 10};
+  auto ranks = launched(submit_gang(1, 2));
+  step(BarrierArrived{ranks[0], {}});
+  const Actions actions = pass(seconds(1));
+  EXPECT_EQ(pick<RanksMissing>(actions).size(), 1u);
+  EXPECT_EQ(pick<GangAttemptFailed>(actions).at(0).rank, 1);
+  step(lost(ranks[0]));
+  EXPECT_EQ(launched(step(lost(ranks[1]))).size(), 2u);
+  step(CancelJob{1});
+  for (const auto& [task, running] : std::map(state_.running.begin(), state_.running.end())) step(lost(task));
+
+  rules_.hang.policy = HangPolicy::kFail;
+  ranks = launched(submit_gang(2, 2));
+  step(BarrierArrived{ranks[0], {}});
+  pass(seconds(1));
+  step(lost(ranks[0]));
+  EXPECT_EQ(pick<StageEnded>(step(lost(ranks[1]))).at(0).status.condition(), "GANG_HANGS");
 }
 
 }  // namespace

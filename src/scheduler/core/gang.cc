@@ -1,0 +1,147 @@
+#include <algorithm>
+
+#include "scheduler/core/slots.h"
+#include "scheduler/core/step.h"
+
+namespace deuteron::scheduler::core {
+namespace {
+
+using tasks::FailureKind;
+
+// How far attempt `next` must lie from the start of the one before it.
+Duration distance(const GangRules& rules, int32_t next) {
+  constexpr int32_t kMostDoublings = 7;
+  constexpr Duration kLongest = std::chrono::seconds(30);
+  if (next < 2) return Duration::zero();
+  return std::min(rules.backoff * (1 << std::min(next - 2, kMostDoublings)),
+                  std::max(kLongest, rules.backoff));
+}
+
+Status exhausted(const Status& failure, int32_t attempts) {
+  return error("BARRIER_STAGE_FAILED",
+               {{"attempts", std::to_string(attempts)}, {"reason", failure.detail().message}})
+      .with_traceback(failure.detail().python_traceback);
+}
+
+}  // namespace
+
+void Step::start_gang(StageId id, Stage& stage, Gang& gang) {
+  state_.queue.remove(id);
+  gang.hold = state_.next_task;
+  take_slots(stage, gang.hold, demand_of(stage));
+  if (!gang.time_limit && gang.rules.time_limit) gang.time_limit = now_ + *gang.rules.time_limit;
+  start_attempt(id, stage, gang);
+}
+
+void Step::start_attempt(StageId id, Stage& stage, Gang& gang) {
+  gang.phase = GangPhase::kRunning;
+  gang.attempt_started = now_;
+  gang.tasks.clear();
+  gang.finished.clear();
+  gang.epoch = {};
+  stage.failure = Status();
+  actions_.push_back(GangAttemptStarted{id, gang.attempt, gang.ranks});
+  for (int32_t rank = 0; rank < gang.ranks; ++rank)
+    gang.tasks.push_back(launch(id, stage, rank, gang.attempt, gang.ranks));
+  set_timer(id, gang);
+}
+
+void Step::rank_ended(Stage& stage, Gang& gang, const RunningTask& task, const TaskEnded& event) {
+  if (gang.phase == GangPhase::kRunning && event.failure == FailureKind::kNone) {
+    gang.finished.insert(task.partition);
+    actions_.push_back(TaskSucceeded{task.stage, event.task, task.partition, task.attempt});
+    break_if_ranks_are_gone(task.stage, stage, gang);
+  } else if (gang.phase == GangPhase::kRunning) {
+    judge_failure(gang, task.partition, event);
+    fail_attempt(task.stage, stage, gang, task.partition, event.status);
+  }
+  if (stage.running == 0) attempt_ended(task.stage, stage, gang);
+}
+
+// All ranks have ended. Slots that are wanted again at once are not given back.
+void Step::attempt_ended(StageId id, Stage& stage, Gang& gang) {
+  if (gang.phase == GangPhase::kEnding && !stage.cancelled && !gang.verdict) {
+    if (++gang.attempt >= gang.rules.max_attempts) {
+      gang.verdict = exhausted(stage.failure, gang.attempt);
+    } else {
+      gang.pause_ends = gang.attempt_started + distance(gang.rules, gang.attempt);
+      if (gang.pause_ends <= now_) return start_attempt(id, stage, gang);
+    }
+  }
+  const bool ended_well = gang.phase == GangPhase::kRunning;
+  if (ended_well) state_.durations.add(gang.likeness, now_ - gang.attempt_started);
+  give_back_slots(stage, gang.hold);
+  if (ended_well || stage.cancelled) return end_stage(id, Status(stage.failure));
+  if (gang.verdict) return end_stage(id, Status(*gang.verdict));
+  gang.phase = GangPhase::kPausing;
+  began_to_wait_.insert(id);
+  set_timer(id, gang);
+}
+
+void Step::fail_attempt(StageId id, Stage& stage, Gang& gang, int32_t rank, const Status& status) {
+  if (gang.phase != GangPhase::kRunning) return;  // only the first failure counts
+  stage.failure = status;
+  actions_.push_back(GangAttemptFailed{id, gang.attempt, rank, status});
+  stop_ranks(id, stage, gang);
+}
+
+// What a rank raises twice, it would raise for ever. Who was killed may have had bad luck.
+void Step::judge_failure(Gang& gang, int32_t rank, const TaskEnded& event) {
+  if (event.failure != FailureKind::kTaskError) return gang.last_failure.reset();
+  RaisedFailure failure{rank, event.status.detail().message};
+  const bool is_same = gang.last_failure == failure;
+  gang.last_failure = std::move(failure);
+  const int32_t attempts = gang.attempt + 1;
+  if (!is_same || !gang.rules.stops_on_same_failure || attempts >= gang.rules.max_attempts) return;
+  gang.verdict = error("GANG_FAILS_ALIKE", {{"attempts", std::to_string(attempts)},
+                                            {"rank", std::to_string(rank)},
+                                            {"reason", event.status.detail().message}})
+                     .with_traceback(event.status.detail().python_traceback);
+}
+
+void Step::stop_ranks(StageId id, Stage& stage, Gang& gang) {
+  gang.phase = GangPhase::kEnding;
+  fail_epoch(id, stage, gang);
+  for (const TaskId task : gang.tasks) kill(id, task);
+  set_timer(id, gang);
+}
+
+void Step::gang_is_due(StageId id, Stage& stage, Gang& gang) {
+  clear_timer(id, gang);
+  if (gang.time_limit && *gang.time_limit <= now_) return end_at_time_limit(id, stage, gang);
+  if (gang.phase == GangPhase::kPausing) {
+    gang.phase = GangPhase::kWaiting;
+    enqueue(id, stage);
+  } else if (gang.phase == GangPhase::kRunning) {
+    look_for_missing_ranks(id, stage, gang);
+  }
+  set_timer(id, gang);
+}
+
+void Step::end_at_time_limit(StageId id, Stage& stage, Gang& gang) {
+  const Status status = error("GANG_TIME_LIMIT", {{"seconds", describe(*gang.rules.time_limit)}});
+  gang.time_limit.reset();
+  if (stage.running == 0) return end_stage(id, status);
+  if (!gang.verdict) gang.verdict = status;
+  fail_attempt(id, stage, gang, kNoRank, status);
+}
+
+void Step::set_timer(StageId id, Gang& gang) {
+  clear_timer(id, gang);
+  std::optional<SteadyTime> due = gang.time_limit;
+  const auto also = [&due](SteadyTime time) { due = due ? std::min(*due, time) : time; };
+  if (gang.phase == GangPhase::kPausing) also(gang.pause_ends);
+  if (gang.phase == GangPhase::kRunning && !gang.epoch.arrived.empty()) {
+    also(gang.epoch.deadline);
+    if (gang.epoch.look_at) also(*gang.epoch.look_at);
+  }
+  if (due) state_.timers.insert({*due, id});
+  gang.due = due;
+}
+
+void Step::clear_timer(StageId id, Gang& gang) {
+  if (gang.due) state_.timers.erase({*gang.due, id});
+  gang.due.reset();
+}
+
+}  // namespace deuteron::scheduler::core

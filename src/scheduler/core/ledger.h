@@ -1,0 +1,62 @@
+// Which slots are taken, and until when, as far as that is expected. And what was promised to the stage in
+// front of the queue.
+#pragma once
+
+#include <optional>
+#include <set>
+#include <unordered_map>
+#include <utility>
+
+#include "scheduler/core/messages.h"
+
+namespace deuteron::scheduler::core {
+
+using HoldId = TaskId;  // the first task of those that were started together
+
+// Slots that were taken together and come back together.
+struct Hold {
+  Slots amount;
+  std::optional<SteadyTime> expected_end;
+};
+
+class Ledger {
+ public:
+  explicit Ledger(Slots total) : total_(std::move(total)), free_(total_) {}
+  const Slots& total() const { return total_; }
+  const Slots& free() const { return free_; }
+  void take(HoldId id, Hold hold);
+  Hold give_back(HoldId id);
+  const Hold& at(HoldId id) const { return holds_.at(id); }
+  // The ends that are expected, in order. A hold that is overdue counts as one without an end.
+  using Ends = std::set<std::pair<SteadyTime, HoldId>>;
+  const Ends& ends() const { return ends_; }
+
+ private:
+  const Slots total_;
+  Slots free_;
+  std::unordered_map<HoldId, Hold> holds_;
+  Ends ends_;
+};
+
+// The slots of the stage in front of the queue. By `start` it will have them, if everything ends when it is
+// expected to. Until then others may use slots if they give them back before, or use no more than `spare`.
+// A start that has passed is not moved: from then on nothing is taken that the stage needs.
+struct Reservation {
+  StageId stage = 0;
+  std::optional<SteadyTime> start;
+  Slots spare{0, {}};  // free at `start` beyond what the stage takes
+  SteadyTime looked_at{};
+  bool is_stale = false;  // something has ended since
+};
+
+// Whether slots may be taken for `expected` now, so that `need` is not kept from starting when it should.
+bool leaves_reserved(const Reservation& reservation, const Slots& need, const Slots& free,
+                     const Slots& demand, std::optional<Duration> expected, SteadyTime now);
+// The reservation of a stage that needs more than is free; `before` is what was last known.
+Reservation reserve(const Ledger& ledger, StageId stage, const Slots& need, Reservation before,
+                    SteadyTime now);
+// Keeps the account of `spare`.
+void note_taken(Reservation& reservation, const Hold& hold, SteadyTime now);
+void note_given_back(Reservation& reservation, const Hold& hold);
+
+}  // namespace deuteron::scheduler::core

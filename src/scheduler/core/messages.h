@@ -1,0 +1,172 @@
+// What the scheduler's core is told (events) and what it answers (actions), and the rules that come with a
+// submission. Plain values. Ids of stages are new and larger than all before.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/clock.h"
+#include "tasks/task.h"
+
+namespace deuteron::scheduler::core {
+
+using tasks::JobId;
+using tasks::Slots;
+using tasks::StageId;
+using tasks::TaskId;
+
+// ---- rules of one stage
+
+// Where a stage waits. Priorities beyond ±kHighestPriority count as that.
+struct QueueRules {
+  std::string pool = "default";
+  int32_t priority = 0;
+};
+constexpr int32_t kHighestPriority = 10;
+
+enum class HangPolicy { kWarn, kRelaunch, kFail };
+
+// When ranks that others wait for are taken as hanging: after `timeout`, or after `factor` times the usual
+// time between the first and the last arrival, whichever is longer. No timeout: never.
+struct HangRules {
+  HangPolicy policy = HangPolicy::kWarn;
+  std::optional<Duration> timeout = std::chrono::milliseconds(1500);
+  int32_t factor = 10;
+};
+
+struct GangRules {
+  int32_t max_attempts = 4;
+  Duration barrier_timeout = std::chrono::hours(24 * 365);
+  // From the start of the first attempt to the end of the last.
+  std::optional<Duration> time_limit;
+  // The second attempt starts at once, the third not before `backoff` after the start of the second, and the
+  // distance doubles from attempt to attempt.
+  Duration backoff = std::chrono::milliseconds(250);
+  // Two attempts in a row that end with the same exception of the same rank are the last.
+  bool stops_on_same_failure = true;
+  HangRules hang;
+};
+
+// ---- what happened
+
+// A stage whose tasks are added one by one (AddTask), until NoMoreTasks.
+struct SubmitTaskStage {
+  JobId job = 0;
+  StageId stage = 0;
+  Slots slots_per_task;
+  int32_t max_task_errors = 1;   // this many errors of the task's own code in one partition fail the stage
+  int32_t max_lost_workers = 4;  // this many lost workers in one partition fail the stage
+  QueueRules queue;
+};
+struct AddTask {
+  StageId stage = 0;
+  int32_t partition = 0;
+};
+struct NoMoreTasks {
+  StageId stage = 0;
+};
+struct SubmitGang {
+  JobId job = 0;
+  StageId stage = 0;
+  Slots slots_per_task;
+  int32_t ranks = 0;
+  GangRules rules;
+  QueueRules queue;
+  std::string likeness;  // gangs of the same one are expected to take as long as each other; "": not known
+};
+struct CancelJob {
+  JobId job = 0;
+};
+struct TaskEnded {
+  TaskId task = 0;
+  tasks::FailureKind failure = tasks::FailureKind::kNone;
+  Status status;
+};
+struct BarrierArrived {
+  TaskId task = 0;
+  tasks::BarrierRequest request;
+};
+// Time has passed; due when next_deadline says so.
+struct Tick {};
+using Event = std::variant<SubmitTaskStage, AddTask, NoMoreTasks, SubmitGang, CancelJob, TaskEnded,
+                           BarrierArrived, Tick>;
+
+// ---- what to do
+
+struct LaunchTask {
+  tasks::TaskContext context;
+};
+// The task's TaskEnded follows, as after any other end.
+struct KillTask {
+  StageId stage = 0;
+  TaskId task = 0;
+};
+struct ReleaseBarrier {
+  StageId stage = 0;
+  int32_t attempt = 0;
+  int64_t epoch = 0;
+  tasks::BarrierKind kind = tasks::BarrierKind::kBarrier;
+  std::vector<TaskId> tasks;  // by rank
+  std::vector<std::string> messages;
+  Duration skew{};        // between the first and the last arrival
+  int32_t last_rank = 0;  // who came last
+};
+struct FailBarrier {
+  StageId stage = 0;
+  int32_t attempt = 0;
+  int64_t epoch = 0;
+  std::vector<TaskId> tasks;  // those that wait
+  Status status;
+};
+// Others have waited for these ranks for longer than the gang's HangRules allow; told once per epoch. What
+// the policy asks for follows as actions of its own.
+struct RanksMissing {
+  StageId stage = 0;
+  int32_t attempt = 0;
+  int64_t epoch = 0;
+  std::vector<int32_t> ranks;
+  std::vector<TaskId> tasks;  // of those ranks
+  Duration waited{};
+  HangPolicy policy = HangPolicy::kWarn;
+};
+// An attempt counts. Of a gang: only if the gang attempt ends well.
+struct TaskSucceeded {
+  StageId stage = 0;
+  TaskId task = 0;
+  int32_t partition = 0;
+  int32_t attempt = 0;
+};
+// A gang that waits: its place in its pool, why, and when it will probably start. Told when it begins to wait
+// and when it has come to the front.
+struct GangWaits {
+  JobId job = 0;
+  StageId stage = 0;
+  std::string pool;
+  int64_t position = 0;  // 1: the first of its pool; 0: not in the queue, it pauses before its next attempt
+  std::string reason;
+  std::optional<Duration> expected;  // from now; none: not known
+};
+struct GangAttemptStarted {
+  StageId stage = 0;
+  int32_t attempt = 0;
+  int32_t ranks = 0;
+};
+struct GangAttemptFailed {
+  StageId stage = 0;
+  int32_t attempt = 0;
+  int32_t rank = -1;  // whose failure was the first
+  Status status;
+};
+// The last word about a stage: none of its tasks runs any more.
+struct StageEnded {
+  JobId job = 0;
+  StageId stage = 0;
+  Status status;
+};
+using Action = std::variant<LaunchTask, KillTask, ReleaseBarrier, FailBarrier, RanksMissing, TaskSucceeded,
+                            GangWaits, GangAttemptStarted, GangAttemptFailed, StageEnded>;
+using Actions = std::vector<Action>;
+
+}  // namespace deuteron::scheduler::core

@@ -1,0 +1,92 @@
+#include "scheduler/core/slots.h"
+#include "scheduler/core/step.h"
+
+namespace deuteron::scheduler::core {
+
+Slots demand_of(const Stage& stage) {
+  const auto* gang = std::get_if<Gang>(&stage.kind);
+  return gang == nullptr ? stage.slots_per_task : times(stage.slots_per_task, gang->ranks);
+}
+
+void Step::enqueue(StageId id, const Stage& stage) {
+  if (state_.queue.holds(id)) return;
+  state_.queue.add({stage.pool, stage.place, demand_of(stage), expected_duration(stage),
+                    std::holds_alternative<Gang>(stage.kind)});
+  began_to_wait_.insert(id);
+}
+
+// Hands out free slots in the order of the queue. When its head must wait, others may go around it.
+void Step::place() {
+  const StageId before = state_.reservation.stage;
+  while (const auto head = state_.queue.head(now_)) {
+    const Slots& need = state_.queue.at(*head).demand;
+    if (!fits(need, state_.slots.free())) {
+      state_.reservation = reserve(state_.slots, *head, need, std::move(state_.reservation), now_);
+      fill_around(need);
+      break;
+    }
+    state_.reservation = {};
+    state_.queue.pass_turn();
+    start(*head, state_.stages.at(*head));
+  }
+  if (state_.queue.size() == 0) state_.reservation = {};
+  if (state_.reservation.stage != before && state_.reservation.stage != 0)
+    began_to_wait_.insert(state_.reservation.stage);
+  tell_who_waits();
+}
+
+void Step::fill_around(const Slots& need) {
+  const auto allowed = [&](const Slots& demand, std::optional<Duration> expected) {
+    return leaves_reserved(state_.reservation, need, state_.slots.free(), demand, expected, now_);
+  };
+  while (const auto next = state_.queue.first(state_.slots.free(), allowed))
+    start(*next, state_.stages.at(*next));
+}
+
+void Step::start(StageId id, Stage& stage) {
+  if (auto* gang = std::get_if<Gang>(&stage.kind)) {
+    start_gang(id, stage, *gang);
+  } else {
+    start_task(id, stage, std::get<TaskStage>(stage.kind));
+  }
+}
+
+std::optional<Duration> Step::expected_duration(const Stage& stage) const {
+  const auto* gang = std::get_if<Gang>(&stage.kind);
+  if (gang == nullptr) return std::get<TaskStage>(stage.kind).durations.expected();
+  std::optional<Duration> most = gang->rules.time_limit;
+  if (gang->time_limit) most = *gang->time_limit - now_;
+  const auto expected = state_.durations.expected(gang->likeness);
+  return expected && most ? std::min(*expected, *most) : expected ? expected : most;
+}
+
+TaskId Step::launch(StageId id, Stage& stage, int32_t partition, int32_t attempt, int32_t ranks) {
+  const TaskId task = state_.next_task++;
+  ++stage.running;
+  state_.running[task] = {id, partition, attempt, now_, false};
+  actions_.push_back(LaunchTask{{stage.job, id, task, partition, attempt, ranks, stage.slots_per_task}});
+  return task;
+}
+
+void Step::take_slots(const Stage& stage, HoldId id, const Slots& amount) {
+  Hold hold{amount, std::nullopt};
+  if (const auto expected = expected_duration(stage)) hold.expected_end = now_ + *expected;
+  note_taken(state_.reservation, hold, now_);
+  state_.slots.take(id, std::move(hold));
+  state_.queue.took(stage.pool, amount.cpus);
+}
+
+void Step::give_back_slots(const Stage& stage, HoldId id) {
+  const Hold hold = state_.slots.give_back(id);
+  note_given_back(state_.reservation, hold);
+  state_.queue.gave_back(stage.pool, hold.amount.cpus);
+}
+
+void Step::tell_who_waits() {
+  for (const StageId id : began_to_wait_) {
+    if (auto waits = forecast(state_, id, now_)) actions_.push_back(*std::move(waits));
+  }
+  began_to_wait_.clear();
+}
+
+}  // namespace deuteron::scheduler::core

@@ -1,0 +1,115 @@
+#include "scheduler/core/queue.h"
+
+#include <gtest/gtest.h>
+
+#include "scheduler/core/ledger.h"
+
+namespace deuteron::scheduler::core {
+namespace {
+
+using std::chrono::seconds;
+
+const SteadyTime kNow{};
+
+Waiting waiting(const Queue& queue, StageId stage, int32_t cpus,
+                std::optional<Duration> expected = std::nullopt, const std::string& pool = "default") {
+  return {pool, queue.place(stage, 0, kNow), {cpus, {}}, expected};
+}
+
+TEST(Queue, PositionsAreThoseOfThePlaces) {
+  Queue queue({});
+  for (const StageId stage : {3, 1, 2}) queue.add(waiting(queue, stage, 1));
+  EXPECT_EQ(queue.head(kNow), 1);
+  EXPECT_EQ(queue.position(3), 3);
+  queue.remove(2);
+  EXPECT_EQ(queue.position(3), 2);
+}
+
+TEST(Queue, TheFirstThatFitsIsFoundAmongAllDemands) {
+  Queue queue({});
+  queue.add(waiting(queue, 1, 8));
+  queue.add(waiting(queue, 2, 3, seconds(100)));
+  queue.add(waiting(queue, 3, 2, seconds(9)));
+  queue.add(waiting(queue, 4, 1, seconds(9)));
+  const auto any = [](const Slots&, std::optional<Duration>) { return true; };
+  const auto quick = [](const Slots&, std::optional<Duration> expected) {
+    return expected && *expected <= seconds(12);
+  };
+  EXPECT_EQ(queue.first({4, {}}, any), 2);
+  EXPECT_EQ(queue.first({4, {}}, quick), 3);
+  EXPECT_EQ(queue.first({1, {}}, quick), 4);
+  EXPECT_EQ(queue.first({0, {}}, any), std::nullopt);
+}
+
+TEST(Queue, ExpectedDurationsAreRoundedUpByLessThanAQuarter) {
+  for (const int64_t milliseconds : {1, 7, 8, 9, 1000, 1023, 1025, 123456789}) {
+    Queue queue({});
+    queue.add(waiting(queue, 1, 1, std::chrono::milliseconds(milliseconds)));
+    queue.first({1, {}}, [&](const Slots&, std::optional<Duration> expected) {
+      EXPECT_GE(*expected, std::chrono::milliseconds(milliseconds));
+      EXPECT_LT(*expected, std::chrono::milliseconds(milliseconds) * 5 / 4 + std::chrono::milliseconds(1));
+      return true;
+    });
+  }
+}
+
+TEST(Queue, ATurnStaysWithAGangUntilItIsPassedOn) {
+  Queue queue({.mode = QueueMode::kFair});
+  Waiting gang = waiting(queue, 1, 1, std::nullopt, "b");
+  gang.is_gang = true;
+  queue.add(gang);
+  EXPECT_EQ(queue.head(kNow), 1);
+  queue.add(waiting(queue, 2, 1, std::nullopt, "a"));
+  queue.took("b", 5);
+  EXPECT_EQ(queue.head(kNow), 1);
+  queue.pass_turn();
+  EXPECT_EQ(queue.head(kNow), 2);
+}
+
+class Reserving : public ::testing::Test {
+ protected:
+  void hold(HoldId id, int32_t cpus, std::optional<Duration> until) {
+    ledger_.take(id, {{cpus, {}}, until ? std::optional(kNow + *until) : std::nullopt});
+  }
+  Ledger ledger_{{10, {}}};
+};
+
+TEST_F(Reserving, TheStartIsWhenEnoughHasEnded) {
+  hold(1, 3, seconds(5));
+  hold(2, 3, seconds(9));
+  hold(3, 2, std::nullopt);
+  const Reservation reservation = reserve(ledger_, 7, {7, {}}, {}, kNow);
+  EXPECT_EQ(reservation.start, kNow + seconds(9));
+  EXPECT_EQ(reservation.spare.cpus, 1);
+  EXPECT_FALSE(reserve(ledger_, 7, {9, {}}, {}, kNow).start.has_value()) << "the last has no known end";
+}
+
+TEST_F(Reserving, AStartIsMovedForwardsOnly) {
+  hold(1, 8, seconds(5));
+  hold(2, 2, seconds(20));
+  Reservation reservation = reserve(ledger_, 7, {10, {}}, {}, kNow);
+  EXPECT_EQ(reservation.start, kNow + seconds(20));
+  note_given_back(reservation, ledger_.give_back(2));
+  reservation = reserve(ledger_, 7, {10, {}}, reservation, kNow + seconds(1));
+  EXPECT_EQ(reservation.start, kNow + seconds(5));
+  hold(3, 2, seconds(30));
+  reservation.is_stale = true;
+  reservation = reserve(ledger_, 7, {10, {}}, reservation, kNow + seconds(2));
+  EXPECT_EQ(reservation.start, kNow + seconds(5));
+}
+
+TEST_F(Reserving, SpareSlotsAreAccountedFor) {
+  hold(1, 8, seconds(5));
+  Reservation reservation = reserve(ledger_, 7, {8, {}}, {}, kNow);
+  EXPECT_EQ(reservation.spare.cpus, 2);
+  note_taken(reservation, {{1, {}}, kNow + seconds(4)}, kNow);
+  EXPECT_EQ(reservation.spare.cpus, 2) << "it ends before";
+  const Hold longer{{1, {}}, kNow + seconds(6)};
+  note_taken(reservation, longer, kNow);
+  EXPECT_EQ(reservation.spare.cpus, 1);
+  note_given_back(reservation, longer);
+  EXPECT_EQ(reservation.spare.cpus, 2);
+}
+
+}  // namespace
+}  // namespace deuteron::scheduler::core

@@ -1,0 +1,91 @@
+// One event's worth of work: the state it changes and the actions it collects. Its parts lie in files by what
+// they are about: step.cc (stages and jobs), placement.cc (who gets slots), task_stage.cc, gang.cc (attempts
+// and what they fail of), barrier.cc (epochs, ranks that do not come).
+#pragma once
+
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "scheduler/core/state.h"
+
+namespace deuteron::scheduler::core {
+
+constexpr int32_t kNoRank = -1;
+
+class Step {
+ public:
+  Step(State& state, SteadyTime now) : state_(state), now_(now) {}
+
+  void handle(const SubmitTaskStage& event);
+  void handle(const AddTask& event);
+  void handle(const NoMoreTasks& event);
+  void handle(const SubmitGang& event);
+  void handle(const CancelJob& event);
+  void handle(const TaskEnded& event);
+  void handle(const BarrierArrived& event);
+  void handle(const Tick& event);
+
+  Actions take_actions() { return std::move(actions_); }
+
+ private:
+  // step.cc
+  Stage* find(StageId id);
+  Stage& add_stage(JobId job, StageId id, const Slots& slots_per_task, const QueueRules& rules);
+  void refuse(JobId job, StageId stage, Status status);
+  void cancel(StageId id, Stage& stage);
+  void end_stage(StageId id, const Status& status);
+  void kill(StageId id, TaskId task);
+
+  // placement.cc
+  void enqueue(StageId id, const Stage& stage);
+  void place();
+  void fill_around(const Slots& need);
+  void start(StageId id, Stage& stage);
+  std::optional<Duration> expected_duration(const Stage& stage) const;
+  TaskId launch(StageId id, Stage& stage, int32_t partition, int32_t attempt, int32_t ranks);
+  void take_slots(const Stage& stage, HoldId id, const Slots& amount);
+  void give_back_slots(const Stage& stage, HoldId id);
+  void tell_who_waits();
+
+  // task_stage.cc
+  void start_task(StageId id, Stage& stage, TaskStage& tasks);
+  void task_ended(Stage& stage, TaskStage& tasks, const RunningTask& task, const TaskEnded& event);
+  void stop_tasks(StageId id, Stage& stage, TaskStage& tasks);
+  void end_if_done(StageId id, const Stage& stage, const TaskStage& tasks);
+
+  // gang.cc
+  void start_gang(StageId id, Stage& stage, Gang& gang);
+  void start_attempt(StageId id, Stage& stage, Gang& gang);
+  void rank_ended(Stage& stage, Gang& gang, const RunningTask& task, const TaskEnded& event);
+  void attempt_ended(StageId id, Stage& stage, Gang& gang);
+  void fail_attempt(StageId id, Stage& stage, Gang& gang, int32_t rank, const Status& status);
+  void judge_failure(Gang& gang, int32_t rank, const TaskEnded& event);
+  void stop_ranks(StageId id, Stage& stage, Gang& gang);
+  void end_at_time_limit(StageId id, Stage& stage, Gang& gang);
+  void gang_is_due(StageId id, Stage& stage, Gang& gang);
+  void set_timer(StageId id, Gang& gang);
+  void clear_timer(StageId id, Gang& gang);
+
+  // barrier.cc
+  void release(StageId id, Gang& gang, int32_t last_rank);
+  void fail_epoch(StageId id, const Stage& stage, Gang& gang);
+  void break_barrier(StageId id, Stage& stage, Gang& gang, int32_t rank, const std::string& reason);
+  void break_if_ranks_are_gone(StageId id, Stage& stage, Gang& gang);
+  void look_for_missing_ranks(StageId id, Stage& stage, Gang& gang);
+
+  State& state_;
+  const SteadyTime now_;
+  Actions actions_;
+  std::set<StageId> began_to_wait_;  // in this step
+};
+
+// What one start takes: a task's slots, or those of all ranks.
+Slots demand_of(const Stage& stage);
+// "0, 2"
+std::string join(const std::vector<int32_t>& ranks);
+// In seconds: "90", "0.25"
+std::string describe(Duration duration);
+
+}  // namespace deuteron::scheduler::core
