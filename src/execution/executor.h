@@ -81,17 +81,18 @@ class Executor {
 };
 
 struct ExecutorOptions {
-  int32_t cpus = 0;                            // slots; 0: all cores
-  std::string python_interpreter = "python3";  // a path, or a name on PATH
-  std::string python_folder;                   // holds the package deuteron
-  int32_t spare_workers = 2;                   // kept ready per session once it has run Python
-  uint64_t worker_memory_bytes = 0;            // per worker; 0: 60 % of the machine
-  int worker_log_descriptor = 2;               // where workers' output goes, a line each; -1: nowhere
-  std::string runtime_directory;               // parent of the workers' sockets; "": the system's
+  int32_t cpus = 0;                             // slots; 0: all cores
+  std::string python_interpreter = "python3";   // a path, or a name on PATH
+  std::string python_folder;                    // holds the package deuteron
+  int32_t spare_workers = 2;                    // kept ready per session once it has run Python
+  uint64_t worker_memory_bytes = 0;             // per worker; 0: 60 % of the machine
+  int worker_log_descriptor = 2;                // where workers' output goes, a line each; -1: nowhere
+  std::string runtime_directory;                // parent of the workers' sockets; "": the system's
+  std::map<std::string, std::string> settings;  // the server's, of the queue (queue_settings.h)
 };
 
 // Starts the scheduler and the worker pool; no Python process before the first Python function. The engine
-// and the bus must outlive it.
+// and the bus must outlive it. INVALID_CONF_VALUE when a setting cannot be taken.
 Result<std::unique_ptr<Executor>> make_executor(const ExecutorOptions& options, relational::Engine& engine,
                                                 std::shared_ptr<exchange::SharedMemory> memory,
                                                 events::Bus& bus);

@@ -10,6 +10,7 @@
 #include "execution/plan_rewrite.h"
 #include "execution/python_launcher.h"
 #include "execution/query_run.h"
+#include "execution/queue_settings.h"
 #include "execution/show_string.h"
 
 namespace deuteron::execution {
@@ -34,13 +35,14 @@ class NoProgress : public ProgressSink {
 // Everything runs on this machine: relational stages in the embedded engine, tasks in the worker pool.
 class LocalExecutor : public Executor {
  public:
-  LocalExecutor(const ExecutorOptions& options, relational::Engine& engine,
-                std::shared_ptr<exchange::SharedMemory> memory, events::Bus& bus)
+  LocalExecutor(const ExecutorOptions& options, scheduler::core::QueuePolicy policy,
+                relational::Engine& engine, std::shared_ptr<exchange::SharedMemory> memory, events::Bus& bus)
       : options_(options),
         memory_(std::move(memory)),
         bus_(bus),
         launcher_(memory_, bus),
-        scheduler_(tasks::Slots{options.cpus > 0 ? options.cpus : number_of_cores(), {}}, launcher_, bus),
+        scheduler_(tasks::Slots{options.cpus > 0 ? options.cpus : number_of_cores(), {}}, launcher_, bus,
+                   std::move(policy)),
         services_{engine,
                   scheduler_,
                   *memory_,
@@ -188,7 +190,10 @@ class LocalExecutor : public Executor {
 Result<std::unique_ptr<Executor>> make_executor(const ExecutorOptions& options, relational::Engine& engine,
                                                 std::shared_ptr<exchange::SharedMemory> memory,
                                                 events::Bus& bus) {
-  auto executor = std::make_unique<LocalExecutor>(options, engine, std::move(memory), bus);
+  ASSIGN_OR_RETURN(auto policy, queue_policy(options.settings));
+  RETURN_IF_ERROR(queue_rules(options.settings).status());  // the sessions' defaults
+  RETURN_IF_ERROR(gang_rules(options.settings).status());
+  auto executor = std::make_unique<LocalExecutor>(options, std::move(policy), engine, std::move(memory), bus);
   RETURN_IF_ERROR(executor->start_pool());
   return std::unique_ptr<Executor>(std::move(executor));
 }

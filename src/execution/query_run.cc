@@ -6,6 +6,7 @@
 #include "exchange/stream_writer.h"
 #include "execution/plan_rewrite.h"
 #include "execution/position_columns.h"
+#include "execution/queue_settings.h"
 #include "scheduler/core/slots.h"
 
 namespace deuteron::execution {
@@ -219,6 +220,7 @@ Result<exchange::StageOutputPtr> QueryRun::run_tasks(
   // function, so its task is tried again.
   request.max_task_errors = 1;
   request.max_lost_workers = number("spark.task.maxFailures", 4);
+  ASSIGN_OR_RETURN(request.queue, queue_rules(request_.settings));
   const tasks::StageId id = services_.scheduler.submit_tasks(request, collector);
   const int64_t limit = kPartitionsPerSlotInFlight * services_.scheduler.slots().cpus;
   int64_t added = 0;
@@ -257,20 +259,21 @@ Result<exchange::StageOutputPtr> QueryRun::run_gang(
     const PythonStage& stage, const std::shared_ptr<const PythonProgram>& program,
     std::map<int32_t, std::shared_ptr<PythonOutput>>& outputs) {
   RETURN_IF_ERROR(check_gang(stage));
+  scheduler::GangRequest request;
+  ASSIGN_OR_RETURN(request.rules, gang_rules(request_.settings));
+  ASSIGN_OR_RETURN(request.queue, queue_rules(request_.settings));
   ASSIGN_OR_RETURN(exchange::StageOutputPtr input,
                    services_.engine.materialize(stage.input, context(), stage.request, *stop_));
   const auto collector = std::make_shared<StageCollector>([stop = stop_] { stop->cancel(); });
-  scheduler::GangRequest request;
   request.job = job();
   request.name = stage.name;
   request.slots_per_task = slots_per_task();
-  request.rules.max_attempts = number("spark.stage.maxConsecutiveAttempts", 4);
-  request.rules.barrier_timeout = std::chrono::seconds(number("spark.barrier.sync.timeout", 365 * 24 * 3600));
   for (const exchange::Partition& partition : input->partitions) {
     ASSIGN_OR_RETURN(std::vector<InputPart> parts, make_input(stage, partition));
     request.ranks.push_back(std::make_shared<PythonWork>(program, std::move(parts)));
   }
   const auto ranks = static_cast<int64_t>(request.ranks.size());
+  request.likeness = request_.session_id + "/" + stage.name + "/" + std::to_string(ranks);
   begin_stage(ranks);
   services_.scheduler.submit_gang(std::move(request), collector);
   RETURN_IF_ERROR(wait(*collector, ranks));

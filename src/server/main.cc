@@ -38,6 +38,9 @@ void add_options(CLI::App& command, Options& options) {
                      "Interpreter of the Python workers (default: $PYSPARK_PYTHON, python3)");
   command.add_option("--event-log", options.event_log,
                      "Folder for the event log (a JSON line for each event)");
+  command.add_option(
+      "--conf", options.settings,
+      "KEY=VALUE, may be repeated: a setting's default, for example spark.scheduler.mode=FAIR");
   command.add_option("--log-level", options.log_level, "debug, info, warning or error")
       ->check(CLI::IsMember({"debug", "info", "warning", "error"}))
       ->capture_default_str();

@@ -50,7 +50,20 @@ Status check(const Options& options) {
   for (const std::string& size : {options.memory, options.worker_memory}) {
     if (!size.empty()) RETURN_IF_ERROR(parse_memory_size(size).status());
   }
+  for (const std::string& setting : options.settings) {
+    if (const size_t equals = setting.find('='); equals == 0 || equals == std::string::npos)
+      return invalid_option("--conf takes KEY=VALUE, not \"" + setting + "\"");
+  }
   return {};
+}
+
+std::map<std::string, std::string> settings_of(const Options& options) {
+  std::map<std::string, std::string> settings;
+  for (const std::string& setting : options.settings) {
+    const size_t equals = setting.find('=');
+    settings[setting.substr(0, equals)] = setting.substr(equals + 1);
+  }
+  return settings;
 }
 
 std::string listen_address(const Options& options) {

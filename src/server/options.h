@@ -3,7 +3,9 @@
 
 #include <chrono>
 #include <cstdint>
+#include <map>
 #include <string>
+#include <vector>
 
 #include "base/status.h"
 
@@ -23,7 +25,8 @@ struct Options {
   std::string python;           // interpreter of the workers; "": PYSPARK_PYTHON, else python3
   std::string event_log;        // directory; "": none
   std::string log_level = "info";
-  int detach_seconds = 0;  // 0: 5 s for clients of this machine, 300 s for others
+  std::vector<std::string> settings;  // KEY=VALUE: defaults of all sessions, and what only a server may set
+  int detach_seconds = 0;             // 0: 5 s for clients of this machine, 300 s for others
   int idle_session_minutes = 60;
   int drain_seconds = 30;
 };
@@ -34,6 +37,8 @@ Status check(const Options& options);
 bool is_loopback(const std::string& host);
 // "512MB", "4g", "1GiB", "1000000" -> bytes (powers of 1024).
 Result<uint64_t> parse_memory_size(const std::string& text);
+// Of `options.settings`; requires that they were checked. The last of a key counts.
+std::map<std::string, std::string> settings_of(const Options& options);
 // `host:port` as gRPC takes it.
 std::string listen_address(const Options& options);
 

@@ -13,6 +13,18 @@ TEST(Options, LoopbackNeedsNothing) {
   }
 }
 
+TEST(Options, SettingsAreKeysAndValues) {
+  Options options;
+  options.settings = {"spark.scheduler.mode=FAIR", "a=b=c", "a=d", "empty="};
+  EXPECT_TRUE(check(options).ok());
+  EXPECT_EQ(settings_of(options), (std::map<std::string, std::string>{
+                                      {"a", "d"}, {"empty", ""}, {"spark.scheduler.mode", "FAIR"}}));
+  for (const char* wrong : {"spark.scheduler.mode", "=FAIR", ""}) {
+    options.settings = {wrong};
+    EXPECT_EQ(check(options).condition(), "INVALID_OPTION") << wrong;
+  }
+}
+
 TEST(Options, OtherAddressesNeedTokenAndTls) {
   Options options;
   options.host = "0.0.0.0";

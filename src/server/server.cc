@@ -63,6 +63,7 @@ execution::ExecutorOptions executor_options(const Options& options, const Python
   executor.worker_memory_bytes =
       options.worker_memory.empty() ? 0 : *parse_memory_size(options.worker_memory);
   executor.runtime_directory = runtime_directory;
+  executor.settings = settings_of(options);
   return executor;
 }
 
@@ -117,8 +118,9 @@ Status Server::Parts::start_service() {
   environment.executor = executor.get();
   environment.files = &engine->files();
   const std::string slots = std::to_string(slots_of(options));
-  environment.server_defaults = {{"spark.default.parallelism", slots},
-                                 {"spark.sql.shuffle.partitions", slots}};
+  environment.server_defaults = settings_of(options);
+  environment.server_defaults.merge(std::map<std::string, std::string>{
+      {"spark.default.parallelism", slots}, {"spark.sql.shuffle.partitions", slots}});
   environment.artifact_directory = directory.path() + "/artifacts";
   sessions = std::make_unique<session::SessionRegistry>(environment,
                                                         std::chrono::minutes(options.idle_session_minutes));

@@ -7,11 +7,12 @@
 #include <string_view>
 
 #include "base/clock.h"
+#include "base/duration_text.h"
 
 namespace deuteron::session {
 namespace {
 
-enum class Kind { kText, kBoolean, kInteger, kTimeZone };
+enum class Kind { kText, kBoolean, kInteger, kDuration, kHangPolicy, kTimeZone };
 
 struct Default {
   std::string_view key;
@@ -25,6 +26,8 @@ constexpr Default kDefaults[] = {
 
 // Fixed when the server starts; a session may read them only.
 constexpr std::string_view kStaticKeys[] = {
+    "spark.deuteron.scheduler.ageing",
+    "spark.deuteron.scheduler.patience",
     "spark.master",
     "spark.executor.memory",
     "spark.scheduler.mode",
@@ -60,6 +63,8 @@ bool accepts(Kind kind, const std::string& value) {
       const auto [end, code] = std::from_chars(value.data(), value.data() + value.size(), number);
       return code == std::errc() && end == value.data() + value.size();
     }
+    case Kind::kDuration: return parse_duration(value, std::chrono::seconds(1)).has_value();
+    case Kind::kHangPolicy: return value == "warn" || value == "relaunch" || value == "fail";
     case Kind::kTimeZone: return is_time_zone(value);
   }
   return false;
@@ -74,9 +79,14 @@ Status invalid_value(const std::string& key, const std::string& value, Kind kind
       return error(
           "INVALID_CONF_VALUE.TYPE_MISMATCH",
           {{"confName", "\"" + key + "\""}, {"confValue", "'" + value + "'"}, {"confType", "boolean"}});
+    case Kind::kHangPolicy:
+      return error("INVALID_CONF_VALUE.OUT_OF_RANGE_OF_OPTIONS",
+                   {{"confName", key}, {"confValue", value}, {"confOptions", "warn, relaunch, fail"}});
     default:
       return error("INVALID_CONF_VALUE.TYPE_MISMATCH",
-                   {{"confName", "\"" + key + "\""}, {"confValue", "'" + value + "'"}, {"confType", "int"}});
+                   {{"confName", "\"" + key + "\""},
+                    {"confValue", "'" + value + "'"},
+                    {"confType", kind == Kind::kDuration ? "duration" : "int"}});
   }
 }
 

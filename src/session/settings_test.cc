@@ -30,6 +30,11 @@ TEST(SessionSettings, RefusesValuesThatAKeyCannotTake) {
   EXPECT_EQ(settings.set("spark.sql.session.timeZone", "../../etc/passwd").condition(),
             "INVALID_CONF_VALUE.TIME_ZONE");
   EXPECT_TRUE(settings.set("spark.sql.session.timeZone", "+02:00").ok());
+  EXPECT_EQ(settings.set("spark.deuteron.gang.timeLimit", "soon").condition(),
+            "INVALID_CONF_VALUE.TYPE_MISMATCH");
+  EXPECT_EQ(settings.set("spark.deuteron.gang.hang.policy", "shrug").condition(),
+            "INVALID_CONF_VALUE.OUT_OF_RANGE_OF_OPTIONS");
+  EXPECT_TRUE(settings.set("spark.deuteron.gang.timeLimit", "2h").ok());
   EXPECT_EQ(settings.set("spark.master", "yarn").condition(), "CANNOT_MODIFY_STATIC_CONFIG");
 }
 

@@ -1,7 +1,10 @@
 """The event log: what a server did, as lines of JSON; and what only it can tell."""
 
 import json
+import os
 import stat
+import threading
+import time
 
 import pytest
 from deuteron_server import DeuteronServer, wait_until
@@ -16,9 +19,9 @@ pytestmark = pytest.mark.deuteron
 class Log:
     """A server that writes its events, and a session."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, *arguments):
         self.folder = folder / "events"
-        self.server = DeuteronServer(folder, "--event-log", str(self.folder))
+        self.server = DeuteronServer(folder, "--event-log", str(self.folder), *arguments)
         self.server.start()
         self.spark = connect(self.server.remote)
 
@@ -89,6 +92,57 @@ def test_the_story_of_a_gang(log):
     assert [(event["attempt"], event["rank"]) for event in failed] == [(0, 1)]
     released = {(event["attempt"], event["epoch"], event["all_gather"]) for event in log.events("BarrierReleased")}
     assert {(0, 0, False), (1, 0, False), (1, 1, True)} <= released
+
+
+def wait_for_file(path):
+    def run(batches):
+        from pyspark import BarrierTaskContext
+
+        list(batches)
+        context = BarrierTaskContext.get()
+        while context.partitionId() == 1 and not os.path.exists(path):
+            time.sleep(0.01)
+        context.barrier()
+        yield from ()
+
+    return run
+
+
+def in_the_background(spark, function):
+    thread = threading.Thread(target=lambda: spark.range(0, 2, 1, 2).mapInArrow(function, "id long", barrier=True).collect())
+    thread.start()
+    return thread
+
+
+def test_ranks_that_do_not_come_are_named(log, tmp_path):
+    thread = in_the_background(log.spark, wait_for_file(str(tmp_path / "go")))
+    missing = log.wait_for("RanksMissing")
+    (tmp_path / "go").touch()
+    thread.join(30)
+    assert [(event["ranks"], event["epoch"], event["policy"]) for event in missing] == [("1", 0, "warn")]
+    assert missing[0]["waited_ms"] >= 1500
+    released = log.wait_for("BarrierReleased")
+    assert released[0]["last_rank"] == 1 and released[0]["skew_ms"] >= 1500
+
+
+@pytest.mark.parametrize("mode, pool", [("FIFO", "default"), ("FAIR", "research")])
+def test_a_gang_that_waits_says_where_and_why(tmp_path, mode, pool):
+    log = Log(tmp_path, "--slots", "2", "--conf", f"spark.scheduler.mode={mode}")
+    try:
+        assert log.spark.conf.get("spark.scheduler.mode") == mode
+        log.spark.conf.set("spark.scheduler.pool", "research")
+        first = in_the_background(log.spark, wait_for_file(str(tmp_path / "go")))
+        log.wait_for("TaskStarted", 2)
+        second = in_the_background(log.spark, wait_for_file(str(tmp_path / "go")))
+        waits = log.wait_for("GangWaits")[0]
+        assert (waits["pool"], waits["position"], waits["expected_ms"]) == (pool, 1, -1)
+        assert waits["reason"] == "needs 2 CPUs, free: 0 CPUs"
+        (tmp_path / "go").touch()
+        for thread in (first, second):
+            thread.join(30)
+        assert len(log.wait_for("GangAttemptStarted", 2)) == 2
+    finally:
+        log.stop()
 
 
 def test_operations_begin_and_end(log):

@@ -340,6 +340,95 @@ def test_the_number_of_attempts_is_a_setting(new_session, tmp_path):
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["0", "1"]
 
 
+def always_the_same_error(folder):
+    def run(batches):
+        from pyspark import BarrierTaskContext
+
+        list(batches)
+        context = BarrierTaskContext.get()
+        publish(folder, f"{context.attemptNumber()}-{context.partitionId()}")
+        if context.partitionId() == 1:
+            raise ValueError("rank 1 always gives up")
+        context.barrier()
+        yield rows_of({"x": [1]})
+
+    return run
+
+
+@pytest.mark.deuteron
+def test_the_same_exception_twice_in_a_row_is_final(spark, tmp_path):
+    with pytest.raises(PySparkException) as caught:
+        gang(spark, 2, always_the_same_error(str(tmp_path)), "x long").collect()
+    assert "ValueError: rank 1 always gives up" in str(caught.value)
+    assert "in two attempts in a row" in str(caught.value) and "stopOnSameFailure" in str(caught.value)
+    assert {entry.name.split("-")[0] for entry in tmp_path.iterdir()} == {"0", "1"}
+
+
+@pytest.mark.deuteron
+def test_the_same_exception_is_tried_again_where_that_is_asked_for(new_session, tmp_path):
+    spark = new_session()
+    spark.conf.set("spark.deuteron.gang.stopOnSameFailure", "false")
+    spark.conf.set("spark.deuteron.gang.backoff", "10ms")
+    with pytest.raises(PySparkException, match="after 4 attempts"):
+        gang(spark, 2, always_the_same_error(str(tmp_path)), "x long").collect()
+    assert {entry.name.split("-")[0] for entry in tmp_path.iterdir()} == {"0", "1", "2", "3"}
+
+
+@pytest.mark.deuteron
+def test_a_time_limit_ends_a_gang(new_session):
+    spark = new_session()
+    spark.conf.set("spark.deuteron.gang.timeLimit", "500ms")
+
+    def run(batches):
+        list(batches)
+        time.sleep(60)
+        yield rows_of({"x": [1]})
+
+    start = time.time()
+    with pytest.raises(PySparkException) as caught:
+        gang(spark, 2, run, "x long").collect()
+    assert time.time() - start < 30
+    assert caught.value.getCondition() == "GANG_TIME_LIMIT"
+    assert "0.5 s" in str(caught.value)
+    assert spark.range(3).count() == 3
+
+
+def hang_at_first(batches):
+    from pyspark import BarrierTaskContext
+
+    list(batches)
+    context = BarrierTaskContext.get()
+    if context.attemptNumber() == 0 and context.partitionId() == 1:
+        time.sleep(60)
+    context.barrier()
+    yield rows_of({"attempt": [context.attemptNumber()]})
+
+
+@pytest.mark.deuteron
+@pytest.mark.parametrize("policy", ["relaunch", "fail"])
+def test_a_rank_that_does_not_come(new_session, policy):
+    spark = new_session()
+    spark.conf.set("spark.deuteron.gang.hang.timeout", "300ms")
+    spark.conf.set("spark.deuteron.gang.hang.policy", policy)
+    start = time.time()
+    if policy == "relaunch":
+        # The second attempt has a timeout too, which it must not reach: both ranks come at once.
+        assert [row.attempt for row in gang(spark, 2, hang_at_first, "attempt long").collect()] == [1, 1]
+    else:
+        with pytest.raises(PySparkException) as caught:
+            gang(spark, 2, hang_at_first, "attempt long").collect()
+        assert caught.value.getCondition() == "GANG_HANGS"
+        assert "The ranks 1 have not come to barrier 0" in str(caught.value)
+    assert time.time() - start < 30
+
+
+@pytest.mark.deuteron
+@pytest.mark.parametrize("key, value", [("timeLimit", "soon"), ("backoff", "-1"), ("hang.policy", "shrug"), ("hang.factor", "x")])
+def test_a_setting_that_cannot_be_taken_is_refused(new_session, key, value):
+    with pytest.raises(PySparkException, match="INVALID_CONF_VALUE"):
+        new_session().conf.set(f"spark.deuteron.gang.{key}", value)
+
+
 def test_a_failing_gang_does_not_hang(spark):
     def run(batches):
         from pyspark import BarrierTaskContext
