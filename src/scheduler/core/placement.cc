@@ -13,6 +13,12 @@ void Step::enqueue(StageId id, const Stage& stage) {
   state_.queue.add({stage.pool, stage.place, demand_of(stage), expected_duration(stage),
                     std::holds_alternative<Gang>(stage.kind)});
   began_to_wait_.insert(id);
+  has_changed_ = true;
+}
+
+void Step::leave_queue(StageId id) {
+  state_.queue.remove(id);
+  has_changed_ = true;
 }
 
 // Hands out free slots in the order of the queue. When its head must wait, others may go around it.
@@ -32,7 +38,6 @@ void Step::place() {
   if (state_.queue.size() == 0) state_.reservation = {};
   if (state_.reservation.stage != before && state_.reservation.stage != 0)
     began_to_wait_.insert(state_.reservation.stage);
-  tell_who_waits();
 }
 
 void Step::fill_around(const Slots& need) {
@@ -80,13 +85,13 @@ void Step::give_back_slots(const Stage& stage, HoldId id) {
   const Hold hold = state_.slots.give_back(id);
   note_given_back(state_.reservation, hold);
   state_.queue.gave_back(stage.pool, hold.amount.cpus);
+  has_changed_ = true;
 }
 
 void Step::tell_who_waits() {
   for (const StageId id : began_to_wait_) {
     if (auto waits = forecast(state_, id, now_)) actions_.push_back(*std::move(waits));
   }
-  began_to_wait_.clear();
 }
 
 }  // namespace deuteron::scheduler::core

@@ -26,7 +26,6 @@ void Step::handle(const AddTask& event) {
   if (stage == nullptr || stage->stopping) return;
   std::get<TaskStage>(stage->kind).pending.push_back({event.partition, 0});
   enqueue(event.stage, *stage);
-  place();
 }
 
 void Step::handle(const NoMoreTasks& event) {
@@ -51,7 +50,6 @@ void Step::handle(const SubmitGang& event) {
   gang.likeness = event.likeness;
   stage.kind = std::move(gang);
   enqueue(event.stage, stage);
-  place();
 }
 
 void Step::handle(const CancelJob& event) {
@@ -59,7 +57,6 @@ void Step::handle(const CancelJob& event) {
   if (job == state_.jobs.end()) return;
   const std::set<StageId> stages = job->second;
   for (const StageId id : stages) cancel(id, state_.stages.at(id));
-  place();
 }
 
 void Step::handle(const TaskEnded& event) {
@@ -74,7 +71,6 @@ void Step::handle(const TaskEnded& event) {
   } else {
     task_ended(stage, std::get<TaskStage>(stage.kind), task, event);
   }
-  place();
 }
 
 void Step::handle(const Tick&) {
@@ -83,7 +79,6 @@ void Step::handle(const Tick&) {
     Stage& stage = state_.stages.at(id);
     gang_is_due(id, stage, std::get<Gang>(stage.kind));
   }
-  place();
 }
 
 Stage* Step::find(StageId id) {
@@ -99,6 +94,12 @@ Stage& Step::add_stage(JobId job, StageId id, const Slots& slots_per_task, const
   stage.place = state_.queue.place(id, rules.priority, now_);
   state_.jobs[job].insert(id);
   return state_.stages.emplace(id, std::move(stage)).first->second;
+}
+
+Actions Step::finish() {
+  if (has_changed_) place();
+  tell_who_waits();
+  return std::move(actions_);
 }
 
 void Step::refuse(JobId job, StageId stage, Status status) {
@@ -122,7 +123,7 @@ void Step::cancel(StageId id, Stage& stage) {
 void Step::end_stage(StageId id, const Status& status) {
   Stage& stage = state_.stages.at(id);
   if (auto* gang = std::get_if<Gang>(&stage.kind)) clear_timer(id, *gang);
-  state_.queue.remove(id);
+  leave_queue(id);
   actions_.push_back(StageEnded{stage.job, id, status});
   const auto job = state_.jobs.find(stage.job);
   job->second.erase(id);
@@ -140,7 +141,7 @@ void Step::kill(StageId id, TaskId task) {
 Actions step(State& state, const Event& event, SteadyTime now) {
   Step step(state, now);
   std::visit([&step](const auto& what) { step.handle(what); }, event);
-  return step.take_actions();
+  return step.finish();
 }
 
 std::optional<SteadyTime> next_deadline(const State& state) {

@@ -27,7 +27,7 @@ class Step {
   void handle(const BarrierArrived& event);
   void handle(const Tick& event);
 
-  Actions take_actions() { return std::move(actions_); }
+  Actions finish();
 
  private:
   // step.cc
@@ -40,6 +40,7 @@ class Step {
 
   // placement.cc
   void enqueue(StageId id, const Stage& stage);
+  void leave_queue(StageId id);
   void place();
   void fill_around(const Slots& need);
   void start(StageId id, Stage& stage);
@@ -78,6 +79,7 @@ class Step {
   State& state_;
   const SteadyTime now_;
   Actions actions_;
+  bool has_changed_ = false;         // who waits, or what is free
   std::set<StageId> began_to_wait_;  // in this step
 };
 

@@ -42,7 +42,7 @@ void Step::task_ended(Stage& stage, TaskStage& tasks, const RunningTask& task, c
 void Step::stop_tasks(StageId id, Stage& stage, TaskStage& tasks) {
   stage.stopping = true;
   tasks.pending.clear();
-  state_.queue.remove(id);
+  leave_queue(id);
   for (const TaskId task : tasks.tasks) kill(id, task);
 }
 
