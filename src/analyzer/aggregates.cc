@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "analyzer/errors.h"
+#include "analyzer/python_functions.h"
 #include "analyzer/relations.h"
 #include "analyzer/simplification.h"
 
@@ -50,7 +51,7 @@ class Extraction {
         return reference_to(parts_.grouping_columns[i], part->origin);
       }
     }
-    if (resolved::as<resolved::AggregateCall>(part) != nullptr) return call_column(part);
+    if (is_aggregate(part)) return call_column(part);
     if (const auto* column = resolved::as<resolved::ColumnReference>(part)) {
       if (!input_ids_.contains(column->id)) return part;
       return fail(missing(*column, part->origin), part);
@@ -74,12 +75,10 @@ class Extraction {
       if (same_expression(call, parts_.calls[i])) return reference_to(parts_.call_columns[i], call->origin);
     }
     parts_.calls.push_back(call);
-    parts_.call_columns.push_back({analysis_.next_id(),
-                                   resolved::as<resolved::AggregateCall>(call)->function,
-                                   call->type,
-                                   call->nullable,
-                                   {},
-                                   ""});
+    const auto* python = resolved::as<resolved::PythonCall>(call);
+    const std::string& name =
+        python != nullptr ? python->function->name : resolved::as<resolved::AggregateCall>(call)->function;
+    parts_.call_columns.push_back({analysis_.next_id(), name, call->type, call->nullable, {}, ""});
     return reference_to(parts_.call_columns.back(), call->origin);
   }
 
@@ -146,6 +145,25 @@ class Extraction {
   Status status_;
 };
 
+// One node makes all groups: Spark's functions and Python's cannot share it.
+Status check_python_calls(const AggregateParts& parts) {
+  std::string names;
+  for (const ExpressionPtr& call : parts.calls) {
+    if (const auto* python = resolved::as<resolved::PythonCall>(call))
+      names += (names.empty() ? "" : ", ") + quoted_name(python->function->name);
+  }
+  if (names.empty()) return Status();
+  const bool only_python = std::all_of(parts.calls.begin(), parts.calls.end(), [](const auto& call) {
+    return resolved::as<resolved::PythonCall>(call) != nullptr;
+  });
+  return only_python ? Status() : error("INVALID_PANDAS_UDF_PLACEMENT", {{"functionList", names}});
+}
+
+bool has_python_calls(const AggregateParts& parts) {
+  return std::any_of(parts.calls.begin(), parts.calls.end(),
+                     [](const auto& call) { return resolved::as<resolved::PythonCall>(call) != nullptr; });
+}
+
 Substitution item_expressions(const AggregateParts& parts) {
   Substitution substitution;
   for (const NamedExpression& item : parts.items) substitution[item.column.id] = item.expression;
@@ -154,11 +172,20 @@ Substitution item_expressions(const AggregateParts& parts) {
 
 }  // namespace
 
+bool is_aggregate(const ExpressionPtr& expression) {
+  if (const auto* python = resolved::as<resolved::PythonCall>(expression))
+    return is_python_aggregate(python->function->eval_type);
+  return resolved::as<resolved::AggregateCall>(expression) != nullptr;
+}
+
+bool contains_aggregate(const ExpressionPtr& expression) { return any_of(expression, is_aggregate); }
+
 Result<ExpressionPtr> over_aggregate(Analysis& analysis, AggregateParts& parts,
                                      const ExpressionPtr& expression, const Columns* output) {
   Extraction extraction(analysis, parts, output);
   ExpressionPtr result = extraction.run(expression);
   RETURN_IF_ERROR(extraction.status());
+  RETURN_IF_ERROR(check_python_calls(parts));
   return result;
 }
 
@@ -198,7 +225,7 @@ Status extend_aggregate_for_sort(Analysis& analysis, Input& input, std::vector<r
   for (resolved::SortKey& key : keys) {
     const ColumnIds read = references(key.expression);
     const bool direct =
-        !contains<resolved::AggregateCall>(key.expression) &&
+        !contains_aggregate(key.expression) &&
         std::all_of(read.begin(), read.end(), [&](resolved::ColumnId id) { return visible.contains(id); });
     if (direct) continue;
     ASSIGN_OR_RETURN(const ExpressionPtr expression,
@@ -309,7 +336,7 @@ Result<resolved::Expressions> RelationResolver::resolve_grouping_list(
     ASSIGN_OR_RETURN(const auto column, find_in_inputs(scope, {"all"}, nullptr));
     if (!column.has_value()) {
       for (const NamedExpression& item : items) {
-        if (!contains<resolved::AggregateCall>(item.expression)) result.push_back(item.expression);
+        if (!contains_aggregate(item.expression)) result.push_back(item.expression);
       }
       return result;
     }
@@ -318,7 +345,7 @@ Result<resolved::Expressions> RelationResolver::resolve_grouping_list(
     const int64_t ordinal = analysis_.settings.group_by_ordinal ? ordinal_of(expression) : -1;
     if (ordinal < 0 || !by_alias) {
       ASSIGN_OR_RETURN(auto value, resolver.resolve(expression));
-      if (contains<resolved::AggregateCall>(value)) {
+      if (contains_aggregate(value)) {
         return at(error("GROUP_BY_AGGREGATE", {{"sqlExpr", resolver.qualified(expression)}}),
                   expression->origin);
       }
@@ -331,7 +358,7 @@ Result<resolved::Expressions> RelationResolver::resolve_grouping_list(
                 expression->origin);
     }
     const NamedExpression& item = items[static_cast<size_t>(ordinal - 1)];
-    if (contains<resolved::AggregateCall>(item.expression)) {
+    if (contains_aggregate(item.expression)) {
       return at(error("GROUP_BY_POS_AGGREGATE",
                       {{"index", std::to_string(ordinal)},
                        {"aggExpr", item.column.name + " AS " + quoted_name(item.column.name)}}),
@@ -512,6 +539,8 @@ Result<Input> RelationResolver::pivot(const unresolved::Aggregate& node, Input i
     ASSIGN_OR_RETURN(values, pivot_values(analysis_, pivot_column, input));
   }
   ASSIGN_OR_RETURN(Input grouped, aggregate(first, Input(input), origin));
+  if (grouped.aggregate != nullptr && has_python_calls(*grouped.aggregate))
+    return error("UNSUPPORTED_FEATURE.PANDAS_UDAF_IN_PIVOT");
   const size_t keys = node.grouping.size();
   auto parts = std::make_shared<AggregateParts>();
   const Columns columns = grouped.columns;

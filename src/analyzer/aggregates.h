@@ -14,11 +14,15 @@ struct AggregateParts {
   resolved::Columns grouping_columns;               // outputs of the Aggregate node
   std::vector<std::vector<int32_t>> grouping_sets;  // indexes into grouping; empty: plain
   resolved::Column grouping_id;                     // id 0: there is none
-  resolved::Expressions calls;                      // AggregateCalls, each once
+  resolved::Expressions calls;                      // of aggregate functions, each once
   resolved::Columns call_columns;
   resolved::ExpressionPtr having;      // over the Aggregate's output
   std::vector<NamedExpression> items;  // the select list, over the Aggregate's output
 };
+
+// Is this the call of an aggregate function, Spark's or Python's; is there one in it?
+bool is_aggregate(const resolved::ExpressionPtr& expression);
+bool contains_aggregate(const resolved::ExpressionPtr& expression);
 
 // `expression` over the Aggregate's output: grouping expressions and aggregate calls become its columns.
 // When a column of the input remains: MISSING_AGGREGATION, or UNRESOLVED_COLUMN among `output` if that is

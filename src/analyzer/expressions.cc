@@ -108,7 +108,7 @@ Result<ExpressionPtr> ExpressionResolver::resolve_node(const unresolved::Express
   if (const auto* node = unresolved::as<unresolved::Subquery>(expression))
     return resolve_subquery(expression, *node);
   if (const auto* node = unresolved::as<unresolved::PythonCall>(expression))
-    return resolve_python(*node, origin);
+    return resolve_python(expression, *node);
   if (const auto* node = unresolved::as<unresolved::UpdateField>(expression))
     return resolve_update_field(*node, origin);
   if (const auto* node = unresolved::as<unresolved::SqlText>(expression)) {

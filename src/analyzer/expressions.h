@@ -91,7 +91,10 @@ class ExpressionResolver {
                                   const unresolved::Window& window);
   ExpressionResult resolve_subquery(const unresolved::ExpressionPtr& expression,
                                     const unresolved::Subquery& subquery);
-  ExpressionResult resolve_python(const unresolved::PythonCall& python, const plan::Origin& origin);
+  // `expression`: the call as it stands in the query; `python`: the function and its arguments.
+  ExpressionResult resolve_python(const unresolved::ExpressionPtr& expression,
+                                  const unresolved::PythonCall& python);
+  ExpressionResult bind_python(const unresolved::PythonCall& python, const plan::Origin& origin);
   ExpressionResult resolve_update_field(const unresolved::UpdateField& update, const plan::Origin& origin);
   Result<unresolved::ExpressionPtr> parse_text(const unresolved::SqlText& text);
 
@@ -166,12 +169,12 @@ resolved::ExpressionPtr make_string(std::string value);
 // Both sides of a condition joined by AND; either may be null.
 resolved::ExpressionPtr both(resolved::ExpressionPtr left, resolved::ExpressionPtr right);
 
-// Is this a call of an aggregate function, of a generator (explode …)?
-bool is_aggregate_call(const unresolved::ExpressionPtr& expression);
-// The outermost calls of aggregate functions, not those of sub-queries.
-std::vector<unresolved::ExpressionPtr> aggregate_calls(const unresolved::ExpressionPtr& expression);
+// The outermost calls of aggregate functions, Spark's and Python's, not those of sub-queries.
+std::vector<unresolved::ExpressionPtr> aggregate_calls(const unresolved::ExpressionPtr& expression,
+                                                       const catalog::CatalogView& catalog);
 bool contains_window(const unresolved::ExpressionPtr& expression);
-bool contains_aggregate_call(const unresolved::ExpressionPtr& expression);
+bool contains_aggregate_call(const unresolved::ExpressionPtr& expression,
+                             const catalog::CatalogView& catalog);
 // The type whose name, used as a function, casts to it: int('1').
 std::optional<types::DataType> cast_function_type(const std::string& name);
 bool is_generator_name(const std::string& name);

@@ -6,6 +6,7 @@
 
 #include "analyzer/errors.h"
 #include "analyzer/expressions.h"
+#include "analyzer/python_functions.h"
 #include "functions/coercion.h"
 #include "sql/parser.h"
 
@@ -119,16 +120,21 @@ std::optional<DataType> cast_function_type(const std::string& name) {
   return found == kTypes.end() ? std::nullopt : std::optional<DataType>(found->second);
 }
 
-bool is_aggregate_call(const unresolved::ExpressionPtr& expression) {
+namespace {
+
+bool is_aggregate_call(const unresolved::ExpressionPtr& expression, const catalog::CatalogView& catalog) {
+  if (const auto* python = unresolved::as<unresolved::PythonCall>(expression))
+    return is_python_aggregate(python->eval_type);
   const auto* call = unresolved::as<unresolved::FunctionCall>(expression);
   if (call == nullptr) return false;
   const std::string name = called_name(*call);
   if (name == "grouping" || name == "grouping_id") return true;
   const functions::Function* function = functions::find(name);
-  return function != nullptr && functions::kind_of(*function) == functions::Kind::kAggregate;
+  if (function != nullptr) return functions::kind_of(*function) == functions::Kind::kAggregate;
+  const unresolved::ExpressionPtr registered = catalog.find_function(call->name.back());
+  const auto* python = unresolved::as<unresolved::PythonCall>(registered);
+  return python != nullptr && is_python_aggregate(python->eval_type);
 }
-
-namespace {
 
 // Visits the expressions directly below; not the plans of sub-queries.
 void for_each_part(const unresolved::ExpressionPtr& expression,
@@ -149,14 +155,23 @@ void for_each_part(const unresolved::ExpressionPtr& expression,
       expression->node);
 }
 
+// The clause of a call that no Python function takes.
+std::string clause_of(const unresolved::FunctionCall& call) {
+  if (call.is_distinct) return "DISTINCT";
+  if (call.filter != nullptr) return "FILTER CLAUSE";
+  if (call.ignore_nulls) return "IGNORE NULLS";
+  return call.within_group.empty() ? "" : "WITHIN GROUP (ORDER BY ...)";
+}
+
 }  // namespace
 
-std::vector<unresolved::ExpressionPtr> aggregate_calls(const unresolved::ExpressionPtr& expression) {
+std::vector<unresolved::ExpressionPtr> aggregate_calls(const unresolved::ExpressionPtr& expression,
+                                                       const catalog::CatalogView& catalog) {
   if (expression == nullptr) return {};
-  if (is_aggregate_call(expression)) return {expression};
+  if (is_aggregate_call(expression, catalog)) return {expression};
   std::vector<unresolved::ExpressionPtr> found;
   const auto collect = [&](const unresolved::ExpressionPtr& part) {
-    const auto inner = aggregate_calls(part);
+    const auto inner = aggregate_calls(part, catalog);
     found.insert(found.end(), inner.begin(), inner.end());
   };
   // The function over a window is no aggregation itself; its arguments may hold one.
@@ -171,8 +186,9 @@ std::vector<unresolved::ExpressionPtr> aggregate_calls(const unresolved::Express
   return found;
 }
 
-bool contains_aggregate_call(const unresolved::ExpressionPtr& expression) {
-  return !aggregate_calls(expression).empty();
+bool contains_aggregate_call(const unresolved::ExpressionPtr& expression,
+                             const catalog::CatalogView& catalog) {
+  return !aggregate_calls(expression, catalog).empty();
 }
 
 bool contains_window(const unresolved::ExpressionPtr& expression) {
@@ -203,9 +219,16 @@ Result<ExpressionPtr> ExpressionResolver::resolve_call(const unresolved::Express
   if (function == nullptr || call.name.size() > 3) {
     const unresolved::ExpressionPtr registered = analysis_.catalog.find_function(call.name.back());
     if (const auto* python = unresolved::as<unresolved::PythonCall>(registered)) {
+      const bool is_aggregate = is_python_aggregate(python->eval_type);
+      if (const std::string used = clause_of(call); !used.empty()) {
+        return at(
+            error("INVALID_SQL_SYNTAX.FUNCTION_WITH_UNSUPPORTED_SYNTAX",
+                  {{"prettyName", quoted_name(is_aggregate ? "pythonudaf" : "pythonudf")}, {"syntax", used}}),
+            expression->origin);
+      }
       unresolved::PythonCall bound = *python;
       bound.arguments = call.arguments;
-      return resolve_python(bound, expression->origin);
+      return resolve_python(expression, bound);
     }
     return unresolved_routine(call.name, expression->origin);
   }

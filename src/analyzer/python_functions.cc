@@ -16,13 +16,8 @@ using resolved::RelationPtr;
 
 namespace {
 
-// PySpark's PythonEvalType.
-constexpr int32_t kGroupedAggregateFirst = 202;  // grouped-aggregate pandas
-constexpr int32_t kGroupedAggregateArrow = 252;
-
-bool is_grouped_aggregate(int32_t eval_type) {
-  return eval_type == kGroupedAggregateFirst || eval_type == kGroupedAggregateArrow;
-}
+// PySpark's PythonEvalType: pandas, iterator of pandas, Arrow, iterator of Arrow.
+constexpr int32_t kGroupedAggregates[] = {202, 217, 252, 254};
 
 resolved::PythonFunctionPtr function_of(const unresolved::PythonCall& python) {
   return std::make_shared<const resolved::PythonFunction>(
@@ -39,11 +34,32 @@ Result<Columns> output_of(Analysis& analysis, const unresolved::PythonCall& pyth
   return columns;
 }
 
+bool is_python_aggregate_call(const ExpressionPtr& expression) {
+  const auto* call = resolved::as<resolved::PythonCall>(expression);
+  return call != nullptr && is_python_aggregate(call->function->eval_type);
+}
+
 }  // namespace
 
-Result<ExpressionPtr> ExpressionResolver::resolve_python(const unresolved::PythonCall& python,
-                                                         const plan::Origin& origin) {
-  if (is_grouped_aggregate(python.eval_type)) return at(unsupported("pandas aggregate functions"), origin);
+bool is_python_aggregate(int32_t eval_type) {
+  return std::find(std::begin(kGroupedAggregates), std::end(kGroupedAggregates), eval_type) !=
+         std::end(kGroupedAggregates);
+}
+
+Result<ExpressionPtr> ExpressionResolver::resolve_python(const unresolved::ExpressionPtr& expression,
+                                                         const unresolved::PythonCall& python) {
+  const bool is_aggregate = is_python_aggregate(python.eval_type) && !inside_window_function_;
+  if (is_aggregate) RETURN_IF_ERROR(check_aggregate_place(expression));
+  const bool was_inside = std::exchange(inside_aggregate_, inside_aggregate_ || is_aggregate);
+  const bool was_window = std::exchange(inside_window_function_, false);
+  auto call = bind_python(python, expression->origin);
+  inside_aggregate_ = was_inside;
+  inside_window_function_ = was_window;
+  return call;
+}
+
+Result<ExpressionPtr> ExpressionResolver::bind_python(const unresolved::PythonCall& python,
+                                                      const plan::Origin& origin) {
   resolved::PythonCall call;
   call.function = function_of(python);
   bool has_names = false;
@@ -130,7 +146,7 @@ class PythonExtraction {
     const ExpressionPtr inner =
         map_children(expression, [&](const ExpressionPtr& child) { return run(child); });
     const auto* call = resolved::as<resolved::PythonCall>(inner);
-    if (call == nullptr) return inner;
+    if (call == nullptr || is_python_aggregate_call(inner)) return inner;
     for (const auto& [known, column] : results_) {
       if (is_deterministic(known) && same_expression(known, inner)) return reference_to(column);
     }
@@ -199,8 +215,12 @@ class PythonExtraction {
 bool holds_python(const RelationPtr& relation) {
   if (resolved::as<resolved::EvaluatePython>(relation) != nullptr) return false;
   bool found = false;
-  for_each_expression(
-      relation, [&](const ExpressionPtr& part) { found = found || contains<resolved::PythonCall>(part); });
+  // An Aggregate node keeps calls of its own kind.
+  const auto is_to_be_taken_out = [](const ExpressionPtr& part) {
+    return resolved::as<resolved::PythonCall>(part) != nullptr && !is_python_aggregate_call(part);
+  };
+  for_each_expression(relation,
+                      [&](const ExpressionPtr& part) { found = found || any_of(part, is_to_be_taken_out); });
   return found;
 }
 

@@ -79,7 +79,10 @@ Result<std::vector<NamedExpression>> RelationResolver::select_list(const unresol
 Result<Input> RelationResolver::project(const unresolved::Project& node, Input input,
                                         const plan::Origin& origin, bool is_grouped) {
   ASSIGN_OR_RETURN(const unresolved::Expressions items, parsed(node.expressions));
-  if (is_grouped || std::any_of(items.begin(), items.end(), contains_aggregate_call)) {
+  const auto aggregates = [&](const unresolved::ExpressionPtr& item) {
+    return contains_aggregate_call(item, analysis_.catalog);
+  };
+  if (is_grouped || std::any_of(items.begin(), items.end(), aggregates)) {
     unresolved::Aggregate global;
     global.aggregates = items;
     global.output_is_select_list = true;

@@ -80,7 +80,7 @@ resolved::SortKey key_like(const unresolved::ExpressionPtr& order, const Column&
 
 Result<Input> RelationResolver::filter(const unresolved::Filter& node, Input input,
                                        const plan::Origin& origin) {
-  if (input.aggregate != nullptr && contains_aggregate_call(node.condition)) {
+  if (input.aggregate != nullptr && contains_aggregate_call(node.condition, analysis_.catalog)) {
     return having(node.condition, std::move(input), origin);
   }
   Scope scope = scope_of(input);
@@ -88,7 +88,7 @@ Result<Input> RelationResolver::filter(const unresolved::Filter& node, Input inp
   ExpressionResolver resolver(analysis_, scope, {false, false, "WHERE", origin});
   if (contains_window(node.condition))
     return error("WINDOW_FUNCTION_NOT_ALLOWED_IN_CLAUSE", {{"clauseName", "WHERE"}});
-  if (const auto calls = aggregate_calls(node.condition); !calls.empty()) {
+  if (const auto calls = aggregate_calls(node.condition, analysis_.catalog); !calls.empty()) {
     std::string list;
     for (const auto& call : calls) list += (list.empty() ? "" : ", ") + resolver.qualified(call);
     return at(
@@ -129,8 +129,7 @@ Result<Input> RelationResolver::sort(const unresolved::Sort& node, Input input) 
   resolved::Expressions expressions;
   for (const auto& key : keys) expressions.push_back(key.expression);
   ColumnIds missing = missing_columns(input, expressions);
-  const bool aggregates =
-      std::any_of(expressions.begin(), expressions.end(), contains<resolved::AggregateCall>);
+  const bool aggregates = std::any_of(expressions.begin(), expressions.end(), contains_aggregate);
   const bool windows = std::any_of(expressions.begin(), expressions.end(), contains<resolved::Window>);
   if (input.aggregate != nullptr && (aggregates || !missing.empty())) {
     RETURN_IF_ERROR(extend_aggregate_for_sort(analysis_, input, keys));

@@ -12,15 +12,14 @@ using namespace plan::resolved;  // NOLINT: nearly every name here is a node's
 // What a stage would leave, without partitions: enough for the fragment above it to be written as SQL.
 exchange::StageOutputPtr describe_output(const PythonStage& stage) {
   auto output = std::make_shared<exchange::StageOutput>();
-  if (stage.keeps_input) {
-    for (const relational::ColumnGroupRequest& group : stage.request.groups) {
-      types::Schema schema;
-      for (const int32_t column : group.columns) {
-        const Column& from = stage.input->output[static_cast<size_t>(column)];
-        schema.push_back({from.name, from.type, from.nullable, ""});
-      }
-      output->groups.push_back({std::move(schema), group.layout});
+  const auto& groups = stage.request.groups;
+  for (size_t index = stage.first_kept_group.value_or(groups.size()); index < groups.size(); ++index) {
+    types::Schema schema;
+    for (const int32_t column : groups[index].columns) {
+      const Column& from = stage.input->output[static_cast<size_t>(column)];
+      schema.push_back({from.name, from.type, from.nullable, ""});
     }
+    output->groups.push_back({std::move(schema), groups[index].layout});
   }
   output->groups.push_back(stage.output);
   return output;

@@ -319,11 +319,14 @@ Result<exchange::StageOutputPtr> QueryRun::assemble(
     const PythonStage& stage, const exchange::StageOutput& input,
     const std::map<int32_t, std::shared_ptr<PythonOutput>>& outputs) const {
   auto output = std::make_shared<exchange::StageOutput>();
-  if (stage.keeps_input) output->groups = input.groups;
+  const auto keep = [&](const auto& of_input) {
+    const size_t first = std::min(stage.first_kept_group.value_or(of_input.size()), of_input.size());
+    return std::decay_t<decltype(of_input)>(of_input.begin() + static_cast<long>(first), of_input.end());
+  };
+  output->groups = keep(input.groups);
   output->groups.push_back(stage.output);
   for (size_t index = 0; index < input.partitions.size(); ++index) {
-    exchange::Partition partition;
-    if (stage.keeps_input) partition = input.partitions[index];
+    exchange::Partition partition = keep(input.partitions[index]);
     const auto found = outputs.find(static_cast<int32_t>(index));
     exchange::Stream stream;
     if (found == outputs.end() || found->second->kind == TaskResult::Kind::kNone) {

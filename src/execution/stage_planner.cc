@@ -78,6 +78,28 @@ void run_by_rows(PythonStage& stage, const types::Schema& input, relational::Col
   sent.layout = exchange::Layout::kStructColumn;
 }
 
+bool is_aggregate(int32_t type) {
+  switch (static_cast<EvaluationType>(type)) {
+    case EvaluationType::kGroupedAggregatePandas:
+    case EvaluationType::kGroupedAggregatePandasIterator:
+    case EvaluationType::kGroupedAggregateArrow:
+    case EvaluationType::kGroupedAggregateArrowIterator: return true;
+    default: return false;
+  }
+}
+
+bool takes_iterator(int32_t type) {
+  return static_cast<EvaluationType>(type) == EvaluationType::kGroupedAggregatePandasIterator ||
+         static_cast<EvaluationType>(type) == EvaluationType::kGroupedAggregateArrowIterator;
+}
+
+// Of Python functions: the analyzer lets no others beside them.
+bool is_python_aggregate(const Relation& relation) {
+  const auto* aggregate = std::get_if<Aggregate>(&relation.node);
+  return aggregate != nullptr && !aggregate->aggregates.empty() &&
+         as<PythonCall>(aggregate->aggregates[0]) != nullptr;
+}
+
 bool is_local_sort(const Relation& relation) {
   const auto* sort = std::get_if<Sort>(&relation.node);
   return sort != nullptr && !sort->is_global && sort->input->partitions != 1;
@@ -87,7 +109,8 @@ bool needs_stage(const Relation& relation) {
   return std::holds_alternative<MapPartitions>(relation.node) ||
          std::holds_alternative<GroupMap>(relation.node) ||
          std::holds_alternative<EvaluatePython>(relation.node) ||
-         std::holds_alternative<EvaluatePosition>(relation.node) || is_local_sort(relation);
+         std::holds_alternative<EvaluatePosition>(relation.node) || is_python_aggregate(relation) ||
+         is_local_sort(relation);
 }
 
 const PythonCall* python_call(const ExpressionPtr& expression) { return as<PythonCall>(expression); }
@@ -114,6 +137,31 @@ ExpressionPtr replace_calls(const ExpressionPtr& expression, const Visit& visit)
   return changed ? std::make_shared<const Expression>(std::move(copy)) : expression;
 }
 
+// The rows once for each grouping set: keys outside the set are null, and the last key tells the set.
+RelationPtr expand(const RelationPtr& input, const Aggregate& node, const Expressions& expressions,
+                   const Columns& columns) {
+  RelationPtr all;
+  const auto keys = static_cast<int32_t>(node.grouping.size());
+  for (const std::vector<int32_t>& set : node.grouping_sets) {
+    Expressions chosen = expressions;
+    int64_t left_out = 0;
+    for (int32_t key = 0; key < keys; ++key) {
+      left_out *= 2;
+      if (std::find(set.begin(), set.end(), key) != set.end()) continue;
+      ++left_out;
+      chosen[static_cast<size_t>(key)] =
+          make_expression(Literal{types::Value()}, expressions[static_cast<size_t>(key)]->type, true);
+    }
+    chosen[static_cast<size_t>(keys)] =
+        make_expression(Literal{types::Value(left_out)}, types::DataType(types::TypeId::kLong), false);
+    RelationPtr one = project(input, std::move(chosen), columns);
+    all = all == nullptr
+              ? one
+              : make_relation(SetOperation{all, one, plan::SetOperationType::kUnion, true}, columns);
+  }
+  return all;
+}
+
 }  // namespace
 
 RelationPtr scan_all(const Exchange& exchange, const Columns& output) {
@@ -125,6 +173,7 @@ Result<RelationPtr> StagePlanner::cut(const RelationPtr& relation) {
   if (as<WithCte>(relation) != nullptr) return cut_with_cte(relation);
   if (as<MapPartitions>(relation) != nullptr) return cut_map(relation);
   if (as<GroupMap>(relation) != nullptr) return cut_group_map(relation);
+  if (is_python_aggregate(*relation)) return cut_aggregate(relation);
   if (as<EvaluatePython>(relation) != nullptr) return cut_evaluate(relation);
   if (as<EvaluatePosition>(relation) != nullptr) return cut_position(relation);
   if (is_local_sort(*relation)) return cut_local_sort(relation);
@@ -239,6 +288,87 @@ Result<RelationPtr> StagePlanner::cut_group_map(const RelationPtr& relation) {
   return scan_all(exchange, relation->output);
 }
 
+// Each group is a stream of argument columns that travels; its key waits in one row of a group of columns of
+// its own, beside which the group's row of results then stands.
+Result<RelationPtr> StagePlanner::cut_aggregate(const RelationPtr& relation) {
+  const Aggregate& node = *as<Aggregate>(relation);
+  const PythonFunction& first = *python_call(node.aggregates[0])->function;
+  if (!is_aggregate(first.eval_type)) {
+    return unsupported("Python aggregate functions of evaluation type " + std::to_string(first.eval_type));
+  }
+  if (takes_iterator(first.eval_type) && node.aggregates.size() > 1)
+    return unsupported("an aggregate function of iterators beside others");
+  ASSIGN_OR_RETURN(const RelationPtr input, cut(node.input));
+  // With grouping sets the id of the set is a key like the others; it comes last in the output.
+  const bool has_sets = !node.grouping_sets.empty();
+  Columns columns(relation->output.begin(),
+                  relation->output.begin() + static_cast<long>(node.grouping.size()));
+  Expressions expressions = node.grouping;
+  if (has_sets) {
+    columns.push_back(relation->output.back());
+    expressions.push_back(make_expression(Literal{types::Value()}, columns.back().type, true));
+  }
+  const size_t keys = columns.size();
+  for (Column& key : columns) key.id = new_column();
+
+  PythonStage stage;
+  stage.name = first.name;
+  relational::ColumnGroupRequest sent;
+  const auto send = [&](const ExpressionPtr& argument) {
+    const auto known = std::find(expressions.begin() + static_cast<long>(keys), expressions.end(), argument);
+    if (known == expressions.end()) {
+      sent.columns.push_back(static_cast<int32_t>(expressions.size()));
+      sent.names.push_back("_" + std::to_string(sent.names.size()));
+      expressions.push_back(argument);
+      columns.push_back({new_column(), sent.names.back(), argument->type, argument->nullable, {}, ""});
+      return static_cast<int32_t>(sent.columns.size()) - 1;
+    }
+    return static_cast<int32_t>(known - expressions.begin()) - static_cast<int32_t>(keys);
+  };
+  for (const ExpressionPtr& aggregate : node.aggregates) {
+    const PythonCall& call = *python_call(aggregate);
+    if (call.function->eval_type != first.eval_type)
+      return unsupported("Python aggregate functions of different kinds in one aggregation");
+    worker_pool::PythonFunction function;
+    for (size_t index = 0; index < call.arguments.size(); ++index) {
+      const bool is_named = index < call.argument_names.size() && !call.argument_names[index].empty();
+      function.arguments.push_back(
+          {send(call.arguments[index]), is_named ? std::optional(call.argument_names[index]) : std::nullopt});
+    }
+    function.commands = {call.function->command};
+    function.result_id = static_cast<int64_t>(stage.functions.size());
+    stage.output.schema.push_back(
+        {"_" + std::to_string(stage.functions.size()), call.function->type, true, ""});
+    stage.functions.push_back(std::move(function));
+  }
+  // A function without arguments still has to be called once for each group.
+  if (sent.columns.empty())
+    send(make_expression(Literal{types::Value()}, types::DataType(types::TypeId::kInteger), true));
+
+  stage.request.groups = {std::move(sent)};
+  if (keys > 0) {
+    stage.request.groups.push_back({first_columns(keys), exchange::Layout::kFlat, {}, true});
+    stage.first_kept_group = 1;
+  }
+  for (size_t key = 0; key < keys; ++key) stage.request.keys.push_back(columns[key].id);
+  stage.request.distribution = relational::Distribution::kHash;
+  stage.request.partitions = keys > 0 ? relation->partitions : 1;
+  stage.request.stream_per_key = true;
+  stage.input = complete(has_sets ? expand(input, node, expressions, columns)
+                                  : project(input, std::move(expressions), std::move(columns)));
+  stage.is_grouped = true;
+  stage.skips_empty = true;
+  stage.evaluation_type = static_cast<EvaluationType>(first.eval_type);
+  stage.python_version = first.python_version;
+  ASSIGN_OR_RETURN(const Exchange exchange, run_stage_(stage));
+  std::vector<int32_t> where = first_columns(relation->output.size());
+  if (has_sets) {
+    const auto set_id = where.begin() + static_cast<long>(keys) - 1;
+    where.erase(set_id), where.push_back(static_cast<int32_t>(keys) - 1);
+  }
+  return scan(exchange, std::move(where), relation->output);
+}
+
 Result<RelationPtr> StagePlanner::cut_evaluate(const RelationPtr& relation) {
   const EvaluatePython& node = *as<EvaluatePython>(relation);
   ASSIGN_OR_RETURN(RelationPtr current, cut(node.input));
@@ -303,7 +433,7 @@ Result<RelationPtr> StagePlanner::evaluate(const RelationPtr& input,
   }
   PythonStage stage;
   stage.name = first.name;
-  stage.keeps_input = true;
+  stage.first_kept_group = 0;
   stage.skips_empty = true;
   stage.evaluation_type = static_cast<EvaluationType>(first.eval_type);
   stage.python_version = first.python_version;

@@ -6,6 +6,7 @@
 
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -22,8 +23,9 @@ struct PythonStage {
   plan::resolved::RelationPtr input;
   relational::MaterializeRequest request;  // column group 0 travels to the workers
   bool is_gang = false;
-  bool is_grouped = false;   // each stream of a partition is a group of its own
-  bool keeps_input = false;  // the input's columns stand before the results, row by row
+  bool is_grouped = false;  // each stream of a partition is a group of its own
+  // From which on the input's column groups stand before the results, row by row; none: no group does.
+  std::optional<size_t> first_kept_group;
   bool skips_empty = false;  // a partition without rows needs no task
   worker_pool::EvaluationType evaluation_type = worker_pool::EvaluationType::kMapArrowIterator;
   std::vector<worker_pool::PythonFunction> functions;
@@ -62,6 +64,7 @@ class StagePlanner {
  private:
   Result<plan::resolved::RelationPtr> cut_with_cte(const plan::resolved::RelationPtr& relation);
   Result<plan::resolved::RelationPtr> cut_map(const plan::resolved::RelationPtr& relation);
+  Result<plan::resolved::RelationPtr> cut_aggregate(const plan::resolved::RelationPtr& relation);
   Result<plan::resolved::RelationPtr> cut_group_map(const plan::resolved::RelationPtr& relation);
   Result<plan::resolved::RelationPtr> cut_evaluate(const plan::resolved::RelationPtr& relation);
   Result<plan::resolved::RelationPtr> cut_position(const plan::resolved::RelationPtr& relation);

@@ -59,6 +59,7 @@ struct ColumnGroupRequest {
   std::vector<int32_t> columns;  // positions in the fragment's output
   exchange::Layout layout = exchange::Layout::kFlat;
   std::vector<std::string> names;  // in the Arrow schema; empty: as the fragment's output says
+  bool one_row_per_key = false;    // with stream_per_key: the first row of each key, all in one stream
 };
 
 struct MaterializeRequest {

@@ -36,6 +36,7 @@ constexpr int64_t kTemporaryExchange = INT64_MIN;
 struct GroupFormat {
   std::vector<int32_t> columns;
   StreamFormatPtr format;
+  bool one_row_per_key = false;
 };
 
 struct Target {
@@ -65,7 +66,7 @@ Result<Target> make_target(const std::shared_ptr<exchange::SharedMemory>& memory
                         column.metadata_json});
     }
     ASSIGN_OR_RETURN(StreamFormatPtr format, StreamFormat::make(schema, group.layout, context.time_zone));
-    target.groups.push_back({group.columns, std::move(format)});
+    target.groups.push_back({group.columns, std::move(format), group.one_row_per_key});
   }
   return target;
 }
@@ -87,8 +88,15 @@ class PartitionWriter {
     }
   }
 
-  Status add(duckdb_data_chunk chunk, const std::vector<SourceType>& sources, const RowRange& rows) {
+  // begins_key: the first of the rows has another key than the one before it.
+  Status add(duckdb_data_chunk chunk, const std::vector<SourceType>& sources, const RowRange& all_rows,
+             bool begins_key = true) {
     for (size_t i = 0; i < writers_.size(); ++i) {
+      RowRange rows = all_rows;
+      if (target_.groups[i].one_row_per_key) {
+        if (!begins_key) continue;
+        rows.count = std::min<int64_t>(rows.count, 1);
+      }
       int64_t done = 0;
       while (done < rows.count) {
         ASSIGN_OR_RETURN(const int64_t room, writers_[i]->room());
@@ -113,19 +121,29 @@ class PartitionWriter {
 
   // Ends the streams that are being written and adds them to the partition.
   Status end_streams() {
-    partition_.resize(writers_.size());
-    for (size_t i = 0; i < writers_.size(); ++i) {
-      ASSIGN_OR_RETURN(exchange::Stream stream, writers_[i]->finish());
-      partition_[i].push_back(std::move(stream));
-    }
-    return Status();
+    RETURN_IF_ERROR(end_streams(false));
+    return end_streams(true);
   }
+  // Those that do not go on with the next key.
+  Status end_streams_of_key() { return end_streams(false); }
+  // The others.
+  Status end_streams_of_all_keys() { return end_streams(true); }
   Partition take() {
     partition_.resize(writers_.size());
     return std::exchange(partition_, {});
   }
 
  private:
+  Status end_streams(bool one_row_per_key) {
+    partition_.resize(writers_.size());
+    for (size_t i = 0; i < writers_.size(); ++i) {
+      if (target_.groups[i].one_row_per_key != one_row_per_key) continue;
+      ASSIGN_OR_RETURN(exchange::Stream stream, writers_[i]->finish());
+      partition_[i].push_back(std::move(stream));
+    }
+    return Status();
+  }
+
   const Target& target_;
   std::vector<std::unique_ptr<StreamWriter>> writers_;
   Partition partition_;
@@ -370,12 +388,13 @@ Result<std::vector<Partition>> run_hashed(const EngineParts& parts, const Relati
     for (int64_t begin = 0; begin < count;) {
       int64_t end = begin;
       while (end < count && groups[end] == groups[begin]) ++end;
-      if (groups[begin] != group) {
-        if (group >= 0) RETURN_IF_ERROR(writers[group_writer]->end_streams());
+      const bool begins_key = groups[begin] != group;
+      if (begins_key) {
+        if (group >= 0) RETURN_IF_ERROR(writers[group_writer]->end_streams_of_key());
         group = groups[begin];
         group_writer = static_cast<size_t>(partition[begin]);
       }
-      RETURN_IF_ERROR(writers[group_writer]->add(chunk, sources, {begin, end - begin, nullptr}));
+      RETURN_IF_ERROR(writers[group_writer]->add(chunk, sources, {begin, end - begin, nullptr}, begins_key));
       begin = end;
     }
     return Status();
@@ -398,10 +417,11 @@ Result<std::vector<Partition>> run_hashed(const EngineParts& parts, const Relati
                    [&](duckdb_data_chunk chunk, const std::vector<SourceType>& sources) -> Status {
                      return keys.ordered_by_group ? add_groups(chunk, sources) : add_rows(chunk, sources);
                    }));
-  if (keys.ordered_by_group && group >= 0) RETURN_IF_ERROR(writers[group_writer]->end_streams());
+  if (keys.ordered_by_group && group >= 0) RETURN_IF_ERROR(writers[group_writer]->end_streams_of_key());
   Collector collector(std::vector<size_t>(writers.size(), 1), sink);
   for (size_t i = 0; i < writers.size(); ++i) {
-    if (!keys.ordered_by_group) RETURN_IF_ERROR(writers[i]->end_streams());
+    RETURN_IF_ERROR(keys.ordered_by_group ? writers[i]->end_streams_of_all_keys()
+                                          : writers[i]->end_streams());
     RETURN_IF_ERROR(collector.add(i, 0, writers[i]->take()));
   }
   return collector.take();

@@ -27,9 +27,11 @@ enum class EvaluationType : int32_t {
   kMapArrowIterator = 207,
   kGroupedMapArrow = 209,
   kCogroupedMapArrow = 210,
+  kGroupedAggregatePandasIterator = 217,
   kScalarArrow = 250,
   kScalarArrowIterator = 251,
   kGroupedAggregateArrow = 252,
+  kGroupedAggregateArrowIterator = 254,
 };
 
 // Marks between and after Arrow streams, as input parts (see WorkerTask).

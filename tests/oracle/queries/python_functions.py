@@ -1,0 +1,107 @@
+# setup
+import pandas
+import pyarrow
+from typing import Iterator, Tuple
+from pyspark.sql import Window
+from pyspark.sql import functions as F
+from pyspark.sql.functions import arrow_udf, pandas_udf, udf
+def _mean(v: pandas.Series) -> float:
+    return v.mean()
+def _weighted(v: pandas.Series, w: pandas.Series) -> float:
+    return (v * w).sum() / w.sum() if w.sum() else None
+def _size(v: pandas.Series) -> int:
+    return len(v)
+def _sorted(v: pandas.Series) -> list:
+    return sorted(v.dropna().astype(int).tolist())
+def _raises(v: pandas.Series) -> str:
+    raise ValueError("no mean today")
+def _word(v: pandas.Series) -> int:
+    return "x"
+def _mean_of_batches(batches: Iterator[pandas.Series]) -> float:
+    total, count = 0.0, 0
+    for v in batches:
+        total, count = total + v.sum(), count + len(v)
+    return total / count if count else None
+def _arrow_sum(v: pyarrow.Array) -> int:
+    import pyarrow.compute
+    return pyarrow.compute.sum(v)
+def _arrow_size(v: pyarrow.Array) -> int:
+    return len(v)
+def _arrow_sum_of_batches(batches: Iterator[pyarrow.Array]) -> int:
+    import pyarrow.compute
+    return sum((pyarrow.compute.sum(v).as_py() or 0) for v in batches)
+mean = pandas_udf(_mean, "double")
+weighted = pandas_udf(_weighted, "double")
+size = pandas_udf(_size, "long")
+in_order = pandas_udf(_sorted, "array<int>")
+raises = pandas_udf(_raises, "string")
+word = pandas_udf(_word, "int")
+mean_of_batches = pandas_udf(_mean_of_batches, "double")
+arrow_sum = arrow_udf(_arrow_sum, "long")
+arrow_size = arrow_udf(_arrow_size, "long")
+arrow_sum_of_batches = arrow_udf(_arrow_sum_of_batches, "long")
+d = spark.createDataFrame([("a", 1, 1.0), ("a", 3, 2.0), ("b", 5, 1.0), (None, 7, 1.0), ("b", None, 3.0), ("a", 2, float("nan"))], "k string, v int, w double")
+d.createOrReplaceTempView("d")
+spark.udf.register("mean_of", mean)
+spark.udf.register("size_of", size)
+spark.udf.register("plus_one", lambda x: (x or 0) + 1, "int")
+# case: aggregate-by-key
+d.groupBy("k").agg(mean("v")).orderBy("k")
+# case: aggregate-two-functions
+d.groupBy("k").agg(mean("v").alias("m"), weighted("v", "w"), size(d.w)).orderBy("k")
+# case: aggregate-expression-over
+d.groupBy("k").agg((mean(d.v + 1) * 2 + 1).alias("x"), F.upper("k")).orderBy("k")
+# case: aggregate-without-keys
+d.agg(mean("v"), size("v"))
+# case: aggregate-without-keys-and-rows
+d.filter("v > 100").agg(mean("v"), size("v"))
+# case: aggregate-without-rows
+d.filter("v > 100").groupBy("k").agg(mean("v"))
+# case: aggregate-two-keys
+d.groupBy("k", "w").agg(size("v")).orderBy("k", "w")
+# case: aggregate-key-expression
+d.groupBy((d.v % 2).alias("p")).agg(size("v")).orderBy("p")
+# case: aggregate-named-arguments
+d.groupBy("k").agg(weighted(w="w", v="v")).orderBy("k")
+# case: aggregate-literal
+d.groupBy("k").agg(size(F.lit(1))).orderBy("k")
+# case: aggregate-list
+d.groupBy("k").agg(in_order("v")).orderBy("k")
+# case: aggregate-of-python-call
+d.groupBy("k").agg(mean(udf(lambda x: x, "int")("v"))).orderBy("k")
+# case: aggregate-order-by
+d.groupBy("k").agg(size("v").alias("n")).orderBy(F.desc("n"), "k")
+# case: aggregate-in-select
+d.select(mean("v"))
+# case: aggregate-iterator
+d.groupBy("k").agg(mean_of_batches("v")).orderBy("k")
+# case: aggregate-arrow
+d.groupBy("k").agg(arrow_sum("v"), arrow_size("v")).orderBy("k")
+# case: aggregate-arrow-iterator
+d.groupBy("k").agg(arrow_sum_of_batches("v")).orderBy("k")
+# case: aggregate-arrow-without-rows
+d.filter("v > 100").agg(arrow_sum("v"))
+# case: aggregate-rollup
+d.rollup("k").agg(size("v").alias("n")).orderBy("k", "n")
+# case: aggregate-cube
+d.cube("k", "w").agg(size("v").alias("n"), F.grouping_id().alias("g")).orderBy("g", "k", "w")
+# case: aggregate-sql
+spark.sql("select k, mean_of(v) as m, size_of(w) from d group by k having size_of(v) > 1 order by k")
+# case: aggregate-sql-without-keys
+spark.sql("select mean_of(v) + 1 from d")
+# case: aggregate-with-built-in
+d.groupBy("k").agg(mean("v"), F.sum("v"))
+# case: aggregate-nested
+d.groupBy("k").agg(mean(F.sum("v")))
+# case: aggregate-pivot
+d.groupBy("k").pivot("v", [1, 3]).agg(size("w"))
+# case: aggregate-distinct
+spark.sql("select k, size_of(distinct v) from d group by k")
+# case: aggregate-filter-clause
+spark.sql("select k, size_of(v) filter (where v > 1) from d group by k")
+# case: scalar-distinct
+spark.sql("select plus_one(distinct v) from d")
+# case: scalar-ignore-nulls
+spark.sql("select plus_one(v) ignore nulls from d")
+# case: aggregate-missing-column
+d.groupBy("k").agg(mean("v"), d.w)
