@@ -221,6 +221,7 @@ Result<exchange::StageOutputPtr> QueryRun::run_tasks(
   request.max_task_errors = 1;
   request.max_lost_workers = number("spark.task.maxFailures", 4);
   ASSIGN_OR_RETURN(request.queue, queue_rules(request_.settings));
+  request.likeness = request_.session_id + "/" + stage.name;
   const tasks::StageId id = services_.scheduler.submit_tasks(request, collector);
   const int64_t limit = kPartitionsPerSlotInFlight * services_.scheduler.slots().cpus;
   int64_t added = 0;

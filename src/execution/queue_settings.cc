@@ -1,5 +1,6 @@
 #include "execution/queue_settings.h"
 
+#include <algorithm>
 #include <charconv>
 #include <limits>
 #include <optional>
@@ -12,6 +13,9 @@ namespace {
 
 using namespace scheduler::core;  // NOLINT
 
+// Longer, or more, counts as that: sums of times must not overflow.
+constexpr Duration kLongest = std::chrono::hours(24 * 3650);
+constexpr int32_t kMostTimes = 1000;
 constexpr std::string_view kPoolPrefix = "spark.deuteron.scheduler.pool.";
 
 Status wrong_type(const std::string& key, const std::string& value, const std::string& type) {
@@ -35,7 +39,7 @@ class Reader {
     if (text == nullptr) return;
     const auto parsed = parse_duration(*text, unit);
     if (!parsed) return fail(wrong_type(key, *text, "duration"));
-    into = parsed;
+    into = std::min(*parsed, kLongest);
   }
   void duration(const std::string& key, Duration unit, Duration& into) {
     std::optional<Duration> found = into;
@@ -134,6 +138,7 @@ Result<GangRules> gang_rules(const Settings& settings) {
   reader.duration("spark.deuteron.gang.hang.timeout", std::chrono::milliseconds(1), rules.hang.timeout);
   reader.number("spark.deuteron.gang.hang.factor", 1, rules.hang.factor);
   RETURN_IF_ERROR(reader.status());
+  rules.hang.factor = std::min(rules.hang.factor, kMostTimes);
   if (rules.hang.timeout == Duration::zero()) rules.hang.timeout.reset();
   return rules;
 }

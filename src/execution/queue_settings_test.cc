@@ -38,6 +38,14 @@ TEST(QueueSettings, AGangsRulesAreRead) {
   EXPECT_FALSE(rules->hang.timeout.has_value()) << "0 turns it off";
 }
 
+TEST(QueueSettings, NothingIsLongEnoughToOverflow) {
+  const auto rules = gang_rules(
+      {{"spark.deuteron.gang.timeLimit", "106000d"}, {"spark.deuteron.gang.hang.factor", "2000000000"}});
+  ASSERT_TRUE(rules.ok()) << rules.status().to_string();
+  EXPECT_EQ(rules->time_limit, std::chrono::hours(24 * 3650));
+  EXPECT_EQ(rules->hang.factor, 1000);
+}
+
 TEST(QueueSettings, PoolsAreNamedInTheKeys) {
   const auto policy = queue_policy({{"spark.scheduler.mode", "FAIR"},
                                     {"spark.deuteron.scheduler.pool.a.b.weight", "3"},

@@ -42,6 +42,7 @@ struct TaskStageRequest {
   int32_t max_task_errors = 1;
   int32_t max_lost_workers = 4;
   core::QueueRules queue;
+  std::string likeness;  // core::SubmitTaskStage
 };
 
 struct GangRequest {

@@ -105,7 +105,8 @@ class History {
     } else {
       possible_[stage] = fits(demand, 1, total_);
       growing_.push_back(stage);
-      apply(SubmitTaskStage{job, stage, demand, pick(1, 3), pick(1, 4), pick_queue()});
+      apply(SubmitTaskStage{job, stage, demand, pick(1, 3), pick(1, 4), pick_queue(),
+                            std::to_string(pick(0, 3))});
     }
   }
 

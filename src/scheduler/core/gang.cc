@@ -10,11 +10,12 @@ using tasks::FailureKind;
 
 // How far attempt `next` must lie from the start of the one before it.
 Duration distance(const GangRules& rules, int32_t next) {
-  constexpr int32_t kMostDoublings = 7;
   constexpr Duration kLongest = std::chrono::seconds(30);
   if (next < 2) return Duration::zero();
-  return std::min(rules.backoff * (1 << std::min(next - 2, kMostDoublings)),
-                  std::max(kLongest, rules.backoff));
+  const Duration most = std::max(kLongest, rules.backoff);
+  Duration distance = rules.backoff;
+  for (int32_t doublings = next - 2; doublings > 0 && distance < most; --doublings) distance *= 2;
+  return std::min(distance, most);
 }
 
 Status exhausted(const Status& failure, int32_t attempts) {

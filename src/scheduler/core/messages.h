@@ -59,6 +59,7 @@ struct SubmitTaskStage {
   int32_t max_task_errors = 1;   // this many errors of the task's own code in one partition fail the stage
   int32_t max_lost_workers = 4;  // this many lost workers in one partition fail the stage
   QueueRules queue;
+  std::string likeness;  // tasks of stages of the same one are expected to take as long; "": not known
 };
 struct AddTask {
   StageId stage = 0;

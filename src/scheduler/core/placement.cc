@@ -57,8 +57,11 @@ void Step::start(StageId id, Stage& stage) {
 }
 
 std::optional<Duration> Step::expected_duration(const Stage& stage) const {
+  if (const auto* tasks = std::get_if<TaskStage>(&stage.kind)) {
+    const auto seen = tasks->durations.expected();
+    return seen ? seen : state_.durations.expected(tasks->likeness);
+  }
   const auto* gang = std::get_if<Gang>(&stage.kind);
-  if (gang == nullptr) return std::get<TaskStage>(stage.kind).durations.expected();
   std::optional<Duration> most = gang->rules.time_limit;
   if (gang->time_limit) most = *gang->time_limit - now_;
   const auto expected = state_.durations.expected(gang->likeness);

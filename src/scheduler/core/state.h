@@ -50,7 +50,8 @@ struct TaskStage {
   std::deque<PendingTask> pending;
   std::map<int32_t, Failures> failures;  // by partition
   std::set<TaskId> tasks;                // that run
-  Observed durations;
+  std::string likeness;
+  Observed durations;  // of this stage's tasks
   bool complete = false;  // no more tasks will be added
 };
 
@@ -118,7 +119,7 @@ struct State {
   std::map<JobId, std::set<StageId>> jobs;
   std::unordered_map<TaskId, RunningTask> running;
   std::set<std::pair<SteadyTime, StageId>> timers;
-  Durations durations;  // of gangs
+  Durations durations;  // by likeness
   TaskId next_task = 1;
 };
 

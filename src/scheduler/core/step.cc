@@ -18,6 +18,7 @@ void Step::handle(const SubmitTaskStage& event) {
   TaskStage tasks;
   tasks.max_task_errors = event.max_task_errors;
   tasks.max_lost_workers = event.max_lost_workers;
+  tasks.likeness = event.likeness;
   stage.kind = std::move(tasks);
 }
 

@@ -280,6 +280,40 @@ TEST_F(Core, SlotsThatAreSpareWhenTheHeadStartsMayBeUsedForEver) {
   EXPECT_TRUE(submit_task(5).empty());
 }
 
+TEST_F(Core, TasksAreExpectedToTakeAsLongAsTheirLike) {
+  const auto submit = [this](StageId stage, const std::string& likeness) {
+    step(SubmitTaskStage{1, stage, {}, 1, 4, {}, likeness});
+    return launched(step(AddTask{stage, 0}));
+  };
+  const auto quick = submit(1, "quick");
+  now_ += seconds(1);
+  step(succeeded(quick.at(0)));
+  run_gang(2, 2, seconds(10));
+  submit_gang(3, 2);
+  submit_gang(4, 4);
+  EXPECT_TRUE(submit(5, "other").empty());
+  EXPECT_EQ(submit(6, "quick").size(), 1u);
+}
+
+TEST_F(Core, WhoWaitsIsToldWhenItWillStart) {
+  const auto submit = [this](StageId stage, int32_t ranks, Duration limit) {
+    GangRules rules = rules_;
+    rules.time_limit = limit;
+    return step(SubmitGang{1, stage, {}, ranks, rules, {}, ""});
+  };
+  submit(1, 3, seconds(10));
+  submit(2, 1, seconds(30));
+  EXPECT_EQ(pick<GangWaits>(submit(3, 2, seconds(5))).at(0).expected, seconds(10));
+  EXPECT_EQ(pick<GangWaits>(submit(4, 4, seconds(7))).at(0).expected, seconds(30));
+  const auto last = pick<GangWaits>(submit(5, 1, seconds(100))).at(0);
+  EXPECT_EQ(last.expected, seconds(37));
+  EXPECT_EQ(last.position, 3);
+  EXPECT_EQ(last.reason, "needs 1 CPU, free: 0 CPUs, reserved for stage 3; 2 before it in pool default");
+  now_ += seconds(1);
+  EXPECT_EQ(forecast(state_, 5, now_)->expected, seconds(36));
+  EXPECT_FALSE(forecast(state_, 1, now_).has_value()) << "it runs";
+}
+
 TEST_F(Core, APriorityGoesFirstAndWaitingOutweighsIt) {
   const auto first = launched(submit_gang(1, 4));
   submit_gang(2, 4);

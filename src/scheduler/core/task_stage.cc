@@ -19,6 +19,7 @@ void Step::task_ended(Stage& stage, TaskStage& tasks, const RunningTask& task, c
   if (event.failure == FailureKind::kNone) {
     actions_.push_back(TaskSucceeded{task.stage, event.task, task.partition, task.attempt});
     tasks.durations.add(now_ - task.started);
+    state_.durations.add(tasks.likeness, now_ - task.started);
     state_.queue.expect(task.stage, tasks.durations.expected());
     return end_if_done(task.stage, stage, tasks);
   }
