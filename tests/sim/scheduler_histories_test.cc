@@ -479,11 +479,10 @@ void flood(const Flood::Scene& scene) {
 
 TEST(SchedulerFlood, SmallJobsDoNotStarveALargeGang) { flood({}); }
 
-// The flood's priority is worth a second of waiting: what comes within it goes first, and nothing after it.
+// The flood's priority is worth 100 ms of waiting: what comes within them goes first, and nothing after them.
 TEST(SchedulerFlood, APriorityDoesNotStarveOthers) {
-  flood({.policy = {.ageing = milliseconds(100)},
-         .flood = {"default", 10},
-         .allowed = std::chrono::seconds(60)});
+  flood(
+      {.policy = {.ageing = milliseconds(10)}, .flood = {"default", 10}, .allowed = std::chrono::seconds(5)});
 }
 
 TEST(SchedulerFlood, AFairPoolWithALargeMinimumDoesNotStarveOthers) {
