@@ -77,47 +77,31 @@ void Queue::forget_if_empty(const std::string& pool) {
 
 std::optional<StageId> Queue::head(SteadyTime now) {
   if (waiting_.empty()) return std::nullopt;
-  const auto current = turn_ ? pools_.find(*turn_) : pools_.end();
-  const bool is_kept = current != pools_.end() && !current->second.line.empty() &&
-                       waiting_.at(current->second.line.begin()->stage).is_gang;
-  if (!is_kept) turn_ = *next_pool(now);
-  return pools_.at(*turn_).line.begin()->stage;
+  const auto current = waiting_.find(turn_);
+  const bool is_kept = current != waiting_.end() && current->second.is_gang && position(turn_) == 1;
+  if (!is_kept) turn_ = next_pool(now).line.begin()->stage;
+  return turn_;
 }
 
-const std::string* Queue::next_pool(SteadyTime now) const {
-  const std::string* next = nullptr;
-  const Pool* chosen = nullptr;
-  const auto impatient = [&](const Pool& pool) { return pool.line.begin()->since + policy_.patience <= now; };
-  for (const auto& [name, pool] : pools_) {
-    if (pool.line.empty()) continue;
-    bool better = next == nullptr;
-    if (!better && impatient(pool) != impatient(*chosen)) {
-      better = impatient(pool);
-    } else if (!better && impatient(pool)) {
-      better = *pool.line.begin() < *chosen->line.begin();
-    } else if (!better) {
-      better = goes_before(name, pool, *next, *chosen);
-    }
-    if (better) {
-      next = &name;
-      chosen = &pool;
-    }
-  }
-  return next;
+const Queue::Pool& Queue::next_pool(SteadyTime now) const {
+  const auto next = std::min_element(pools_.begin(), pools_.end(), [&](const auto& one, const auto& other) {
+    return rank(one.first, one.second, now) < rank(other.first, other.second, now);
+  });
+  return next->second;
 }
 
-// As Spark's fair scheduler: who has less than its minimum share first, then by CPUs for each weight.
-bool Queue::goes_before(const std::string& one, const Pool& pool, const std::string& other,
-                        const Pool& than) const {
-  const auto rank = [this](const std::string& name, const Pool& of) {
-    const auto found = policy_.pools.find(name);
-    const PoolRules rules = found == policy_.pools.end() ? PoolRules{} : found->second;
-    const auto cpus = static_cast<double>(of.cpus);
-    const bool is_needy = of.cpus < rules.min_share;
-    const double share = is_needy ? cpus / std::max(rules.min_share, 1) : cpus / std::max(rules.weight, 1);
-    return std::make_tuple(!is_needy, share, name);
-  };
-  return rank(one, pool) < rank(other, than);
+// Whose front has waited for too long first, in the order of places; then as Spark's fair scheduler: who has
+// less than its minimum share, then by CPUs for each weight, then by name.
+std::tuple<bool, bool, Place, bool, double> Queue::rank(const std::string& name, const Pool& pool,
+                                                        SteadyTime now) const {
+  if (pool.line.empty()) return {true, true, {}, true, 0};
+  const Place front = *pool.line.begin();
+  if (front.since + policy_.patience <= now) return {false, false, front, true, 0};
+  const auto found = policy_.pools.find(name);
+  const PoolRules rules = found == policy_.pools.end() ? PoolRules{} : found->second;
+  const bool is_needy = pool.cpus < rules.min_share;
+  const int32_t part = std::max(is_needy ? rules.min_share : rules.weight, 1);
+  return {false, true, {}, !is_needy, static_cast<double>(pool.cpus) / part};
 }
 
 std::optional<StageId> Queue::first(const Slots& free, const Allowed& allowed) const {

@@ -1,7 +1,8 @@
 // Who waits for slots, in which order. A stage stands in a pool, at a place that never changes: the time of
 // its submission, moved by its priority. So a stage can be overtaken only by those that were submitted within
 // a bounded time after it, which is what ageing is for. Which pool's front comes next is decided by the mode.
-// All calls cost the logarithm of the number of waiting stages, `first` also the number of different demands.
+// All calls cost the logarithm of the number of waiting stages; `head` also the number of pools, and `first`
+// the number of different demands.
 #pragma once
 
 #include <compare>
@@ -14,6 +15,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <tuple>
 #include <unordered_map>
 
 #include "scheduler/core/messages.h"
@@ -63,10 +65,10 @@ class Queue {
   size_t size() const { return waiting_.size(); }
   const Waiting& at(StageId stage) const { return waiting_.at(stage); }
 
-  // Whose turn it is. While a gang is in front of the pool whose turn it is, the turn stays there until it is
-  // passed on: the slots that are gathered for the gang must not be lost because the shares have moved.
+  // Whose turn it is: the front of a pool. A gang keeps its turn, as long as it stays in front of its pool,
+  // until it is passed on: the slots that are gathered for it must not be lost because the shares have moved.
   std::optional<StageId> head(SteadyTime now);
-  void pass_turn() { turn_.reset(); }
+  void pass_turn() { turn_ = 0; }
   // Shares: CPUs that a pool's stages hold.
   void took(const std::string& pool, int32_t cpus) { pools_[pool].cpus += cpus; }
   void gave_back(const std::string& pool, int32_t cpus);
@@ -96,16 +98,16 @@ class Queue {
   static constexpr int64_t kUnknown = std::numeric_limits<int64_t>::max();
 
   static Shape shape_of(const Waiting& waiting);
-  bool goes_before(const std::string& one, const Pool& pool, const std::string& other,
-                   const Pool& than) const;
-  const std::string* next_pool(SteadyTime now) const;
+  std::tuple<bool, bool, Place, bool, double> rank(const std::string& name, const Pool& pool,
+                                                   SteadyTime now) const;  // the least has its turn
+  const Pool& next_pool(SteadyTime now) const;                             // requires that somebody waits
   void forget_if_empty(const std::string& pool);
 
   const QueuePolicy policy_;
   std::unordered_map<StageId, Waiting> waiting_;
   std::map<std::string, Pool> pools_;        // those that wait or hold slots
   std::map<Shape, std::set<Place>> shapes_;  // by CPUs first
-  std::optional<std::string> turn_;          // the pool whose turn it is
+  StageId turn_ = 0;                         // whose turn it is
 };
 
 }  // namespace deuteron::scheduler::core

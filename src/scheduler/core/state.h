@@ -51,7 +51,7 @@ struct TaskStage {
   std::map<int32_t, Failures> failures;  // by partition
   std::set<TaskId> tasks;                // that run
   std::string likeness;
-  Observed durations;  // of this stage's tasks
+  Observed durations;     // of this stage's tasks
   bool complete = false;  // no more tasks will be added
 };
 
