@@ -16,8 +16,8 @@ using resolved::RelationPtr;
 
 namespace {
 
-// PySpark's PythonEvalType: pandas, iterator of pandas, Arrow, iterator of Arrow.
-constexpr int32_t kGroupedAggregates[] = {202, 217, 252, 254};
+// PySpark's PythonEvalType: pandas, Arrow, and the same with iterators.
+constexpr int32_t kGroupedAggregates[] = {202, 252, 217, 254};
 
 resolved::PythonFunctionPtr function_of(const unresolved::PythonCall& python) {
   return std::make_shared<const resolved::PythonFunction>(
@@ -45,6 +45,8 @@ bool is_python_aggregate(int32_t eval_type) {
   return std::find(std::begin(kGroupedAggregates), std::end(kGroupedAggregates), eval_type) !=
          std::end(kGroupedAggregates);
 }
+
+bool takes_batches(int32_t eval_type) { return eval_type == 217 || eval_type == 254; }
 
 Result<ExpressionPtr> ExpressionResolver::resolve_python(const unresolved::ExpressionPtr& expression,
                                                          const unresolved::PythonCall& python) {
@@ -97,37 +99,72 @@ Result<Input> RelationResolver::map_partitions(const unresolved::MapPartitions& 
   return result;
 }
 
-Result<Input> RelationResolver::group_map(const unresolved::GroupMap& node, Input input) {
-  const auto* python = unresolved::as<unresolved::PythonCall>(node.function);
-  if (python == nullptr) return unsupported("map functions that are not Python");
-  ASSIGN_OR_RETURN(Columns output, output_of(analysis_, *python));
+Result<RelationResolver::Grouped> RelationResolver::grouped(const unresolved::Expressions& grouping,
+                                                            Input input) {
   input = settle(std::move(input));
-  const Columns arguments = input.columns;
+  Grouped result;
   const Scope scope = scope_of(input);
   ExpressionResolver resolver(analysis_, scope);
   std::vector<NamedExpression> items;
-  for (const Column& column : arguments) items.push_back({reference_to(column), column});
-  std::vector<resolved::ColumnId> grouping;
+  for (const Column& column : input.columns) {
+    items.push_back({reference_to(column), column});
+    result.arguments.push_back(column.id);
+  }
   bool computed = false;
-  for (const auto& expression : node.grouping) {
+  for (const auto& expression : grouping) {
     ASSIGN_OR_RETURN(auto keys, resolver.resolve_item(expression));
     for (NamedExpression& key : keys) {
       const auto* reference = resolved::as<resolved::ColumnReference>(key.expression);
       const bool plain = reference != nullptr && reference->id == key.column.id;
-      grouping.push_back(key.column.id);
+      result.grouping.push_back(key.column.id);
+      result.grouping_types.push_back(key.column.type);
       if (plain) continue;
       computed = true;
       items.push_back(std::move(key));
     }
   }
-  std::vector<resolved::ColumnId> argument_ids;
-  for (const Column& column : arguments) argument_ids.push_back(column.id);
-  auto frames = input.data_frames;
-  if (computed) input = analyzer::project(analysis_, std::move(input), items);
+  result.data_frames = input.data_frames;
+  result.plan = computed ? analyzer::project(analysis_, std::move(input), items).plan : input.plan;
+  return result;
+}
+
+Result<Input> RelationResolver::group_map(const unresolved::GroupMap& node, Input input) {
+  const auto* python = unresolved::as<unresolved::PythonCall>(node.function);
+  if (python == nullptr) return unsupported("map functions that are not Python");
+  ASSIGN_OR_RETURN(Columns output, output_of(analysis_, *python));
+  ASSIGN_OR_RETURN(Grouped of, grouped(node.grouping, std::move(input)));
   Input result = source(resolved::make_relation(
-      resolved::GroupMap{input.plan, std::move(grouping), std::move(argument_ids), function_of(*python)},
+      resolved::GroupMap{of.plan, std::move(of.grouping), std::move(of.arguments), function_of(*python)},
       std::move(output), analysis_.settings.shuffle_partitions));
-  result.data_frames = std::move(frames);
+  result.data_frames = std::move(of.data_frames);
+  return result;
+}
+
+Result<Input> RelationResolver::co_group_map(const unresolved::CoGroupMap& node, Input left,
+                                             const plan::Origin& origin) {
+  const auto* python = unresolved::as<unresolved::PythonCall>(node.function);
+  if (python == nullptr) return unsupported("map functions that are not Python");
+  ASSIGN_OR_RETURN(Columns output, output_of(analysis_, *python));
+  ASSIGN_OR_RETURN(Input right, resolve(node.right));
+  ASSIGN_OR_RETURN(Grouped of_left, grouped(node.left_grouping, std::move(left)));
+  ASSIGN_OR_RETURN(Grouped of_right, grouped(node.right_grouping, std::move(right)));
+  const size_t keys = of_left.grouping.size();
+  if (keys != of_right.grouping.size()) {
+    return error("COGROUP_KEYS_MISMATCH",
+                 {{"left", std::to_string(keys)}, {"right", std::to_string(of_right.grouping.size())}});
+  }
+  for (size_t key = 0; key < keys; ++key) {
+    if (!of_left.grouping_types[key].same_type(of_right.grouping_types[key]))
+      return at(unsupported("cogroup by keys of different types"), origin);
+  }
+  Input result = source(resolved::make_relation(
+      resolved::CoGroupMap{of_left.plan, std::move(of_left.grouping), std::move(of_left.arguments),
+                           of_right.plan, std::move(of_right.grouping), std::move(of_right.arguments),
+                           function_of(*python)},
+      std::move(output), analysis_.settings.shuffle_partitions));
+  result.data_frames = std::move(of_left.data_frames);
+  result.data_frames.insert(result.data_frames.end(), of_right.data_frames.begin(),
+                            of_right.data_frames.end());
   return result;
 }
 
@@ -135,6 +172,47 @@ Result<Input> RelationResolver::group_map(const unresolved::GroupMap& node, Inpu
 // --------------------------------------------------------------------------------------------------
 
 namespace {
+
+bool is_whole_partition(const resolved::WindowFrame& frame) {
+  return frame.lower.kind == plan::FrameBoundKind::kUnboundedPreceding &&
+         frame.upper.kind == plan::FrameBoundKind::kUnboundedFollowing;
+}
+
+ExpressionPtr over(const resolved::Window& window, ExpressionPtr function, resolved::WindowFrame frame) {
+  const types::DataType type = function->type;
+  return resolved::make_expression(
+      resolved::Window{std::move(function), window.partition_by, window.order_by,
+                       std::make_shared<const resolved::WindowFrame>(std::move(frame))},
+      type, false);
+}
+
+ExpressionPtr row_number(const resolved::Window& window) {
+  resolved::WindowFrame frame;
+  frame.unit = plan::FrameUnit::kRows;
+  frame.upper.kind = plan::FrameBoundKind::kCurrentRow;
+  return over(window,
+              resolved::make_expression(resolved::Call{"row_number", {}, true},
+                                        types::DataType(types::TypeId::kInteger), false),
+              std::move(frame));
+}
+
+// The rows of the frame, as positions in the partition. Its end is the number of rows up to it; an empty
+// frame begins where it ends.
+std::pair<ExpressionPtr, ExpressionPtr> frame_positions(const resolved::Window& window) {
+  const types::DataType type(types::TypeId::kLong);
+  resolved::AggregateCall count;
+  count.function = "count";
+  count.arguments.push_back(make_integer(1));
+  count.ansi = true;
+  const ExpressionPtr rows = resolved::make_expression(std::move(count), type, false);
+  resolved::WindowFrame up_to_end = *window.frame;
+  up_to_end.lower = {plan::FrameBoundKind::kUnboundedPreceding, nullptr};
+  const ExpressionPtr end = over(window, rows, std::move(up_to_end));
+  const ExpressionPtr begin = resolved::make_expression(
+      resolved::Call{"-", {end, over(window, rows, *window.frame)}, true}, type, false);
+  const types::DataType position(types::TypeId::kInteger);
+  return {cast_implicitly(begin, position), cast_implicitly(end, position)};
+}
 
 // Takes the Python calls out of one node's expressions, innermost first, and puts them below its input.
 class PythonExtraction {
@@ -146,11 +224,13 @@ class PythonExtraction {
     const ExpressionPtr inner =
         map_children(expression, [&](const ExpressionPtr& child) { return run(child); });
     const auto* call = resolved::as<resolved::PythonCall>(inner);
-    if (call == nullptr || is_python_aggregate_call(inner)) return inner;
+    const auto* window = resolved::as<resolved::Window>(inner);
+    const bool is_window = window != nullptr && is_python_aggregate_call(window->function);
+    if (!is_window && (call == nullptr || is_python_aggregate_call(inner))) return inner;
     for (const auto& [known, column] : results_) {
       if (is_deterministic(known) && same_expression(known, inner)) return reference_to(column);
     }
-    return evaluate(inner, *call);
+    return is_window ? evaluate_window(inner, *window) : evaluate(inner, *call);
   }
   const RelationPtr& input() const { return input_; }
 
@@ -186,6 +266,47 @@ class PythonExtraction {
     return reference_to(result);
   }
 
+  // What the frame, the keys and the arguments are is computed below, by the engine's own windows.
+  ExpressionPtr evaluate_window(const ExpressionPtr& expression, const resolved::Window& window) {
+    resolved::Expressions computed;
+    Columns output = input_->output;
+    for (const Column& column : output) computed.push_back(reference_to(column));
+    const auto compute = [&](const char* name, const ExpressionPtr& value) {
+      if (const auto* column = resolved::as<resolved::ColumnReference>(value)) return column->id;
+      output.push_back({analysis_.next_id(), name, value->type, value->nullable, {}, ""});
+      computed.push_back(value);
+      return output.back().id;
+    };
+    resolved::PythonWindow node;
+    for (const ExpressionPtr& key : window.partition_by) node.partition_by.push_back(compute("key", key));
+    node.order.push_back(compute("position", row_number(window)));
+    const auto* call = resolved::as<resolved::PythonCall>(window.function);
+    resolved::PythonCall plain = *call;
+    node.is_bounded = !is_whole_partition(*window.frame);
+    if (node.is_bounded) {
+      const auto [begin, end] = frame_positions(window);
+      plain.arguments.insert(plain.arguments.begin(), {begin, end});
+      if (!plain.argument_names.empty()) plain.argument_names.insert(plain.argument_names.begin(), 2, "");
+    }
+    for (ExpressionPtr& argument : plain.arguments) {
+      const types::DataType type = argument->type;
+      argument = resolved::make_expression(resolved::ColumnReference{compute("argument", argument)}, type,
+                                           argument->nullable);
+    }
+    const Column result{
+        analysis_.next_id(), call->function->name, expression->type, expression->nullable, {}, ""};
+    node.calls.push_back(resolved::make_expression(std::move(plain), expression->type, expression->nullable,
+                                                   expression->origin));
+    results_.emplace_back(expression, result);
+    node.input =
+        resolved::make_relation(resolved::Project{input_, std::move(computed)}, output, input_->partitions);
+    output.push_back(result);
+    const int32_t partitions = window.partition_by.empty() ? 1 : analysis_.settings.shuffle_partitions;
+    input_ = resolved::make_relation(std::move(node), std::move(output), partitions);
+    own_ = false;
+    return reference_to(result);
+  }
+
   // Adds the call to the EvaluatePython on top, when that one has the same kind and does not give what the
   // call reads.
   bool join_last(const ExpressionPtr& call, const Column& result) {
@@ -217,6 +338,8 @@ bool holds_python(const RelationPtr& relation) {
   bool found = false;
   // An Aggregate node keeps calls of its own kind.
   const auto is_to_be_taken_out = [](const ExpressionPtr& part) {
+    const auto* window = resolved::as<resolved::Window>(part);
+    if (window != nullptr) return is_python_aggregate_call(window->function);
     return resolved::as<resolved::PythonCall>(part) != nullptr && !is_python_aggregate_call(part);
   };
   for_each_expression(relation,

@@ -176,6 +176,8 @@ Result<Input> RelationResolver::apply(const unresolved::RelationPtr& relation, I
           return map_partitions(node, std::move(input));
         } else if constexpr (std::is_same_v<Node, unresolved::GroupMap>) {
           return group_map(node, std::move(input));
+        } else if constexpr (std::is_same_v<Node, unresolved::CoGroupMap>) {
+          return co_group_map(node, std::move(input), origin);
         } else {
           return at(unsupported("the relation " + node_name_of(*relation)), origin);
         }

@@ -19,6 +19,15 @@ class RelationResolver {
   Result<Input> resolve_settled(const unresolved::RelationPtr& relation);
 
  private:
+  // An input whose grouping expressions are columns.
+  struct Grouped {
+    resolved::RelationPtr plan;
+    std::vector<resolved::ColumnId> grouping;
+    std::vector<types::DataType> grouping_types;
+    std::vector<resolved::ColumnId> arguments;  // what the function sees: the columns of the input
+    decltype(Input::data_frames) data_frames;
+  };
+
   using InputResult = Result<Input>;
 
   InputResult resolve_leaf(const unresolved::RelationPtr& relation);
@@ -100,6 +109,9 @@ class RelationResolver {
   // python_functions.cc
   InputResult map_partitions(const unresolved::MapPartitions& node, Input input);
   InputResult group_map(const unresolved::GroupMap& node, Input input);
+  InputResult co_group_map(const unresolved::CoGroupMap& node, Input left, const plan::Origin& origin);
+  // `input` with the grouping expressions as columns of its plan, and what is called: its columns so far.
+  Result<Grouped> grouped(const unresolved::Expressions& grouping, Input input);
 
   Analysis& analysis_;
   const Scope* outer_;

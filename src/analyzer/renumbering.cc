@@ -47,6 +47,14 @@ class Renumbering {
     renumber(node.grouping);
     renumber(node.argument_columns);
   }
+  void renumber_node(resolved::CoGroupMap& node) {
+    for (auto* ids : {&node.left_grouping, &node.left_arguments, &node.right_grouping, &node.right_arguments})
+      renumber(*ids);
+  }
+  void renumber_node(resolved::PythonWindow& node) {
+    renumber(node.partition_by);
+    renumber(node.order);
+  }
   void renumber_node(resolved::CteScan& node) {
     node.cte_id = definition_id(node.cte_id);
     renumber(node.definition_columns);

@@ -6,6 +6,7 @@
 
 #include "analyzer/errors.h"
 #include "analyzer/expressions.h"
+#include "analyzer/python_functions.h"
 #include "analyzer/rewrite.h"
 
 namespace deuteron::analyzer {
@@ -118,13 +119,14 @@ Result<ExpressionPtr> ExpressionResolver::resolve_window(const unresolved::Expre
   inside_window_function_ = false;
   if (!function.ok()) return function.status();
   result.function = *std::move(function);
-  if (resolved::as<resolved::PythonCall>(result.function) != nullptr) {
-    return at(unsupported("Python functions over a window"), expression->origin);
-  }
+  const auto* python = resolved::as<resolved::PythonCall>(result.function);
+  const bool is_python = python != nullptr && is_python_aggregate(python->function->eval_type);
+  if (is_python && takes_batches(python->function->eval_type))
+    return at(unsupported("Python functions of iterators over a window"), expression->origin);
   const auto* aggregate = resolved::as<resolved::AggregateCall>(result.function);
   const functions::Function* known = functions::find(function_name(result.function));
   const bool is_window = aggregate == nullptr && known != nullptr && functions::is_window_only(*known);
-  if (aggregate == nullptr && !is_window) {
+  if (aggregate == nullptr && !is_window && !is_python) {
     return at(error("UNSUPPORTED_EXPR_FOR_WINDOW", {{"sqlExpr", quoted_expression(pretty(called))}}),
               expression->origin);
   }

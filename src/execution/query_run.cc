@@ -38,10 +38,12 @@ constexpr const char* kRunnerSettings[] = {
 
 Result<std::vector<InputPart>> make_input(const PythonStage& stage, const exchange::Partition& partition) {
   std::vector<InputPart> parts;
-  if (stage.is_grouped) {
-    for (const exchange::Stream& stream : partition[0]) {
-      parts.emplace_back(worker_pool::kOneTableOfGroup);
-      parts.emplace_back(stream.region);
+  if (stage.tables_per_group > 0) {
+    const bool two = stage.tables_per_group == 2;
+    for (size_t group = 0; group < partition[0].size(); ++group) {
+      parts.emplace_back(two ? worker_pool::kTwoTablesOfGroup : worker_pool::kOneTableOfGroup);
+      parts.emplace_back(partition[0][group].region);
+      if (two) parts.emplace_back(partition[1][group].region);
     }
     parts.emplace_back(worker_pool::kNoMoreGroups);
   } else {
@@ -53,10 +55,11 @@ Result<std::vector<InputPart>> make_input(const PythonStage& stage, const exchan
 }
 
 bool has_rows(const exchange::Partition& partition) {
-  for (const exchange::Stream& stream : partition[0]) {
-    if (stream.region.length > 0 && stream.rows != 0) return true;
-  }
-  return false;
+  return std::any_of(partition.begin(), partition.end(), [](const exchange::Streams& streams) {
+    return std::any_of(streams.begin(), streams.end(), [](const exchange::Stream& stream) {
+      return stream.region.length > 0 && stream.rows != 0;
+    });
+  });
 }
 
 // What Spark calls to read a value of a type; its error for a column of another type names it.
@@ -359,6 +362,7 @@ std::shared_ptr<const PythonProgram> QueryRun::make_program(const PythonStage& s
     if (found != request_.settings.end()) program->runner_conf[key] = found->second;
   }
   program->runner_conf["spark.sql.session.timeZone"] = request_.time_zone;
+  program->runner_conf.insert(stage.runner_conf.begin(), stage.runner_conf.end());
   if (setting("spark.sql.execution.pyspark.udf.simplifiedTraceback.enabled", "true") == "true") {
     program->environment["SPARK_SIMPLIFIED_TRACEBACK"] = "1";
   }

@@ -37,6 +37,38 @@ Result<int32_t> position_of(const Columns& columns, ColumnId id) {
   return internal_error("column " + std::to_string(id) + " is not in the input of a Python function");
 }
 
+// The columns that travel to a function of groups, each once.
+class Travelling {
+ public:
+  // What PySpark's worker is told: how many numbers follow, the number of keys, the keys, the values; as
+  // positions among the columns that travel.
+  std::vector<int32_t> offsets(const std::vector<ColumnId>& keys, const std::vector<ColumnId>& values) {
+    std::vector<int32_t> offsets = {0, static_cast<int32_t>(keys.size())};
+    for (const ColumnId id : keys) offsets.push_back(add(id));
+    for (const ColumnId id : values) offsets.push_back(add(id));
+    offsets[0] = static_cast<int32_t>(offsets.size()) - 1;
+    return offsets;
+  }
+  const std::vector<ColumnId>& ids() const { return ids_; }
+  Result<std::vector<int32_t>> positions(const Columns& columns) const {
+    std::vector<int32_t> positions;
+    for (const ColumnId id : ids_) {
+      ASSIGN_OR_RETURN(positions.emplace_back(), position_of(columns, id));
+    }
+    return positions;
+  }
+
+ private:
+  int32_t add(ColumnId id) {
+    const auto found = std::find(ids_.begin(), ids_.end(), id);
+    if (found != ids_.end()) return static_cast<int32_t>(found - ids_.begin());
+    ids_.push_back(id);
+    return static_cast<int32_t>(ids_.size()) - 1;
+  }
+
+  std::vector<ColumnId> ids_;
+};
+
 bool takes_only_one_function(EvaluationType type) {
   return type == EvaluationType::kScalarPandasIterator || type == EvaluationType::kScalarArrowIterator;
 }
@@ -108,6 +140,8 @@ bool is_local_sort(const Relation& relation) {
 bool needs_stage(const Relation& relation) {
   return std::holds_alternative<MapPartitions>(relation.node) ||
          std::holds_alternative<GroupMap>(relation.node) ||
+         std::holds_alternative<CoGroupMap>(relation.node) ||
+         std::holds_alternative<PythonWindow>(relation.node) ||
          std::holds_alternative<EvaluatePython>(relation.node) ||
          std::holds_alternative<EvaluatePosition>(relation.node) || is_python_aggregate(relation) ||
          is_local_sort(relation);
@@ -173,6 +207,8 @@ Result<RelationPtr> StagePlanner::cut(const RelationPtr& relation) {
   if (as<WithCte>(relation) != nullptr) return cut_with_cte(relation);
   if (as<MapPartitions>(relation) != nullptr) return cut_map(relation);
   if (as<GroupMap>(relation) != nullptr) return cut_group_map(relation);
+  if (as<CoGroupMap>(relation) != nullptr) return cut_co_group_map(relation);
+  if (as<PythonWindow>(relation) != nullptr) return cut_window(relation);
   if (is_python_aggregate(*relation)) return cut_aggregate(relation);
   if (as<EvaluatePython>(relation) != nullptr) return cut_evaluate(relation);
   if (as<EvaluatePosition>(relation) != nullptr) return cut_position(relation);
@@ -238,8 +274,6 @@ Result<RelationPtr> StagePlanner::cut_map(const RelationPtr& relation) {
   return scan_all(exchange, relation->output);
 }
 
-// The worker is told which columns are keys and which are values: a count of both, the number of keys, the
-// keys, the values.
 Result<RelationPtr> StagePlanner::cut_group_map(const RelationPtr& relation) {
   const GroupMap& map = *as<GroupMap>(relation);
   ASSIGN_OR_RETURN(RelationPtr input, cut(map.input));
@@ -248,25 +282,12 @@ Result<RelationPtr> StagePlanner::cut_group_map(const RelationPtr& relation) {
     return unsupported("grouped Python functions of evaluation type " +
                        std::to_string(map.function->eval_type));
   }
-  std::vector<ColumnId> travelling;
-  const auto travel = [&travelling](ColumnId id) {
-    const auto found = std::find(travelling.begin(), travelling.end(), id);
-    if (found == travelling.end()) travelling.push_back(id);
-    return static_cast<int32_t>(std::find(travelling.begin(), travelling.end(), id) - travelling.begin());
-  };
-  std::vector<int32_t> offsets = {0, static_cast<int32_t>(map.grouping.size())};
-  for (const ColumnId id : map.grouping) offsets.push_back(travel(id));
-  for (const ColumnId id : map.argument_columns) offsets.push_back(travel(id));
-  offsets[0] = static_cast<int32_t>(offsets.size()) - 1;
-
+  Travelling travelling;
+  const std::vector<int32_t> offsets = travelling.offsets(map.grouping, map.argument_columns);
   PythonStage stage;
   stage.name = "applyInPandas(" + map.function->name + ")";
   stage.input = complete(input);
-  std::vector<int32_t> columns;
-  for (const ColumnId id : travelling) {
-    ASSIGN_OR_RETURN(const int32_t position, position_of(input->output, id));
-    columns.push_back(position);
-  }
+  ASSIGN_OR_RETURN(const std::vector<int32_t> columns, travelling.positions(input->output));
   const bool is_arrow = type == EvaluationType::kGroupedMapArrow;
   stage.request.groups = {
       {columns, is_arrow ? exchange::Layout::kStructColumn : exchange::Layout::kFlat, {}}};
@@ -275,7 +296,7 @@ Result<RelationPtr> StagePlanner::cut_group_map(const RelationPtr& relation) {
   stage.request.keys = map.grouping;
   stage.request.stream_per_key = true;
   if (map.grouping.empty()) stage.request.partitions = 1;
-  stage.is_grouped = true;
+  stage.tables_per_group = 1;
   stage.skips_empty = true;
   stage.evaluation_type = type;
   worker_pool::PythonFunction function;
@@ -286,6 +307,163 @@ Result<RelationPtr> StagePlanner::cut_group_map(const RelationPtr& relation) {
   stage.output = {to_schema(relation->output), exchange::Layout::kStructColumn};
   ASSIGN_OR_RETURN(const Exchange exchange, run_stage_(stage));
   return scan_all(exchange, relation->output);
+}
+
+// Both sides are one input, which is shuffled and ordered once: keys, the number of the side, and the columns
+// of either side, null in the rows of the other. Each side travels in streams of its own.
+Result<RelationPtr> StagePlanner::cut_co_group_map(const RelationPtr& relation) {
+  const CoGroupMap& map = *as<CoGroupMap>(relation);
+  const auto type = static_cast<EvaluationType>(map.function->eval_type);
+  if (type != EvaluationType::kCogroupedMapPandas && type != EvaluationType::kCogroupedMapArrow)
+    return unsupported("cogrouped Python functions of evaluation type " +
+                       std::to_string(map.function->eval_type));
+  ASSIGN_OR_RETURN(const RelationPtr left, cut(map.left));
+  ASSIGN_OR_RETURN(const RelationPtr right, cut(map.right));
+  const struct {
+    const RelationPtr& input;
+    const std::vector<ColumnId>& grouping;
+    const std::vector<ColumnId>& arguments;
+  } sides[] = {{left, map.left_grouping, map.left_arguments},
+               {right, map.right_grouping, map.right_arguments}};
+
+  PythonStage stage;
+  stage.name = "cogroup(" + map.function->name + ")";
+  worker_pool::PythonFunction function;
+  function.commands = {map.function->command};
+  Columns columns;
+  for (const ColumnId id : map.left_grouping) {
+    ASSIGN_OR_RETURN(const int32_t position, position_of(left->output, id));
+    Column key = left->output[static_cast<size_t>(position)];
+    key.id = new_column();
+    key.nullable = true;
+    stage.request.keys.push_back(key.id);
+    columns.push_back(std::move(key));
+  }
+  const types::DataType number(types::TypeId::kInteger);
+  stage.request.side_column = static_cast<int32_t>(columns.size());
+  columns.push_back({new_column(), "side", number, false, {}, ""});
+  Expressions rows[2];
+  for (int32_t side = 0; side < 2; ++side) {
+    Travelling travelling;
+    for (const int32_t offset : travelling.offsets(sides[side].grouping, sides[side].arguments))
+      function.arguments.push_back({offset, std::nullopt});
+    const Columns& output = sides[side].input->output;
+    for (const ColumnId id : sides[side].grouping) {
+      ASSIGN_OR_RETURN(const int32_t position, position_of(output, id));
+      rows[side].push_back(reference(output[static_cast<size_t>(position)]));
+    }
+    rows[side].push_back(make_expression(Literal{types::Value(int64_t{side})}, number, false));
+    relational::ColumnGroupRequest sent;
+    sent.side = side;
+    ASSIGN_OR_RETURN(const std::vector<int32_t> positions, travelling.positions(output));
+    for (const int32_t position : positions) {
+      const Column& column = output[static_cast<size_t>(position)];
+      sent.columns.push_back(static_cast<int32_t>(columns.size()));
+      columns.push_back({new_column(), column.name, column.type, true, {}, column.metadata_json});
+    }
+    stage.request.groups.push_back(std::move(sent));
+  }
+  for (int32_t side = 0; side < 2; ++side) {
+    const Columns& output = sides[side].input->output;
+    size_t next = map.left_grouping.size() + 1;
+    for (int32_t other = 0; other < 2; ++other) {
+      Travelling travelling;
+      travelling.offsets(sides[other].grouping, sides[other].arguments);
+      for (const ColumnId id : travelling.ids()) {
+        const types::DataType& column_type = columns[next++].type;
+        if (side != other) {
+          rows[side].push_back(make_expression(Literal{types::Value()}, column_type, true));
+          continue;
+        }
+        ASSIGN_OR_RETURN(const int32_t position, position_of(output, id));
+        rows[side].push_back(reference(output[static_cast<size_t>(position)]));
+      }
+    }
+  }
+  stage.input = complete(make_relation(
+      SetOperation{project(left, std::move(rows[0]), columns), project(right, std::move(rows[1]), columns),
+                   plan::SetOperationType::kUnion, true},
+      columns));
+  stage.request.distribution = relational::Distribution::kHash;
+  stage.request.partitions = map.left_grouping.empty() ? 1 : relation->partitions;
+  stage.request.stream_per_key = true;
+  stage.tables_per_group = 2;
+  stage.skips_empty = true;
+  stage.evaluation_type = type;
+  stage.functions = {std::move(function)};
+  stage.python_version = map.function->python_version;
+  stage.output = {to_schema(relation->output), exchange::Layout::kStructColumn};
+  ASSIGN_OR_RETURN(const Exchange exchange, run_stage_(stage));
+  return scan_all(exchange, relation->output);
+}
+
+// Each partition of the window is a stream; the other columns wait in streams of the same rows.
+Result<RelationPtr> StagePlanner::cut_window(const RelationPtr& relation) {
+  const PythonWindow& node = *as<PythonWindow>(relation);
+  const PythonFunction& first = *python_call(node.calls[0])->function;
+  ASSIGN_OR_RETURN(const RelationPtr input, cut(node.input));
+  PythonStage stage;
+  stage.name = first.name;
+  relational::ColumnGroupRequest sent;
+  for (const ExpressionPtr& expression : node.calls) {
+    const PythonCall& call = *python_call(expression);
+    worker_pool::PythonFunction function;
+    for (size_t index = 0; index < call.arguments.size(); ++index) {
+      ASSIGN_OR_RETURN(const int32_t position,
+                       position_of(input->output, as<ColumnReference>(call.arguments[index])->id));
+      const auto known = std::find(sent.columns.begin(), sent.columns.end(), position);
+      const bool is_named = index < call.argument_names.size() && !call.argument_names[index].empty();
+      function.arguments.push_back({static_cast<int32_t>(known - sent.columns.begin()),
+                                    is_named ? std::optional(call.argument_names[index]) : std::nullopt});
+      if (known != sent.columns.end()) continue;
+      sent.columns.push_back(position);
+      sent.names.push_back("_" + std::to_string(sent.names.size()));
+    }
+    function.commands = {call.function->command};
+    function.result_id = static_cast<int64_t>(stage.functions.size());
+    stage.output.schema.push_back(
+        {"_" + std::to_string(stage.functions.size()), call.function->type, true, ""});
+    stage.functions.push_back(std::move(function));
+    std::string& bounds = stage.runner_conf["window_bound_types"];
+    bounds += (bounds.empty() ? "" : ",") + std::string(node.is_bounded ? "bounded" : "unbounded");
+  }
+  // A function without arguments still has to see how many rows there are.
+  if (sent.columns.empty()) {
+    ASSIGN_OR_RETURN(sent.columns.emplace_back(), position_of(input->output, node.order[0]));
+    sent.names.emplace_back("_0");
+  }
+  relational::ColumnGroupRequest waiting;
+  std::vector<int32_t> where;
+  for (size_t index = 0; index < input->output.size(); ++index) {
+    const auto position = static_cast<int32_t>(index);
+    const auto found = std::find(sent.columns.begin(), sent.columns.end(), position);
+    if (found != sent.columns.end()) {
+      where.push_back(static_cast<int32_t>(found - sent.columns.begin()));
+    } else {
+      where.push_back(static_cast<int32_t>(sent.columns.size() + waiting.columns.size()));
+      waiting.columns.push_back(position);
+    }
+  }
+  for (size_t index = 0; index < node.calls.size(); ++index)
+    where.push_back(static_cast<int32_t>(input->output.size() + index));
+  stage.request.groups = {std::move(sent)};
+  if (!waiting.columns.empty()) stage.request.groups.push_back(std::move(waiting));
+  stage.first_kept_group = 0;
+  stage.request.keys = node.partition_by;
+  stage.request.order = node.order;
+  stage.request.distribution = relational::Distribution::kHash;
+  stage.request.partitions = node.partition_by.empty() ? 1 : relation->partitions;
+  stage.request.stream_per_key = true;
+  stage.input = complete(input);
+  stage.tables_per_group = 1;
+  stage.skips_empty = true;
+  stage.evaluation_type =
+      static_cast<EvaluationType>(first.eval_type) == EvaluationType::kGroupedAggregateArrow
+          ? EvaluationType::kWindowAggregateArrow
+          : EvaluationType::kWindowAggregatePandas;
+  stage.python_version = first.python_version;
+  ASSIGN_OR_RETURN(const Exchange exchange, run_stage_(stage));
+  return scan(exchange, std::move(where), relation->output);
 }
 
 // Each group is a stream of argument columns that travels; its key waits in one row of a group of columns of
@@ -356,7 +534,7 @@ Result<RelationPtr> StagePlanner::cut_aggregate(const RelationPtr& relation) {
   stage.request.stream_per_key = true;
   stage.input = complete(has_sets ? expand(input, node, expressions, columns)
                                   : project(input, std::move(expressions), std::move(columns)));
-  stage.is_grouped = true;
+  stage.tables_per_group = 1;
   stage.skips_empty = true;
   stage.evaluation_type = static_cast<EvaluationType>(first.eval_type);
   stage.python_version = first.python_version;

@@ -23,7 +23,9 @@ struct PythonStage {
   plan::resolved::RelationPtr input;
   relational::MaterializeRequest request;  // column group 0 travels to the workers
   bool is_gang = false;
-  bool is_grouped = false;  // each stream of a partition is a group of its own
+  // Each stream of a partition is a group of its own; 2: so is each pair of streams of the first two column
+  // groups. 0: the partition is one stream.
+  int32_t tables_per_group = 0;
   // From which on the input's column groups stand before the results, row by row; none: no group does.
   std::optional<size_t> first_kept_group;
   bool skips_empty = false;  // a partition without rows needs no task
@@ -31,7 +33,8 @@ struct PythonStage {
   std::vector<worker_pool::PythonFunction> functions;
   std::string python_version;
   std::map<std::string, std::string> evaluation_conf;
-  exchange::ColumnGroup output;  // what the workers leave
+  std::map<std::string, std::string> runner_conf;  // beside the session's settings
+  exchange::ColumnGroup output;                    // what the workers leave
 };
 
 // A relational input whose partitions matter to what is above it, and columns that follow from where each row
@@ -66,6 +69,8 @@ class StagePlanner {
   Result<plan::resolved::RelationPtr> cut_map(const plan::resolved::RelationPtr& relation);
   Result<plan::resolved::RelationPtr> cut_aggregate(const plan::resolved::RelationPtr& relation);
   Result<plan::resolved::RelationPtr> cut_group_map(const plan::resolved::RelationPtr& relation);
+  Result<plan::resolved::RelationPtr> cut_co_group_map(const plan::resolved::RelationPtr& relation);
+  Result<plan::resolved::RelationPtr> cut_window(const plan::resolved::RelationPtr& relation);
   Result<plan::resolved::RelationPtr> cut_evaluate(const plan::resolved::RelationPtr& relation);
   Result<plan::resolved::RelationPtr> cut_position(const plan::resolved::RelationPtr& relation);
   Result<plan::resolved::RelationPtr> cut_local_sort(const plan::resolved::RelationPtr& relation);

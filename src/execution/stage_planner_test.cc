@@ -135,7 +135,7 @@ TEST_F(Planner, GroupsTravelWithTheirKeys) {
       make_relation(GroupMap{input, {3}, {2, 3}, function(201, "g")}, {column(9, "r")}, 4);
   ASSERT_TRUE(cut(groups).ok());
   const PythonStage& stage = stages_.at(0);
-  EXPECT_TRUE(stage.is_grouped);
+  EXPECT_EQ(stage.tables_per_group, 1);
   EXPECT_TRUE(stage.request.stream_per_key);
   EXPECT_EQ(stage.request.groups[0].columns, (std::vector<int32_t>{1, 0}));
   std::vector<int32_t> offsets;

@@ -107,6 +107,10 @@ class Comparison {
   bool same_node(const GroupMap& left, const GroupMap& right) {
     return same_names(left.input, right.input) && same_fields(left, right);
   }
+  bool same_node(const CoGroupMap& left, const CoGroupMap& right) {
+    return same_names(left.left, right.left) && same_names(left.right, right.right) &&
+           same_fields(left, right);
+  }
   template <typename Node>
   bool same_node(const Node& left, const Node& right) {
     return same_fields(left, right);

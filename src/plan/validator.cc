@@ -73,6 +73,11 @@ class Validator {
       add(scope, join->left->output);
       RETURN_IF_ERROR(check(join->right, join->is_lateral ? scope : outer));
       add(scope, join->right->output);
+    } else if (const auto* both = as<resolved::CoGroupMap>(relation)) {
+      for (const RelationPtr& side : {both->left, both->right}) {
+        RETURN_IF_ERROR(check(side, outer));
+        add(scope, side->output);
+      }
     } else if (const auto* set = as<resolved::SetOperation>(relation)) {
       RETURN_IF_ERROR(check(set->left, outer));
       RETURN_IF_ERROR(check(set->right, outer));

@@ -59,7 +59,9 @@ struct ColumnGroupRequest {
   std::vector<int32_t> columns;  // positions in the fragment's output
   exchange::Layout layout = exchange::Layout::kFlat;
   std::vector<std::string> names;  // in the Arrow schema; empty: as the fragment's output says
-  bool one_row_per_key = false;    // with stream_per_key: the first row of each key, all in one stream
+  // With stream_per_key:
+  bool one_row_per_key = false;  // the first row of each key, all in one stream
+  int32_t side = -1;             // only the rows with this number in side_column; -1: all
 };
 
 struct MaterializeRequest {
@@ -71,9 +73,11 @@ struct MaterializeRequest {
   bool merges_shuffles = false;
   bool keeps_order = false;     // kAsPlanned: one partition after the other, rows are in the plan's order
   bool stream_per_key = false;  // kHash: each set of rows with equal keys is an Arrow stream of its own
-  std::vector<ColumnGroupRequest> groups;  // empty: one group of all columns, kFlat
-  int64_t max_rows_per_batch = 0;          // 0: 131,072
-  PartitionSink on_partition;              // may be empty
+  std::vector<plan::resolved::ColumnId> order;  // of rows with equal keys, with stream_per_key
+  int32_t side_column = -1;                     // an integer column that tells which side a row is of
+  std::vector<ColumnGroupRequest> groups;       // empty: one group of all columns, kFlat
+  int64_t max_rows_per_batch = 0;               // 0: 131,072
+  PartitionSink on_partition;                   // may be empty
 };
 
 struct WriteRequest {

@@ -139,6 +139,10 @@ Result<std::unique_ptr<FragmentRun>> FragmentRun::make(const EngineParts& parts,
         keys->ordered_by_group && !list.empty() ? "dense_rank() OVER (ORDER BY " + list + ")" : "0::BIGINT";
     sql += " AS group_number FROM (" + run->sql_ + ") AS keyed";
     if (keys->ordered_by_group) sql += " ORDER BY group_number";
+    for (const plan::resolved::ExpressionPtr& column : keys->order) {
+      ASSIGN_OR_RETURN(const std::string text, writer.write_key(column));
+      sql += ", " + text;
+    }
     run->sql_ = std::move(sql);
   }
   RETURN_IF_ERROR(parts.database.ensure_kernels(run->fragment_.kernels()));

@@ -43,6 +43,8 @@ struct KeyColumns {
   plan::resolved::Expressions keys;  // over the fragment's output
   int32_t partitions = 1;
   bool ordered_by_group = false;
+  plan::resolved::Expressions order;  // of the rows of a group
+  int32_t side_column = -1;           // MaterializeRequest's
 };
 
 class FragmentRun {

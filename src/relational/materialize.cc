@@ -37,6 +37,7 @@ struct GroupFormat {
   std::vector<int32_t> columns;
   StreamFormatPtr format;
   bool one_row_per_key = false;
+  int32_t side = -1;
 };
 
 struct Target {
@@ -66,7 +67,8 @@ Result<Target> make_target(const std::shared_ptr<exchange::SharedMemory>& memory
                         column.metadata_json});
     }
     ASSIGN_OR_RETURN(StreamFormatPtr format, StreamFormat::make(schema, group.layout, context.time_zone));
-    target.groups.push_back({group.columns, std::move(format), group.one_row_per_key});
+    target.groups.push_back({group.columns, std::move(format), group.one_row_per_key, group.side});
+    if (group.side >= 0) target.stream_options.empty_batch = true;  // a function gets a table of both sides
   }
   return target;
 }
@@ -88,15 +90,17 @@ class PartitionWriter {
     }
   }
 
-  // begins_key: the first of the rows has another key than the one before it.
+  // begins_key: the first of the rows has another key than the one before it. sides: of each row of the
+  // chunk; null when no group wants to know.
   Status add(duckdb_data_chunk chunk, const std::vector<SourceType>& sources, const RowRange& all_rows,
-             bool begins_key = true) {
+             bool begins_key = true, const int32_t* sides = nullptr) {
     for (size_t i = 0; i < writers_.size(); ++i) {
       RowRange rows = all_rows;
       if (target_.groups[i].one_row_per_key) {
         if (!begins_key) continue;
         rows.count = std::min<int64_t>(rows.count, 1);
       }
+      if (target_.groups[i].side >= 0) rows = rows_of_side(all_rows, sides, target_.groups[i].side);
       int64_t done = 0;
       while (done < rows.count) {
         ASSIGN_OR_RETURN(const int64_t room, writers_[i]->room());
@@ -144,8 +148,17 @@ class PartitionWriter {
     return Status();
   }
 
+  RowRange rows_of_side(const RowRange& rows, const int32_t* sides, int32_t side) {
+    chosen_.clear();
+    for (int64_t row = rows.start; row < rows.start + rows.count; ++row) {
+      if (sides[row] == side) chosen_.push_back(static_cast<uint32_t>(row));
+    }
+    return {0, static_cast<int64_t>(chosen_.size()), chosen_.data()};
+  }
+
   const Target& target_;
   std::vector<std::unique_ptr<StreamWriter>> writers_;
+  std::vector<uint32_t> chosen_;
   Partition partition_;
 };
 
@@ -384,6 +397,8 @@ Result<std::vector<Partition>> run_hashed(const EngineParts& parts, const Relati
   const auto add_groups = [&](duckdb_data_chunk chunk, const std::vector<SourceType>& sources) -> Status {
     const auto* partition = values_of<int32_t>(chunk, key_column);
     const auto* groups = values_of<int64_t>(chunk, key_column + 1);
+    const auto* sides =
+        keys.side_column < 0 ? nullptr : values_of<int32_t>(chunk, static_cast<size_t>(keys.side_column));
     const int64_t count = all_rows(chunk).count;
     for (int64_t begin = 0; begin < count;) {
       int64_t end = begin;
@@ -394,7 +409,8 @@ Result<std::vector<Partition>> run_hashed(const EngineParts& parts, const Relati
         group = groups[begin];
         group_writer = static_cast<size_t>(partition[begin]);
       }
-      RETURN_IF_ERROR(writers[group_writer]->add(chunk, sources, {begin, end - begin, nullptr}, begins_key));
+      RETURN_IF_ERROR(
+          writers[group_writer]->add(chunk, sources, {begin, end - begin, nullptr}, begins_key, sides));
       begin = end;
     }
     return Status();
@@ -461,12 +477,19 @@ Result<KeyColumns> key_columns(const RelationPtr& fragment, const MaterializeReq
   KeyColumns keys;
   keys.partitions = request.partitions > 0 ? request.partitions : partitions_of_whole(fragment, context);
   keys.ordered_by_group = request.stream_per_key;
-  for (const plan::resolved::ColumnId id : request.keys) {
+  keys.side_column = request.side_column;
+  const auto reference = [&](plan::resolved::ColumnId id) -> Result<ExpressionPtr> {
     const auto column = std::find_if(fragment->output.begin(), fragment->output.end(),
                                      [&](const Column& candidate) { return candidate.id == id; });
     if (column == fragment->output.end()) return internal_error("a key is not in the fragment's output");
-    keys.keys.push_back(
-        plan::resolved::make_expression(plan::resolved::ColumnReference{id}, column->type, column->nullable));
+    return plan::resolved::make_expression(plan::resolved::ColumnReference{id}, column->type,
+                                           column->nullable);
+  };
+  for (const plan::resolved::ColumnId id : request.keys) {
+    ASSIGN_OR_RETURN(keys.keys.emplace_back(), reference(id));
+  }
+  for (const plan::resolved::ColumnId id : request.order) {
+    ASSIGN_OR_RETURN(keys.order.emplace_back(), reference(id));
   }
   return keys;
 }

@@ -216,7 +216,8 @@ Result<RelationWriter::Block> RelationWriter::build(const RelationPtr& relation)
           return build_leaf(*relation);
         } else if constexpr (std::is_same_v<Node, std::monostate> || std::is_same_v<Node, EvaluatePython> ||
                              std::is_same_v<Node, MapPartitions> || std::is_same_v<Node, EvaluatePosition> ||
-                             std::is_same_v<Node, GroupMap> || std::is_same_v<Node, ShowString>) {
+                             std::is_same_v<Node, GroupMap> || std::is_same_v<Node, CoGroupMap> ||
+                             std::is_same_v<Node, PythonWindow> || std::is_same_v<Node, ShowString>) {
           return internal_error("a fragment holds a node that DuckDB does not run");
         } else {
           return build_node(node, *relation);

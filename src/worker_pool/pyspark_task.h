@@ -21,6 +21,7 @@ enum class EvaluationType : int32_t {
   kScalarPandas = 200,
   kGroupedMapPandas = 201,
   kGroupedAggregatePandas = 202,
+  kWindowAggregatePandas = 203,
   kScalarPandasIterator = 204,
   kMapPandasIterator = 205,
   kCogroupedMapPandas = 206,
@@ -31,6 +32,7 @@ enum class EvaluationType : int32_t {
   kScalarArrow = 250,
   kScalarArrowIterator = 251,
   kGroupedAggregateArrow = 252,
+  kWindowAggregateArrow = 253,
   kGroupedAggregateArrowIterator = 254,
 };
 
@@ -38,7 +40,9 @@ enum class EvaluationType : int32_t {
 inline constexpr int32_t kEndOfStream = -4;     // after all data
 inline constexpr int32_t kEndOfPickles = -1;    // after the pickled rows of kPickled, before kEndOfStream
 inline constexpr int32_t kOneTableOfGroup = 1;  // before the Arrow stream of each group of a grouped function
-inline constexpr int32_t kNoMoreGroups = 0;     // after the last group
+inline constexpr int32_t kTwoTablesOfGroup =
+    2;                                       // before the two streams of each group of a cogrouped function
+inline constexpr int32_t kNoMoreGroups = 0;  // after the last group
 
 struct FunctionArgument {
   int32_t column = 0;

@@ -105,3 +105,53 @@ spark.sql("select plus_one(distinct v) from d")
 spark.sql("select plus_one(v) ignore nulls from d")
 # case: aggregate-missing-column
 d.groupBy("k").agg(mean("v"), d.w)
+# case: window-whole-partition
+d.select("k", "v", mean("v").over(Window.partitionBy("k")).alias("m")).orderBy("k", "v")
+# case: window-up-to-row
+d.select("k", "v", size("v").over(Window.partitionBy("k").orderBy("v")).alias("n")).orderBy("k", "v")
+# case: window-rows
+d.select("k", "v", size("v").over(Window.partitionBy("k").orderBy("v").rowsBetween(-1, 1)).alias("n")).orderBy("k", "v")
+# case: window-rows-behind
+d.select("k", "v", in_order("v").over(Window.partitionBy("k").orderBy("v").rowsBetween(-2, -1)).alias("before")).orderBy("k", "v")
+# case: window-range
+d.select("v", in_order("v").over(Window.orderBy("v").rangeBetween(-2, 2)).alias("near")).orderBy("v")
+# case: window-descending
+d.select("v", in_order("v").over(Window.orderBy(F.desc("v"))).alias("so_far")).orderBy("v")
+# case: window-no-partition
+d.select("v", mean("w").over(Window.orderBy("v").rowsBetween(Window.unboundedPreceding, Window.unboundedFollowing)).alias("m")).orderBy("v")
+# case: window-arrow
+d.select("k", "v", arrow_size("v").over(Window.partitionBy("k").orderBy("v").rowsBetween(-1, 1)).alias("n"), arrow_sum("v").over(Window.partitionBy("k")).alias("s")).orderBy("k", "v")
+# case: window-two-functions
+d.select("v", (size("v").over(Window.orderBy("v")) + mean("v").over(Window.partitionBy("k"))).alias("x"), weighted("v", "w").over(Window.partitionBy("k").orderBy("v").rowsBetween(0, 1)).alias("y")).orderBy("v")
+# case: window-ties
+d.withColumn("g", F.lit(1)).select("v", size("v").over(Window.orderBy("g")).alias("n"), size("v").over(Window.orderBy("w")).alias("m")).orderBy("v")
+# case: window-expression-argument
+d.select("v", mean(d.v * 2 + 1).over(Window.partitionBy(d.v % 2)).alias("m")).orderBy("v")
+# case: window-with-built-in
+d.select("v", F.sum("v").over(Window.orderBy("v")).alias("s"), size("v").over(Window.orderBy("v")).alias("n")).orderBy("v")
+# case: window-sql
+spark.sql("select k, v, size_of(v) over (partition by k order by v rows between 1 preceding and current row) as n from d order by k, v")
+# case: window-filter-on
+d.select("k", "v", size("v").over(Window.partitionBy("k")).alias("n")).filter("n > 1").orderBy("k", "v")
+# case: window-without-rows
+d.filter("v > 100").select("v", size("v").over(Window.partitionBy("k")).alias("n"))
+# case: window-scalar-function
+spark.sql("select plus_one(v) over (partition by k) from d")
+# case: cogroup
+d.groupBy("k").cogroup(d.filter("v > 2").groupBy("k")).applyInPandas(lambda a, b: pandas.DataFrame({"n": [len(a)], "m": [len(b)]}), "n long, m long").orderBy("n", "m")
+# case: cogroup-with-key
+d.groupBy("k").cogroup(d.filter("v > 2").groupBy("k")).applyInPandas(lambda k, a, b: pandas.DataFrame({"k": [k[0]], "n": [len(a)], "m": [len(b)]}), "k string, n long, m long").orderBy("k")
+# case: cogroup-one-side
+d.filter("v = 1").groupBy("k").cogroup(d.filter("v = 5").groupBy("k")).applyInPandas(lambda k, a, b: pandas.DataFrame({"k": [k[0]], "n": [len(a)], "m": [len(b)], "c": [",".join(a.columns) + "|" + ",".join(b.columns)], "t": [str(list(map(str, b.dtypes)))]}), "k string, n long, m long, c string, t string").orderBy("k")
+# case: cogroup-other-columns
+d.groupBy("k").cogroup(spark.createDataFrame([("a", 10), ("c", 20)], "name string, x int").groupBy("name")).applyInPandas(lambda k, a, b: pandas.DataFrame({"k": [k[0]], "v": [int(a.v.sum()) if len(a) else None], "x": [int(b.x.sum()) if len(b) else None]}), "k string, v int, x int").orderBy("k")
+# case: cogroup-key-expression
+d.groupBy((d.v % 2).alias("p")).cogroup(d.groupBy((d.v % 2).alias("q"))).applyInPandas(lambda k, a, b: pandas.DataFrame({"k": [k[0]], "n": [len(a)], "c": [",".join(a.columns)]}), "k double, n long, c string").orderBy("k", "n")
+# case: cogroup-without-keys
+d.groupBy().cogroup(d.groupBy()).applyInPandas(lambda a, b: pandas.DataFrame({"n": [len(a)], "m": [len(b)]}), "n long, m long")
+# case: cogroup-without-rows
+d.filter("v > 100").groupBy("k").cogroup(d.filter("v > 100").groupBy("k")).applyInPandas(lambda a, b: a, "k string, v int, w double")
+# case: cogroup-arrow
+d.groupBy("k").cogroup(d.select("k", "w").groupBy("k")).applyInArrow(lambda a, b: pyarrow.table({"n": [a.num_rows], "m": [b.num_columns]}), "n long, m long").orderBy("n")
+# case: cogroup-arrow-with-key
+d.filter("v = 1").groupBy("k").cogroup(d.filter("v = 5").groupBy("k")).applyInArrow(lambda k, a, b: pyarrow.table({"k": pyarrow.array([k[0].as_py()], pyarrow.string()), "n": [a.num_rows], "m": [b.num_rows]}), "k string, n long, m long").orderBy("k")
