@@ -28,6 +28,13 @@ Status no_option(const std::string& key, const std::string& value, const std::st
                {{"confName", key}, {"confValue", value}, {"confOptions", options}});
 }
 
+Status too_low(const std::string& key, const std::string& value, int32_t lowest) {
+  return error("INVALID_CONF_VALUE.REQUIREMENT",
+               {{"confName", key},
+                {"confValue", value},
+                {"confRequirement", "It must be at least " + std::to_string(lowest) + "."}});
+}
+
 // Reads one setting after the other; the first value that cannot be taken is the error.
 class Reader {
  public:
@@ -51,8 +58,9 @@ class Reader {
     if (text == nullptr) return;
     int32_t value = 0;
     const auto [end, failure] = std::from_chars(text->data(), text->data() + text->size(), value);
-    if (failure != std::errc() || end != text->data() + text->size() || value < lowest)
+    if (failure != std::errc() || end != text->data() + text->size())
       return fail(wrong_type(key, *text, "int"));
+    if (value < lowest) return fail(too_low(key, *text, lowest));
     into = value;
   }
   void flag(const std::string& key, bool& into) {

@@ -63,6 +63,8 @@ TEST(QueueSettings, WhatCannotBeTakenIsAnError) {
             "INVALID_CONF_VALUE.TYPE_MISMATCH");
   EXPECT_EQ(gang_rules({{"spark.deuteron.gang.hang.policy", "shrug"}}).status().condition(),
             "INVALID_CONF_VALUE.OUT_OF_RANGE_OF_OPTIONS");
+  EXPECT_EQ(gang_rules({{"spark.stage.maxConsecutiveAttempts", "0"}}).status().condition(),
+            "INVALID_CONF_VALUE.REQUIREMENT");
   EXPECT_EQ(queue_rules({{"spark.deuteron.scheduler.priority", "high"}}).status().condition(),
             "INVALID_CONF_VALUE.TYPE_MISMATCH");
   EXPECT_EQ(queue_policy({{"spark.scheduler.mode", "LIFO"}}).status().condition(),

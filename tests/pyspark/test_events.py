@@ -145,6 +145,44 @@ def test_a_gang_that_waits_says_where_and_why(tmp_path, mode, pool):
         log.stop()
 
 
+def test_a_short_gang_goes_around_one_that_waits(tmp_path):
+    log = Log(tmp_path, "--slots", "2")
+    go = str(tmp_path / "go")
+
+    def wait(batches):
+        list(batches)
+        while not os.path.exists(go):
+            time.sleep(0.01)
+        yield from ()
+
+    def start(ranks, limit, function):
+        log.spark.conf.set("spark.deuteron.gang.timeLimit", limit)
+        frame = log.spark.range(0, ranks, 1, ranks).mapInArrow(function, "id long", barrier=True)
+        thread = threading.Thread(target=frame.collect)
+        thread.start()
+        return thread
+
+    try:
+        threads = [start(1, "60s", wait)]
+        log.wait_for("GangAttemptStarted")
+        threads.append(start(2, "60s", identity))
+        head = log.wait_for("GangWaits")[0]
+        assert 0 < head["expected_ms"] <= 60_000
+        assert head["reason"] == "needs 2 CPUs, free: 1 CPU"
+        threads.append(start(1, "70s", identity))
+        behind = log.wait_for("GangWaits", 2)[1]
+        assert behind["position"] == 2 and behind["expected_ms"] > head["expected_ms"], "it might delay the first"
+        short = start(1, "20s", identity)
+        short.join(30)
+        assert len(log.wait_for("GangAttemptStarted", 2)) == 2, "it cannot delay the first"
+        open(go, "w").close()
+        for thread in threads:
+            thread.join(30)
+        assert len(log.wait_for("GangAttemptStarted", 4)) == 4
+    finally:
+        log.stop()
+
+
 def test_operations_begin_and_end(log):
     log.spark.range(3).count()
     with pytest.raises(Exception):
