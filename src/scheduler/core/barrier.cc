@@ -85,6 +85,7 @@ void Step::release(StageId id, Gang& gang, int32_t last_rank) {
 void Step::fail_epoch(StageId id, const Stage& stage, Gang& gang) {
   if (gang.epoch.arrived.empty()) return;
   FailBarrier action{id, gang.attempt, gang.epoch.number, {}, stage.failure};
+  action.tasks.reserve(gang.epoch.arrived.size());
   for (const auto& [rank, message] : gang.epoch.arrived) action.tasks.push_back(gang.tasks[rank]);
   actions_.push_back(std::move(action));
   gang.epoch.arrived.clear();
@@ -114,6 +115,7 @@ void Step::look_for_missing_ranks(StageId id, Stage& stage, Gang& gang) {
     epoch.look_at.reset();
     const HangPolicy policy = gang.rules.hang.policy;
     RanksMissing action{id, gang.attempt, epoch.number, missing, {}, now_ - epoch.first_arrival, policy};
+    action.tasks.reserve(missing.size());
     for (const int32_t rank : missing) action.tasks.push_back(gang.tasks[rank]);
     actions_.push_back(std::move(action));
     if (policy != HangPolicy::kWarn) {
