@@ -19,10 +19,10 @@ Status register_kernel(duckdb_connection connection, std::string_view name) {
     return internal_error("the kernel " + text + " was not registered");
   }
   std::optional<Signature> signature;
-  for (const auto find :
-       {kernels::find_number_kernel, kernels::find_text_kernel, kernels::find_time_kernel,
-        kernels::find_calendar_kernel, kernels::find_pattern_kernel, kernels::find_format_kernel,
-        kernels::find_exact_decimal_kernel, kernels::find_hash_kernel, kernels::find_json_kernel}) {
+  for (const auto find : {kernels::find_number_kernel, kernels::find_text_kernel, kernels::find_time_kernel,
+                          kernels::find_calendar_kernel, kernels::find_pattern_kernel,
+                          kernels::find_format_kernel, kernels::find_exact_decimal_kernel,
+                          kernels::find_hash_kernel, kernels::find_json_kernel, kernels::find_order_kernel}) {
     if (!signature) signature = find(name);
   }
   if (!signature) return internal_error("no kernel is called " + text);

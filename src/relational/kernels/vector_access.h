@@ -181,6 +181,7 @@ std::optional<Signature> find_hash_kernel(std::string_view name);
 std::optional<Signature> find_json_kernel(std::string_view name);
 std::optional<Signature> find_calendar_kernel(std::string_view name);
 std::optional<Signature> find_pattern_kernel(std::string_view name);
+std::optional<Signature> find_order_kernel(std::string_view name);
 
 // The decimal kernels carry their precisions and scales in the name; registers one if `name` is one.
 bool is_decimal_kernel(std::string_view name);

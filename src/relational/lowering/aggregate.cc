@@ -131,8 +131,13 @@ Result<Written> average(Aggregation& aggregation) {
 }
 
 Result<Written> extremum(Aggregation& aggregation) {
-  ASSIGN_OR_RETURN(const Written value, aggregation.call.loose(0));
-  return Written{aggregation.aggregate(aggregation.node.function, value.sql), value.type};
+  CallWriter& call = aggregation.call;
+  const std::string_view function = aggregation.node.function;
+  ASSIGN_OR_RETURN(const Written value, call.loose(0));
+  if (!is_nested(value.type)) return Written{aggregation.aggregate(function, value.sql), value.type};
+  return Written{aggregation.aggregate(function == "max" ? "arg_max" : "arg_min",
+                                       value.sql + ", " + call.order_key(value.sql, value.type)),
+                 value.type};
 }
 
 bool ignores_nulls(const Aggregation& aggregation) {
@@ -158,8 +163,9 @@ Result<Written> first(Aggregation& aggregation) {
 }
 
 Result<Written> collect(Aggregation& aggregation) {
-  ASSIGN_OR_RETURN(const std::string value, aggregation.call.argument(0));
+  ASSIGN_OR_RETURN(std::string value, aggregation.call.argument(0));
   const bool set = aggregation.node.function == "collect_set";
+  if (set) value = aggregation.call.without_negative_zero(value, aggregation.call.type(0));
   const std::string list = aggregation.aggregate(
       "list", (set && !aggregation.node.is_distinct ? "DISTINCT " : "") + value, value + " IS NOT NULL");
   return Written{"coalesce(" + list + ", " + cast_to("[]", aggregation.call.result()) + ")",
@@ -221,8 +227,11 @@ Result<Written> by_name(Aggregation& aggregation) {
 Result<Written> extremum_by(Aggregation& aggregation) {
   ASSIGN_OR_RETURN(const Texts texts, aggregation.call.all_arguments());
   const std::string_view function = aggregation.node.function == "max_by" ? "arg_max_null" : "arg_min_null";
-  return Written{aggregation.aggregate(function, texts[0] + ", " + texts[1], texts[1] + " IS NOT NULL"),
-                 aggregation.call.result()};
+  return Written{
+      aggregation.aggregate(function,
+                            texts[0] + ", " + aggregation.call.order_key(texts[1], aggregation.call.type(1)),
+                            texts[1] + " IS NOT NULL"),
+      aggregation.call.result()};
 }
 
 // The estimate is a number that Spark's own sketch gives; the exact count is within its error bound.

@@ -63,6 +63,22 @@ class CallWriter {
   std::string to_local(const std::string& timestamp) const;
   std::string to_utc(const std::string& timestamp) const;
   ExpressionWriter& writer() { return writer_; }
+  std::string order_key(const std::string& sql, const types::DataType& type) {
+    return writer_.order_key(sql, type);
+  }
+  std::string without_negative_zero(const std::string& sql, const types::DataType& type) {
+    return writer_.without_negative_zero(sql, type);
+  }
+  // {k: the order key, v: the value itself}, null for null: what DuckDB picks or sorts in place of an array
+  // or struct; struct_extract(…, 'v') gives the value back.
+  std::string with_order_key(const std::string& sql, const types::DataType& type) {
+    return "CASE WHEN " + sql + " IS NOT NULL THEN struct_pack(k := " + order_key(sql, type) +
+           ", v := " + sql + ") END";
+  }
+  std::string each_with_order_key(const std::string& list, const types::DataType& element) {
+    const std::string name = fresh_name();
+    return "list_transform(" + list + ", lambda " + name + ": " + with_order_key(name, element) + ")";
+  }
   // The body of the lambda that is argument `index`, with these texts for its parameters.
   Result<std::string> lambda_body(size_t index, const Texts& parameters);
   // SQL of body(name), in which `name` stands for `value`: however often it is used, the value is computed
@@ -126,6 +142,8 @@ Result<std::string> regular_expression(const CallWriter& call, size_t index);
 // json_tuple's only row, in a list.
 Result<std::string> json_tuple(CallWriter& call, const types::Schema& fields);
 
+// Arrays and structs, inside which DuckDB orders nulls otherwise than Spark.
+bool is_nested(const types::DataType& type);
 std::string cast_to(const std::string& text, const types::DataType& type);
 // A decimal that DuckDB holds with more digits than its Spark type has (a sum) is cast to the latter: what is
 // made of it would have more still. Everything else stays.

@@ -130,11 +130,12 @@ std::string distinct_in_order(CallWriter& call, const std::string& list) {
 
 Result<std::string> lower_distinct(CallWriter& call) {
   ASSIGN_OR_RETURN(const std::string list, call.argument(0));
-  return distinct_in_order(call, list);
+  return distinct_in_order(call, call.without_negative_zero(list, call.type(0)));
 }
 
 Result<std::string> lower_set(CallWriter& call) {
-  ASSIGN_OR_RETURN(const Texts texts, call.all_arguments());
+  ASSIGN_OR_RETURN(Texts texts, call.all_arguments());
+  for (size_t i = 0; i < texts.size(); ++i) texts[i] = call.without_negative_zero(texts[i], call.type(i));
   const std::string present = texts[0] + " IS NOT NULL AND " + texts[1] + " IS NOT NULL";
   const std::string name = call.fresh_name();
   std::string sql;
@@ -176,6 +177,24 @@ Result<std::string> lower_flatten(CallWriter& call) {
          " IS NULL)) > 0 THEN NULL ELSE flatten(" + list + ") END";
 }
 
+// list_sort in Spark's order; `order` is DuckDB's words for its direction and where nulls stand.
+std::string sorted(CallWriter& call, const std::string& list, const std::string& order) {
+  const DataType& element = call.type(0).element();
+  if (!is_nested(element)) return "list_sort(" + list + ", " + order + ")";
+  const std::string name = call.fresh_name();
+  return "list_transform(list_sort(" + call.each_with_order_key(list, element) + ", " + order + "), lambda " +
+         name + ": struct_extract(" + name + ", 'v'))";
+}
+
+// array_max and array_min
+Result<std::string> lower_array_extremum(CallWriter& call) {
+  ASSIGN_OR_RETURN(const std::string list, call.argument(0));
+  const DataType& element = call.type(0).element();
+  const std::string function = call.function == "array_max" ? "list_max(" : "list_min(";
+  if (!is_nested(element)) return function + list + ")";
+  return cast_to("struct_extract(" + function + call.each_with_order_key(list, element) + "), 'v')", element);
+}
+
 // Nulls come first when ascending and last when descending.
 Result<std::string> lower_sort(CallWriter& call) {
   ASSIGN_OR_RETURN(const std::string list, call.argument(0));
@@ -186,7 +205,7 @@ Result<std::string> lower_sort(CallWriter& call) {
     if (value == nullptr) return unsupported("sort_array with an order that is not a constant");
     ascending = *value;
   }
-  return "list_sort(" + list + (ascending ? ", 'ASC', 'NULLS FIRST')" : ", 'DESC', 'NULLS LAST')");
+  return sorted(call, list, ascending ? "'ASC', 'NULLS FIRST'" : "'DESC', 'NULLS LAST'");
 }
 
 Result<std::string> lower_join(CallWriter& call) {
@@ -340,7 +359,7 @@ Result<std::string> lower_arrays_zip(CallWriter& call) {
 // that must stand before it: smaller ones, and equal ones that stood before it.
 Result<std::string> lower_array_sort(CallWriter& call) {
   ASSIGN_OR_RETURN(const std::string list, call.argument(0));
-  if (call.size() == 1) return "list_sort(" + list + ", 'ASC', 'NULLS LAST')";
+  if (call.size() == 1) return sorted(call, list, "'ASC', 'NULLS LAST'");
   const std::string all = call.fresh_name(), index = call.fresh_name(), other = call.fresh_name(),
                     ranked = call.fresh_name();
   const std::string element = "list_extract(" + all + ", " + index + ")",
@@ -532,8 +551,8 @@ const CallRule kRules[] = {
     {.function = "arrays_overlap", .lower = lower_overlap},
     {.function = "array_distinct", .lower = lower_distinct},
     {.function = "array_compact", .lower = lower_compact},
-    {.function = "array_max", .text = "list_max({0})"},
-    {.function = "array_min", .text = "list_min({0})"},
+    {.function = "array_max", .lower = lower_array_extremum},
+    {.function = "array_min", .lower = lower_array_extremum},
     {.function = "flatten", .lower = lower_flatten},
     {.function = "sort_array", .lower = lower_sort},
     {.function = "array_join", .lower = lower_join},

@@ -1,4 +1,5 @@
-// Comparison, logic and conditionals. DuckDB compares NaN, -0.0, lists and structs as Spark does.
+// Comparison, logic and conditionals. DuckDB compares NaN and -0.0 as Spark does; lists and structs are
+// compared by their order keys.
 #include <iterator>
 
 #include "relational/lowering/call_writer.h"
@@ -23,7 +24,7 @@ Result<std::string> lower_comparison(CallWriter& call) {
   // A decimal may keep its own precision here: only values are compared.
   ASSIGN_OR_RETURN(const Written a, call.loose(0));
   ASSIGN_OR_RETURN(const Written b, call.loose(1));
-  if (call.type(0).is(TypeId::kArray) || call.type(0).is(TypeId::kStruct)) {
+  if (is_nested(call.type(0))) {
     // DuckDB answers null where Spark takes nulls inside as equal: `=` of nested values is IS NOT DISTINCT
     // FROM.
     const std::string present = "(" + a.sql + " IS NULL OR " + b.sql + " IS NULL)";
@@ -32,6 +33,10 @@ Result<std::string> lower_comparison(CallWriter& call) {
       return "CASE WHEN NOT " + present + " THEN " + a.sql + " IS NOT DISTINCT FROM " + b.sql + " END";
     if (function == "!=")
       return "CASE WHEN NOT " + present + " THEN " + a.sql + " IS DISTINCT FROM " + b.sql + " END";
+    if (function != "<=>") {
+      return "(" + call.order_key(a.sql, call.type(0)) + std::string(symbol_of(function)) +
+             call.order_key(b.sql, call.type(1)) + ")";
+    }
   }
   return "(" + a.sql + std::string(symbol_of(call.function)) + b.sql + ")";
 }
@@ -104,11 +109,12 @@ Result<std::string> lower_nullif(CallWriter& call) {
 
 Result<std::string> lower_extremum(CallWriter& call) {
   ASSIGN_OR_RETURN(const Texts texts, call.all_arguments());
-  const bool floating = call.result().is(TypeId::kDouble) || call.result().is(TypeId::kFloat);
+  const DataType& type = call.result();
   std::string list;
-  for (const std::string& text : texts) list += (list.empty() ? "" : ", ") + text;
-  static_cast<void>(floating);
-  return std::string(call.function) + "(" + list + ")";
+  for (const std::string& text : texts)
+    list += (list.empty() ? "" : ", ") + (is_nested(type) ? call.with_order_key(text, type) : text);
+  const std::string extremum = std::string(call.function) + "(" + list + ")";
+  return is_nested(type) ? "struct_extract(" + extremum + ", 'v')" : extremum;
 }
 
 const CallRule kRules[] = {

@@ -145,7 +145,7 @@ class ExpressionWriter {
   }
   // A sort key with Spark's order of nulls and NaN: `x DESC NULLS LAST`.
   Result<std::string> write_sort_key(const plan::resolved::SortKey& key);
-  // A key of GROUP BY, PARTITION BY, DISTINCT or a join: -0.0 is 0.0.
+  // A key of GROUP BY, PARTITION BY, DISTINCT or a join: -0.0 is 0.0, also inside arrays and structs.
   Result<std::string> write_key(const plan::resolved::ExpressionPtr& expression);
   // A generator: text of a LIST of STRUCTs, one per row to make, whose fields are the generator's output
   // columns in order.
@@ -162,6 +162,11 @@ class ExpressionWriter {
   Result<Written> write_window(const plan::resolved::ExpressionPtr& expression,
                                const plan::resolved::Window& window);
   Result<Written> write_lambda(const plan::resolved::Lambda& lambda);
+  // What DuckDB is to compare for values of `type` to be in Spark's order: `sql` itself, or the order_key of
+  // an array or struct.
+  std::string order_key(const std::string& sql, const types::DataType& type);
+  // `sql` with 0.0 for every -0.0 in it.
+  std::string without_negative_zero(const std::string& sql, const types::DataType& type);
 
   RelationSide& relations_;
   Fragment& fragment_;

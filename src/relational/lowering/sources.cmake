@@ -21,6 +21,7 @@ set(LOWERING_SOURCES
   kernels/hash_kernels.cc
   kernels/json_kernels.cc
   kernels/number_kernels.cc
+  kernels/order_kernels.cc
   kernels/pattern_kernels.cc
   kernels/registry.cc
   kernels/text_kernels.cc

@@ -19,6 +19,8 @@ using plan::resolved::Window;
 using types::DataType;
 using types::TypeId;
 
+bool is_nested(const DataType& type) { return type.is(TypeId::kArray) || type.is(TypeId::kStruct); }
+
 namespace {
 
 // The sub-query that an expression asks with IN; null: it is no such expression.
@@ -42,10 +44,43 @@ Result<Written> ExpressionWriter::write_loose(const ExpressionPtr& expression) {
 
 Result<std::string> ExpressionWriter::write_key(const ExpressionPtr& expression) {
   ASSIGN_OR_RETURN(Written written, write_node(expression));
-  if (expression->type.is(TypeId::kDouble)) return "(" + written.sql + " + CAST(0 AS DOUBLE))";
-  if (expression->type.is(TypeId::kFloat)) return "(" + written.sql + " + CAST(0 AS FLOAT))";
   if (expression->type.is(TypeId::kDecimal)) return write(expression);
-  return std::move(written.sql);
+  return without_negative_zero(written.sql, expression->type);
+}
+
+std::string ExpressionWriter::order_key(const std::string& sql, const DataType& type) {
+  if (!is_nested(type)) return sql;
+  fragment_.add_kernel("order_key");
+  return "order_key(" + sql + ")";
+}
+
+std::string ExpressionWriter::without_negative_zero(const std::string& sql, const DataType& type) {
+  if (type.is(TypeId::kDouble) || type.is(TypeId::kFloat)) {
+    // -0.0 + 0.0 is 0.0. DuckDB leaves out an added zero of integers only.
+    return "(" + sql + " + CAST(0 AS " + duckdb_type(type) + "))";
+  }
+  if (type.is(TypeId::kArray)) {
+    const std::string element = "v" + std::to_string(++next_name_);
+    const std::string changed = without_negative_zero(element, type.element());
+    return changed == element ? sql : "list_transform(" + sql + ", lambda " + element + ": " + changed + ")";
+  }
+  if (type.is(TypeId::kStruct)) {
+    // A lambda's parameter holds the struct, so that it is evaluated once.
+    const std::string whole = "v" + std::to_string(++next_name_);
+    std::string fields;
+    bool changes = false;
+    for (const auto& field : type.fields()) {
+      const std::string value = "struct_extract(" + whole + ", " + quote_text(field.name) + ")";
+      const std::string changed = without_negative_zero(value, field.type);
+      changes = changes || changed != value;
+      fields += (fields.empty() ? "" : ", ") + quote_name(field.name) + " := " + changed;
+    }
+    if (changes) {
+      return "list_extract(list_transform([" + sql + "], lambda " + whole + ": CASE WHEN " + whole +
+             " IS NOT NULL THEN struct_pack(" + fields + ") END), 1)";
+    }
+  }
+  return sql;
 }
 
 Result<std::string> ExpressionWriter::write_sort_key(const plan::resolved::SortKey& key) {
@@ -54,7 +89,7 @@ Result<std::string> ExpressionWriter::write_sort_key(const plan::resolved::SortK
     // A bare number would be taken as the position of a column.
     return "(" + written.sql + " IS NULL)";
   }
-  return written.sql + (key.ascending ? " ASC" : " DESC") +
+  return order_key(written.sql, key.expression->type) + (key.ascending ? " ASC" : " DESC") +
          (key.nulls_first ? " NULLS FIRST" : " NULLS LAST");
 }
 
