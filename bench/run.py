@@ -19,6 +19,7 @@ os.environ.setdefault("TZ", "UTC")
 
 import digits  # noqa: E402
 import gangs  # noqa: E402
+import python_functions  # noqa: E402
 import servers  # noqa: E402
 import startup  # noqa: E402
 import table  # noqa: E402
@@ -26,8 +27,8 @@ import tpch  # noqa: E402
 import transfer  # noqa: E402
 from pyspark import cloudpickle  # noqa: E402
 
-PARTS = {"startup": startup, "gangs": gangs, "transfer": transfer, "tpch": tpch, "digits": digits}
-for part in (gangs, transfer):
+PARTS = {"startup": startup, "gangs": gangs, "transfer": transfer, "python": python_functions, "tpch": tpch, "digits": digits}
+for part in (gangs, transfer, python_functions):
     cloudpickle.register_pickle_by_value(part)
 
 

@@ -73,6 +73,10 @@ class CommandServer:
         """Of the server and all processes below it."""
         return sum(resident_bytes(process) for process in [self.process.pid, *below(self.process.pid)]) / (1 << 20)
 
+    def proportional_mib(self):
+        """The same, with memory that processes share counted once."""
+        return sum(proportional_bytes(process) for process in [self.process.pid, *below(self.process.pid)]) / (1 << 20)
+
     def disconnect(self):
         if self.session is not None:
             self.session.client.close()
@@ -155,3 +159,11 @@ def resident_bytes(process) -> int:
         return int(Path(f"/proc/{process}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
     except OSError:
         return 0
+
+
+def proportional_bytes(process) -> int:
+    try:
+        lines = Path(f"/proc/{process}/smaps_rollup").read_text().splitlines()
+    except OSError:
+        return 0
+    return sum(int(line.split()[1]) for line in lines if line.startswith("Pss:")) << 10

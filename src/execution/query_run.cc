@@ -232,6 +232,8 @@ Result<exchange::StageOutputPtr> QueryRun::run_tasks(
   begin_stage(planned);
 
   relational::MaterializeRequest materialize = stage.request;
+  materialize.hands_over =
+      !stage.first_kept_group.has_value();  // a task lets go of its input when it has ended
   materialize.on_partition = [&](int32_t index, const exchange::Partition& partition) -> Status {
     if (stage.skips_empty && !has_rows(partition)) return Status();
     while (true) {

@@ -78,6 +78,7 @@ struct MaterializeRequest {
   std::vector<ColumnGroupRequest> groups;       // empty: one group of all columns, kFlat
   int64_t max_rows_per_batch = 0;               // 0: 131,072
   PartitionSink on_partition;                   // may be empty
+  bool hands_over = false;  // on_partition alone keeps the partitions: those of the answer are empty
 };
 
 struct WriteRequest {

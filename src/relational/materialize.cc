@@ -45,11 +45,12 @@ struct Target {
   std::string owner;
   exchange::StreamWriterOptions stream_options;
   std::vector<GroupFormat> groups;
+  bool hands_over = false;
 };
 
 Result<Target> make_target(const std::shared_ptr<exchange::SharedMemory>& memory, const RelationPtr& fragment,
                            const RunContext& context, const MaterializeRequest& request) {
-  Target target{memory, context.owner, {}, {}};
+  Target target{memory, context.owner, {}, {}, request.hands_over};
   if (request.max_rows_per_batch > 0) target.stream_options.rows_per_batch = request.max_rows_per_batch;
   std::vector<ColumnGroupRequest> groups = request.groups;
   if (groups.empty()) {
@@ -166,7 +167,8 @@ class PartitionWriter {
 class Collector {
  public:
   // `slices`: how many each partition has.
-  Collector(const std::vector<size_t>& slices, const PartitionSink& sink) : sink_(sink) {
+  Collector(const std::vector<size_t>& slices, const Target& target, const PartitionSink& sink)
+      : hands_over_(target.hands_over), sink_(sink) {
     for (const size_t count : slices) partitions_.push_back({std::vector<Partition>(count), count});
   }
 
@@ -183,7 +185,9 @@ class Collector {
       }
     }
     partition.slices.resize(1);
-    return sink_ ? sink_(static_cast<int32_t>(index), whole) : Status();
+    const Status status = sink_ ? sink_(static_cast<int32_t>(index), whole) : Status();
+    if (hands_over_) whole = Partition();
+    return status;
   }
   std::vector<Partition> take() {
     std::vector<Partition> partitions;
@@ -196,6 +200,7 @@ class Collector {
     std::vector<Partition> slices;  // at the end only the first, which is the whole
     size_t missing;
   };
+  const bool hands_over_;
   std::mutex mutex_;
   std::vector<Pending> partitions_;
   const PartitionSink& sink_;
@@ -315,7 +320,7 @@ Result<std::vector<Partition>> run_cuts(const EngineParts& parts, const Relation
                    slices_of(cutting, parts.files, threads, sorts_partitions(fragment)));
   std::vector<size_t> counts(cutting.cuts.size());
   for (const Slice& slice : slices) ++counts[slice.partition];
-  Collector collector(counts, sink);
+  Collector collector(counts, target, sink);
   const auto make_slice = [&](size_t index, CancelToken& stop) -> Status {
     PartitionWriter writer(target);
     const Slice& slice = slices[index];
@@ -343,7 +348,7 @@ Result<std::vector<Partition>> run_single(const EngineParts& parts, const Relati
                                  return writer.add(chunk, sources, all_rows(chunk));
                                }));
   RETURN_IF_ERROR(writer.end_streams());
-  Collector collector({1}, sink);
+  Collector collector({1}, target, sink);
   RETURN_IF_ERROR(collector.add(0, 0, writer.take()));
   return collector.take();
 }
@@ -369,7 +374,7 @@ Result<std::vector<Partition>> run_dealt(const EngineParts& parts, const Relatio
                      dealt += all.count;
                      return Status();
                    }));
-  Collector collector(std::vector<size_t>(writers.size(), 1), sink);
+  Collector collector(std::vector<size_t>(writers.size(), 1), target, sink);
   for (size_t i = 0; i < writers.size(); ++i) {
     RETURN_IF_ERROR(writers[i]->end_streams());
     RETURN_IF_ERROR(collector.add(i, 0, writers[i]->take()));
@@ -434,7 +439,7 @@ Result<std::vector<Partition>> run_hashed(const EngineParts& parts, const Relati
                      return keys.ordered_by_group ? add_groups(chunk, sources) : add_rows(chunk, sources);
                    }));
   if (keys.ordered_by_group && group >= 0) RETURN_IF_ERROR(writers[group_writer]->end_streams_of_key());
-  Collector collector(std::vector<size_t>(writers.size(), 1), sink);
+  Collector collector(std::vector<size_t>(writers.size(), 1), target, sink);
   for (size_t i = 0; i < writers.size(); ++i) {
     RETURN_IF_ERROR(keys.ordered_by_group ? writers[i]->end_streams_of_all_keys()
                                           : writers[i]->end_streams());
