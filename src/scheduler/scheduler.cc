@@ -244,7 +244,6 @@ void Scheduler::act(const core::RanksMissing& action) {
 void Scheduler::act(const core::GangWaits& action) {
   bus_.publish(events::GangWaits{action.job, action.stage, action.pool, action.position, action.reason,
                                  action.expected ? milliseconds(*action.expected) : -1});
-  stages_.at(action.stage).listener->gang_waits(action);
 }
 
 void Scheduler::act(const core::TaskSucceeded& action) {

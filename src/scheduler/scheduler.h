@@ -27,8 +27,6 @@ class StageListener {
   // Of a gang: counts only when the stage ends well; a later attempt replaces it.
   virtual void task_succeeded(int32_t partition, int32_t attempt,
                               std::shared_ptr<tasks::TaskOutput> output) = 0;
-  // The gang waits; told again when it has come to the front of the queue.
-  virtual void gang_waits(const core::GangWaits& /*waits*/) {}
   // Whatever the ranks of this attempt left must be dropped.
   virtual void gang_attempt_failed(int32_t /*attempt*/, const Status& /*status*/) {}
   // The last call about the stage: none of its tasks runs any more.

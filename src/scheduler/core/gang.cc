@@ -53,8 +53,8 @@ void Step::rank_ended(Stage& stage, Gang& gang, const RunningTask& task, const T
     actions_.push_back(TaskSucceeded{task.stage, event.task, task.partition, task.attempt});
     break_if_ranks_are_gone(task.stage, stage, gang);
   } else if (gang.phase == GangPhase::kRunning) {
-    judge_failure(gang, task.partition, event);
-    fail_attempt(task.stage, stage, gang, task.partition, event.status);
+    const bool is_raised = event.failure == FailureKind::kTaskError;
+    fail_attempt(task.stage, stage, gang, task.partition, event.status, is_raised);
   }
   if (stage.running == 0) attempt_ended(task.stage, stage, gang);
 }
@@ -79,25 +79,27 @@ void Step::attempt_ended(StageId id, Stage& stage, Gang& gang) {
   set_timer(id, gang);
 }
 
-void Step::fail_attempt(StageId id, Stage& stage, Gang& gang, int32_t rank, const Status& status) {
+void Step::fail_attempt(StageId id, Stage& stage, Gang& gang, int32_t rank, const Status& status,
+                        bool is_raised) {
   if (gang.phase != GangPhase::kRunning) return;  // only the first failure counts
   stage.failure = status;
+  judge_failure(gang, rank, status, is_raised);
   actions_.push_back(GangAttemptFailed{id, gang.attempt, rank, status});
   stop_ranks(id, stage, gang);
 }
 
-// What a rank raises twice, it would raise for ever. Who was killed may have had bad luck.
-void Step::judge_failure(Gang& gang, int32_t rank, const TaskEnded& event) {
-  if (event.failure != FailureKind::kTaskError) return gang.last_failure.reset();
-  RaisedFailure failure{rank, event.status.detail().message};
+// What a rank raises twice in a row, it would raise for ever. Who was killed may have had bad luck.
+void Step::judge_failure(Gang& gang, int32_t rank, const Status& status, bool is_raised) {
+  if (!is_raised) return gang.last_failure.reset();
+  RaisedFailure failure{rank, status.detail().message};
   const bool is_same = gang.last_failure == failure;
   gang.last_failure = std::move(failure);
   const int32_t attempts = gang.attempt + 1;
   if (!is_same || !gang.rules.stops_on_same_failure || attempts >= gang.rules.max_attempts) return;
   gang.verdict = error("GANG_FAILS_ALIKE", {{"attempts", std::to_string(attempts)},
                                             {"rank", std::to_string(rank)},
-                                            {"reason", event.status.detail().message}})
-                     .with_traceback(event.status.detail().python_traceback);
+                                            {"reason", status.detail().message}})
+                     .with_traceback(status.detail().python_traceback);
 }
 
 void Step::stop_ranks(StageId id, Stage& stage, Gang& gang) {

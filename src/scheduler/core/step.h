@@ -61,8 +61,10 @@ class Step {
   void start_attempt(StageId id, Stage& stage, Gang& gang);
   void rank_ended(Stage& stage, Gang& gang, const RunningTask& task, const TaskEnded& event);
   void attempt_ended(StageId id, Stage& stage, Gang& gang);
-  void fail_attempt(StageId id, Stage& stage, Gang& gang, int32_t rank, const Status& status);
-  void judge_failure(Gang& gang, int32_t rank, const TaskEnded& event);
+  // `is_raised`: an exception of the rank's own code.
+  void fail_attempt(StageId id, Stage& stage, Gang& gang, int32_t rank, const Status& status,
+                    bool is_raised = false);
+  void judge_failure(Gang& gang, int32_t rank, const Status& status, bool is_raised);
   void stop_ranks(StageId id, Stage& stage, Gang& gang);
   void end_at_time_limit(StageId id, Stage& stage, Gang& gang);
   void gang_is_due(StageId id, Stage& stage, Gang& gang);

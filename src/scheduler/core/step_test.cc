@@ -408,6 +408,11 @@ TEST_F(Core, AnotherRankOrExceptionOrADeathInBetweenIsNotTheSame) {
   ranks = next(lost(ranks[0]), ranks[1]);
   ranks = next(raised(ranks[0], "bang"), ranks[1]);
   EXPECT_EQ(ranks.size(), 2u);
+  step(BarrierArrived{ranks[1], {}});
+  step(succeeded(ranks[0]));  // breaks the barrier
+  ranks = launched(step(lost(ranks[1])));
+  ranks = next(raised(ranks[0], "bang"), ranks[1]);
+  EXPECT_EQ(ranks.size(), 2u);
 }
 
 TEST_F(Core, TheSameExceptionMayBeTriedAgainWhenAskedTo) {
