@@ -241,11 +241,8 @@ class History {
     EXPECT_FALSE(fits(need, free)) << "the head could run";
     for (const auto& [stage, place] : queued_stages()) {
       const Waiting& waiting = state_.queue.at(stage);
-      const auto expected =
-          waiting.expected ? std::optional(*waiting.expected * 5 / 4 + milliseconds(1)) : std::nullopt;
       EXPECT_FALSE(fits(waiting.demand, free) &&
-                   leaves_reserved(reservation, need, free, waiting.demand, expected, now_))
-
+                   probable_hold(waiting) <= longest_hold(reservation, need, free, waiting.demand, now_))
           << "stage " << stage << " could go around the head";
     }
   }

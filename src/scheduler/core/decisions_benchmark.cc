@@ -47,7 +47,8 @@ class Cluster {
   int32_t pick_ranks() {
     static std::discrete_distribution<int32_t> exponent(
         {400, 100, 150, 250, 50, 20, 15, 8, 4, 2, 0.5, 0.25, 0.25});
-    return 1 << exponent(random_);
+    const int32_t most = 1 << exponent(random_);
+    return std::uniform_int_distribution<int32_t>(most / 2 + 1, most)(random_);
   }
 
   void submit() {

@@ -26,11 +26,11 @@ Hold Ledger::give_back(HoldId id) {
   return hold;
 }
 
-bool leaves_reserved(const Reservation& reservation, const Slots& need, const Slots& free,
-                     const Slots& demand, std::optional<Duration> expected, SteadyTime now) {
-  if (leaves(demand, free, need)) return true;
-  if (!reservation.start || *reservation.start <= now) return false;
-  return (expected && *expected <= *reservation.start - now) || fits(demand, reservation.spare);
+Duration longest_hold(const Reservation& reservation, const Slots& need, const Slots& free,
+                      const Slots& demand, SteadyTime now) {
+  if (leaves(demand, free, need)) return kForever;
+  if (!reservation.start || *reservation.start <= now) return Duration::zero();
+  return fits(demand, reservation.spare) ? kForever : *reservation.start - now;
 }
 
 Reservation reserve(const Ledger& ledger, StageId stage, const Slots& need, Reservation before,

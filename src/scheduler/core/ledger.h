@@ -7,7 +7,7 @@
 #include <unordered_map>
 #include <utility>
 
-#include "scheduler/core/messages.h"
+#include "scheduler/core/queue.h"
 
 namespace deuteron::scheduler::core {
 
@@ -49,9 +49,10 @@ struct Reservation {
   bool is_stale = false;  // something has ended since
 };
 
-// Whether slots may be taken for `expected` now, so that `need` is not kept from starting when it should.
-bool leaves_reserved(const Reservation& reservation, const Slots& need, const Slots& free,
-                     const Slots& demand, std::optional<Duration> expected, SteadyTime now);
+// For how long slots may be taken now, so that `need` is not kept from starting when it should: kForever,
+// until the reservation's start, or not at all (zero).
+Duration longest_hold(const Reservation& reservation, const Slots& need, const Slots& free,
+                      const Slots& demand, SteadyTime now);
 // The reservation of a stage that needs more than is free; `before` is what was last known.
 Reservation reserve(const Ledger& ledger, StageId stage, const Slots& need, Reservation before,
                     SteadyTime now);

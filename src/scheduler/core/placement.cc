@@ -18,17 +18,18 @@ void Step::enqueue(StageId id, const Stage& stage) {
 
 void Step::leave_queue(StageId id) {
   state_.queue.remove(id);
-  has_changed_ = true;
+  has_changed_ = is_freed_ = true;
 }
 
 // Hands out free slots in the order of the queue. When its head must wait, others may go around it.
 void Step::place() {
   const StageId before = state_.reservation.stage;
+  const std::optional<SteadyTime> promised = state_.reservation.start;
   while (const auto head = state_.queue.head(now_)) {
     const Slots& need = state_.queue.at(*head).demand;
     if (!fits(need, state_.slots.free())) {
       state_.reservation = reserve(state_.slots, *head, need, std::move(state_.reservation), now_);
-      fill_around(need);
+      go_around(need, is_freed_ || *head != before || state_.reservation.start != promised);
       break;
     }
     state_.reservation = {};
@@ -40,12 +41,20 @@ void Step::place() {
     began_to_wait_.insert(state_.reservation.stage);
 }
 
-void Step::fill_around(const Slots& need) {
-  const auto allowed = [&](const Slots& demand, std::optional<Duration> expected) {
-    return leaves_reserved(state_.reservation, need, state_.slots.free(), demand, expected, now_);
+// Who was not let around the head before is not now, unless something was freed or promised anew: else only
+// who came in this step is looked at.
+void Step::go_around(const Slots& need, bool is_new) {
+  const auto limit = [&](const Slots& demand) {
+    return longest_hold(state_.reservation, need, state_.slots.free(), demand, now_);
   };
-  while (const auto next = state_.queue.first(state_.slots.free(), allowed))
-    start(*next, state_.stages.at(*next));
+  const auto start_it = [this](StageId id) { start(id, state_.stages.at(id)); };
+  const Slots& free = state_.slots.free();
+  if (is_new || began_to_wait_.size() > 1) return state_.queue.fill(free, limit, start_it);
+  for (const StageId id : began_to_wait_) {
+    if (!state_.queue.holds(id)) continue;
+    const Waiting& waiting = state_.queue.at(id);
+    if (fits(waiting.demand, free) && probable_hold(waiting) <= limit(waiting.demand)) start_it(id);
+  }
 }
 
 void Step::start(StageId id, Stage& stage) {
@@ -88,7 +97,7 @@ void Step::give_back_slots(const Stage& stage, HoldId id) {
   const Hold hold = state_.slots.give_back(id);
   note_given_back(state_.reservation, hold);
   state_.queue.gave_back(stage.pool, hold.amount.cpus);
-  has_changed_ = true;
+  has_changed_ = is_freed_ = true;
 }
 
 void Step::tell_who_waits() {

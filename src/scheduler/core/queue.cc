@@ -2,31 +2,24 @@
 
 #include <algorithm>
 #include <bit>
+#include <queue>
 #include <tuple>
 
 #include "scheduler/core/slots.h"
 
 namespace deuteron::scheduler::core {
-namespace {
-
-// Keeps the three leading bits.
-int64_t round_up(int64_t milliseconds) {
-  const int64_t positive = std::max<int64_t>(milliseconds, 1);
-  const int64_t step =
-      std::max<int64_t>(static_cast<int64_t>(std::bit_floor(static_cast<uint64_t>(positive))) / 4, 1);
-  return (positive + step - 1) / step * step;
+// Keeps the three leading bits of the milliseconds.
+Duration probable_hold(const Waiting& waiting) {
+  if (!waiting.expected) return kForever;
+  const int64_t milliseconds =
+      std::max<int64_t>(std::chrono::ceil<std::chrono::milliseconds>(*waiting.expected).count(), 1);
+  const auto leading = static_cast<int64_t>(std::bit_floor(static_cast<uint64_t>(milliseconds)));
+  const int64_t step = std::max<int64_t>(leading / 4, 1);
+  return std::chrono::milliseconds((milliseconds + step - 1) / step * step);
 }
 
-}  // namespace
-
-bool Queue::Shape::operator<(const Shape& other) const {
-  return std::tie(demand.cpus, demand.resources, milliseconds) <
-         std::tie(other.demand.cpus, other.demand.resources, other.milliseconds);
-}
-
-Queue::Shape Queue::shape_of(const Waiting& waiting) {
-  if (!waiting.expected) return {waiting.demand, kUnknown};
-  return {waiting.demand, round_up(std::chrono::ceil<std::chrono::milliseconds>(*waiting.expected).count())};
+bool Queue::ByCpus::operator()(const Slots& one, const Slots& other) const {
+  return std::tie(one.cpus, one.resources) < std::tie(other.cpus, other.resources);
 }
 
 Place Queue::place(StageId stage, int32_t priority, SteadyTime now) const {
@@ -39,7 +32,9 @@ std::string Queue::pool_of(const QueueRules& rules) const {
 
 void Queue::add(Waiting waiting) {
   pools_[waiting.pool].line.insert(waiting.place);
-  shapes_[shape_of(waiting)].insert(waiting.place);
+  Group& group = groups_[waiting.demand];
+  group.places.insert(waiting.place);
+  group.by_duration[probable_hold(waiting)].insert(waiting.place);
   waiting_.emplace(waiting.place.stage, std::move(waiting));
 }
 
@@ -47,9 +42,12 @@ void Queue::remove(StageId stage) {
   const auto found = waiting_.find(stage);
   if (found == waiting_.end()) return;
   const Waiting& waiting = found->second;
-  const auto shape = shapes_.find(shape_of(waiting));
-  shape->second.erase(waiting.place);
-  if (shape->second.empty()) shapes_.erase(shape);
+  const auto group = groups_.find(waiting.demand);
+  group->second.places.erase(waiting.place);
+  const auto alike = group->second.by_duration.find(probable_hold(waiting));
+  alike->second.erase(waiting.place);
+  if (alike->second.empty()) group->second.by_duration.erase(alike);
+  if (group->second.places.empty()) groups_.erase(group);
   const std::string pool = waiting.pool;
   pools_.at(pool).line.erase(waiting.place);
   waiting_.erase(found);
@@ -104,18 +102,36 @@ std::tuple<bool, bool, Place, bool, double> Queue::rank(const std::string& name,
   return {false, true, {}, !is_needy, static_cast<double>(pool.cpus) / part};
 }
 
-std::optional<StageId> Queue::first(const Slots& free, const Allowed& allowed) const {
-  const Place* best = nullptr;
-  for (const auto& [shape, places] : shapes_) {
-    if (shape.demand.cpus > free.cpus) break;
-    if (best != nullptr && *best < *places.begin()) continue;
-    if (!fits(shape.demand, free)) continue;
-    const bool is_known = shape.milliseconds != kUnknown;
-    const std::optional<Duration> expected =
-        is_known ? std::optional<Duration>(std::chrono::milliseconds(shape.milliseconds)) : std::nullopt;
-    if (allowed(shape.demand, expected)) best = &*places.begin();
+std::optional<Place> Queue::first(const Group& group, Duration limit) {
+  if (limit == kForever) return *group.places.begin();
+  std::optional<Place> found;
+  for (const auto& [duration, places] : group.by_duration) {
+    if (duration > limit) break;
+    found = found ? std::min(*found, *places.begin()) : *places.begin();
   }
-  return best == nullptr ? std::nullopt : std::optional(best->stage);
+  return found;
+}
+
+// One look at each group, then only at those from which somebody starts: for the others nothing becomes
+// better.
+void Queue::fill(const Slots& free, const Limit& limit, const Start& start) const {
+  using Candidate = std::pair<Place, std::map<Slots, Group, ByCpus>::const_iterator>;
+  const auto later = [](const Candidate& one, const Candidate& other) { return other.first < one.first; };
+  std::priority_queue<Candidate, std::vector<Candidate>, decltype(later)> candidates(later);
+  const auto look_at = [&](auto group) {
+    if (!fits(group->first, free)) return;
+    if (const auto place = first(group->second, limit(group->first))) candidates.push({*place, group});
+  };
+  for (auto group = groups_.begin(); group != groups_.end() && group->first.cpus <= free.cpus; ++group)
+    look_at(group);
+  while (!candidates.empty()) {
+    const auto [place, group] = candidates.top();
+    candidates.pop();
+    const Slots demand = group->first;
+    const bool is_still_allowed = fits(demand, free) && first(group->second, limit(demand)) == place;
+    if (is_still_allowed) start(place.stage);
+    if (const auto left = groups_.find(demand); left != groups_.end()) look_at(left);
+  }
 }
 
 int64_t Queue::position(StageId stage) const {

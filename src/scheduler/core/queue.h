@@ -1,8 +1,8 @@
 // Who waits for slots, in which order. A stage stands in a pool, at a place that never changes: the time of
 // its submission, moved by its priority. So a stage can be overtaken only by those that were submitted within
 // a bounded time after it, which is what ageing is for. Which pool's front comes next is decided by the mode.
-// All calls cost the logarithm of the number of waiting stages; `head` also the number of pools, and `first`
-// the number of different demands.
+// Calls cost the logarithm of the number of waiting stages; `head` also the number of pools, and `fill` the
+// number of different demands.
 #pragma once
 
 #include <compare>
@@ -10,7 +10,6 @@
 #include <ext/pb_ds/assoc_container.hpp>
 #include <ext/pb_ds/tree_policy.hpp>
 #include <functional>
-#include <limits>
 #include <map>
 #include <optional>
 #include <set>
@@ -42,6 +41,8 @@ struct Place {
   auto operator<=>(const Place&) const = default;
 };
 
+constexpr Duration kForever = Duration::max();
+
 struct Waiting {
   std::string pool;
   Place place;
@@ -49,6 +50,9 @@ struct Waiting {
   std::optional<Duration> expected;  // how long it will probably hold them
   bool is_gang = false;
 };
+
+// The expected duration, rounded up by less than a quarter, so that there are few different ones.
+Duration probable_hold(const Waiting& waiting);
 
 class Queue {
  public:
@@ -73,10 +77,11 @@ class Queue {
   void took(const std::string& pool, int32_t cpus) { pools_[pool].cpus += cpus; }
   void gave_back(const std::string& pool, int32_t cpus);
 
-  // The first in order that `free` has room for and that is allowed. Expected durations are rounded up, by
-  // less than a quarter, so that there are few different ones.
-  using Allowed = std::function<bool(const Slots& demand, std::optional<Duration> expected)>;
-  std::optional<StageId> first(const Slots& free, const Allowed& allowed) const;
+  // Starts, in order, those that `free` has room for and that may hold their slots for as long as they
+  // probably will. Who starts takes from `free`, and what may be held only shrinks by it.
+  using Limit = std::function<Duration(const Slots& demand)>;  // kForever; zero: not at all
+  using Start = std::function<void(StageId)>;
+  void fill(const Slots& free, const Limit& limit, const Start& start) const;
 
   int64_t position(StageId stage) const;  // in its pool, from 1
   // The stages of a pool in order, as long as `see` returns true.
@@ -89,15 +94,16 @@ class Queue {
     int64_t cpus = 0;
     Line line;
   };
-  // What a start needs, and for how long: stages that are alike in both are looked at together.
-  struct Shape {
-    Slots demand;
-    int64_t milliseconds = kUnknown;
-    bool operator<(const Shape& other) const;
+  // Those that need the same.
+  struct Group {
+    std::set<Place> places;
+    std::map<Duration, std::set<Place>> by_duration;
   };
-  static constexpr int64_t kUnknown = std::numeric_limits<int64_t>::max();
+  struct ByCpus {
+    bool operator()(const Slots& one, const Slots& other) const;
+  };
 
-  static Shape shape_of(const Waiting& waiting);
+  static std::optional<Place> first(const Group& group, Duration limit);
   std::tuple<bool, bool, Place, bool, double> rank(const std::string& name, const Pool& pool,
                                                    SteadyTime now) const;  // the least has its turn
   const Pool& next_pool(SteadyTime now) const;                             // requires that somebody waits
@@ -105,9 +111,9 @@ class Queue {
 
   const QueuePolicy policy_;
   std::unordered_map<StageId, Waiting> waiting_;
-  std::map<std::string, Pool> pools_;        // those that wait or hold slots
-  std::map<Shape, std::set<Place>> shapes_;  // by CPUs first
-  StageId turn_ = 0;                         // whose turn it is
+  std::map<std::string, Pool> pools_;  // those that wait or hold slots
+  std::map<Slots, Group, ByCpus> groups_;
+  StageId turn_ = 0;  // whose turn it is
 };
 
 }  // namespace deuteron::scheduler::core

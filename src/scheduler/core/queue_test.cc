@@ -31,25 +31,33 @@ TEST(Queue, TheFirstThatFitsIsFoundAmongAllDemands) {
   queue.add(waiting(queue, 2, 3, seconds(100)));
   queue.add(waiting(queue, 3, 2, seconds(9)));
   queue.add(waiting(queue, 4, 1, seconds(9)));
-  const auto any = [](const Slots&, std::optional<Duration>) { return true; };
-  const auto quick = [](const Slots&, std::optional<Duration> expected) {
-    return expected && *expected <= seconds(12);
+  const auto started = [&](int32_t free_cpus, Duration limit) {
+    Slots free{free_cpus, {}};
+    Queue copy = queue;
+    std::vector<StageId> stages;
+    copy.fill(
+        free, [&](const Slots&) { return limit; },
+        [&](StageId stage) {
+          free.cpus -= copy.at(stage).demand.cpus;
+          copy.remove(stage);
+          stages.push_back(stage);
+        });
+    return stages;
   };
-  EXPECT_EQ(queue.first({4, {}}, any), 2);
-  EXPECT_EQ(queue.first({4, {}}, quick), 3);
-  EXPECT_EQ(queue.first({1, {}}, quick), 4);
-  EXPECT_EQ(queue.first({0, {}}, any), std::nullopt);
+  using Stages = std::vector<StageId>;
+  EXPECT_EQ(started(4, kForever), (Stages{2, 4})) << "in order, as long as there is room";
+  EXPECT_EQ(started(4, seconds(12)), (Stages{3, 4}));
+  EXPECT_EQ(started(1, seconds(12)), (Stages{4}));
+  EXPECT_EQ(started(4, seconds(8)), Stages{});
+  EXPECT_EQ(started(0, kForever), Stages{});
 }
 
 TEST(Queue, ExpectedDurationsAreRoundedUpByLessThanAQuarter) {
-  for (const int64_t milliseconds : {1, 7, 8, 9, 1000, 1023, 1025, 123456789}) {
-    Queue queue({});
-    queue.add(waiting(queue, 1, 1, std::chrono::milliseconds(milliseconds)));
-    queue.first({1, {}}, [&](const Slots&, std::optional<Duration> expected) {
-      EXPECT_GE(*expected, std::chrono::milliseconds(milliseconds));
-      EXPECT_LT(*expected, std::chrono::milliseconds(milliseconds) * 5 / 4 + std::chrono::milliseconds(1));
-      return true;
-    });
+  for (const int64_t count : {1, 7, 8, 9, 1000, 1023, 1025, 123456789}) {
+    const std::chrono::milliseconds expected(count);
+    const Duration held = probable_hold(waiting(Queue({}), 1, 1, expected));
+    EXPECT_GE(held, expected);
+    EXPECT_LT(held, expected * 5 / 4 + std::chrono::milliseconds(1));
   }
 }
 

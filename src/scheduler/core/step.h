@@ -42,7 +42,7 @@ class Step {
   void enqueue(StageId id, const Stage& stage);
   void leave_queue(StageId id);
   void place();
-  void fill_around(const Slots& need);
+  void go_around(const Slots& need, bool is_new);
   void start(StageId id, Stage& stage);
   std::optional<Duration> expected_duration(const Stage& stage) const;
   TaskId launch(StageId id, Stage& stage, int32_t partition, int32_t attempt, int32_t ranks);
@@ -82,6 +82,7 @@ class Step {
   const SteadyTime now_;
   Actions actions_;
   bool has_changed_ = false;         // who waits, or what is free
+  bool is_freed_ = false;            // slots, or the place of somebody who waited
   std::set<StageId> began_to_wait_;  // in this step
 };
 
