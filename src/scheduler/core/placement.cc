@@ -25,13 +25,15 @@ void Step::leave_queue(StageId id) {
 void Step::place() {
   const StageId before = state_.reservation.stage;
   const std::optional<SteadyTime> promised = state_.reservation.start;
+  bool has_started = false;
   while (const auto head = state_.queue.head(now_)) {
     const Slots& need = state_.queue.at(*head).demand;
     if (!fits(need, state_.slots.free())) {
       state_.reservation = reserve(state_.slots, *head, need, std::move(state_.reservation), now_);
-      go_around(need, is_freed_ || *head != before || state_.reservation.start != promised);
+      go_around(need, is_freed_ || has_started || *head != before || state_.reservation.start != promised);
       break;
     }
+    has_started = true;
     state_.reservation = {};
     state_.queue.pass_turn();
     start(*head, state_.stages.at(*head));
