@@ -365,6 +365,7 @@ std::shared_ptr<const PythonProgram> QueryRun::make_program(const PythonStage& s
   }
   program->runner_conf["spark.sql.session.timeZone"] = request_.time_zone;
   program->runner_conf.insert(stage.runner_conf.begin(), stage.runner_conf.end());
+  program->environment["DEUTERON_FILES_DIRECTORY"] = services_.files_directory;
   if (setting("spark.sql.execution.pyspark.udf.simplifiedTraceback.enabled", "true") == "true") {
     program->environment["SPARK_SIMPLIFIED_TRACEBACK"] = "1";
   }

@@ -25,7 +25,7 @@ TEST(QueueSettings, AGangsRulesAreRead) {
                                  {"spark.barrier.sync.timeout", "90"},
                                  {"spark.deuteron.gang.timeLimit", "2h"},
                                  {"spark.deuteron.gang.backoff", "10ms"},
-                                 {"spark.deuteron.gang.stopOnSameFailure", "false"},
+                                 {"spark.deuteron.gang.stopOnSameFailure", "true"},
                                  {"spark.deuteron.gang.hang.policy", "relaunch"},
                                  {"spark.deuteron.gang.hang.timeout", "0"}});
   ASSERT_TRUE(rules.ok()) << rules.status().to_string();
@@ -33,7 +33,7 @@ TEST(QueueSettings, AGangsRulesAreRead) {
   EXPECT_EQ(rules->barrier_timeout, seconds(90));
   EXPECT_EQ(rules->time_limit, std::chrono::hours(2));
   EXPECT_EQ(rules->backoff, milliseconds(10));
-  EXPECT_FALSE(rules->stops_on_same_failure);
+  EXPECT_TRUE(rules->stops_on_same_failure);
   EXPECT_EQ(rules->hang.policy, HangPolicy::kRelaunch);
   EXPECT_FALSE(rules->hang.timeout.has_value()) << "0 turns it off";
 }

@@ -356,7 +356,9 @@ def always_the_same_error(folder):
 
 
 @pytest.mark.deuteron
-def test_the_same_exception_twice_in_a_row_is_final(spark, tmp_path):
+def test_the_same_exception_twice_in_a_row_is_final_where_that_is_asked_for(new_session, tmp_path):
+    spark = new_session()
+    spark.conf.set("spark.deuteron.gang.stopOnSameFailure", "true")
     with pytest.raises(PySparkException) as caught:
         gang(spark, 2, always_the_same_error(str(tmp_path)), "x long").collect()
     assert "ValueError: rank 1 always gives up" in str(caught.value)
@@ -365,9 +367,8 @@ def test_the_same_exception_twice_in_a_row_is_final(spark, tmp_path):
 
 
 @pytest.mark.deuteron
-def test_the_same_exception_is_tried_again_where_that_is_asked_for(new_session, tmp_path):
+def test_the_same_exception_is_tried_again(new_session, tmp_path):
     spark = new_session()
-    spark.conf.set("spark.deuteron.gang.stopOnSameFailure", "false")
     spark.conf.set("spark.deuteron.gang.backoff", "10ms")
     with pytest.raises(PySparkException, match="after 4 attempts"):
         gang(spark, 2, always_the_same_error(str(tmp_path)), "x long").collect()

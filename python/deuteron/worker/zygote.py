@@ -19,7 +19,7 @@ import signal
 import socket
 import sys
 
-from deuteron.worker import protocol
+from deuteron.worker import protocol, spark_files
 from deuteron.worker.warm_up import run_tiny_task
 from deuteron.worker.worker_process import WorkerProcess
 
@@ -255,6 +255,7 @@ def main():
     sys.stdout.reconfigure(line_buffering=True)
     for module in LAZY_IMPORTS:
         importlib.import_module(module)
+    spark_files.provide()
     run_tiny_task()
     freeze_heap()
     Zygote(socket.socket(fileno=options.control_descriptor)).run()

@@ -45,7 +45,7 @@ struct GangRules {
   // distance doubles from attempt to attempt.
   Duration backoff = std::chrono::milliseconds(250);
   // Two attempts in a row that end with the same exception of the same rank are the last.
-  bool stops_on_same_failure = true;
+  bool stops_on_same_failure = false;
   HangRules hang;
 };
 

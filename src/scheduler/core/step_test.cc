@@ -384,7 +384,8 @@ TEST_F(Core, AttemptsAfterTheSecondKeepTheirDistance) {
   EXPECT_EQ(launched(step(lost(ranks[0]))).size(), 1u) << "it ran longer than the distance";
 }
 
-TEST_F(Core, TheSameExceptionOfTheSameRankTwiceIsFinal) {
+TEST_F(Core, TheSameExceptionOfTheSameRankTwiceIsFinalWhereThatIsAskedFor) {
+  rules_.stops_on_same_failure = true;
   auto ranks = launched(submit_gang(1, 2));
   step(raised(ranks[1]));
   ranks = launched(step(lost(ranks[0])));
@@ -396,6 +397,7 @@ TEST_F(Core, TheSameExceptionOfTheSameRankTwiceIsFinal) {
 }
 
 TEST_F(Core, AnotherRankOrExceptionOrADeathInBetweenIsNotTheSame) {
+  rules_.stops_on_same_failure = true;
   rules_.backoff = Duration::zero();
   const auto next = [this](const TaskEnded& end, TaskId other) {
     step(end);
@@ -415,8 +417,7 @@ TEST_F(Core, AnotherRankOrExceptionOrADeathInBetweenIsNotTheSame) {
   EXPECT_EQ(ranks.size(), 2u);
 }
 
-TEST_F(Core, TheSameExceptionMayBeTriedAgainWhenAskedTo) {
-  rules_.stops_on_same_failure = false;
+TEST_F(Core, TheSameExceptionIsTriedAgain) {
   rules_.backoff = Duration::zero();
   auto ranks = launched(submit_gang(1, 1));
   for (int attempt = 1; attempt < 4; ++attempt) ranks = launched(step(raised(ranks.at(0))));
