@@ -278,7 +278,11 @@ Result<RelationPtr> StagePlanner::cut_group_map(const RelationPtr& relation) {
   const GroupMap& map = *as<GroupMap>(relation);
   ASSIGN_OR_RETURN(RelationPtr input, cut(map.input));
   const auto type = static_cast<EvaluationType>(map.function->eval_type);
-  if (type != EvaluationType::kGroupedMapPandas && type != EvaluationType::kGroupedMapArrow) {
+  const bool is_arrow =
+      type == EvaluationType::kGroupedMapArrow || type == EvaluationType::kGroupedMapArrowIterator;
+  const bool is_pandas =
+      type == EvaluationType::kGroupedMapPandas || type == EvaluationType::kGroupedMapPandasIterator;
+  if (!is_arrow && !is_pandas) {
     return unsupported("grouped Python functions of evaluation type " +
                        std::to_string(map.function->eval_type));
   }
@@ -288,7 +292,6 @@ Result<RelationPtr> StagePlanner::cut_group_map(const RelationPtr& relation) {
   stage.name = "applyInPandas(" + map.function->name + ")";
   stage.input = complete(input);
   ASSIGN_OR_RETURN(const std::vector<int32_t> columns, travelling.positions(input->output));
-  const bool is_arrow = type == EvaluationType::kGroupedMapArrow;
   stage.request.groups = {
       {columns, is_arrow ? exchange::Layout::kStructColumn : exchange::Layout::kFlat, {}}};
   stage.request.distribution = relational::Distribution::kHash;

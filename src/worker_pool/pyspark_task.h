@@ -28,6 +28,8 @@ enum class EvaluationType : int32_t {
   kMapArrowIterator = 207,
   kGroupedMapArrow = 209,
   kCogroupedMapArrow = 210,
+  kGroupedMapArrowIterator = 215,
+  kGroupedMapPandasIterator = 216,
   kGroupedAggregatePandasIterator = 217,
   kScalarArrow = 250,
   kScalarArrowIterator = 251,

@@ -155,3 +155,36 @@ d.filter("v > 100").groupBy("k").cogroup(d.filter("v > 100").groupBy("k")).apply
 d.groupBy("k").cogroup(d.select("k", "w").groupBy("k")).applyInArrow(lambda a, b: pyarrow.table({"n": [a.num_rows], "m": [b.num_columns]}), "n long, m long").orderBy("n")
 # case: cogroup-arrow-with-key
 d.filter("v = 1").groupBy("k").cogroup(d.filter("v = 5").groupBy("k")).applyInArrow(lambda k, a, b: pyarrow.table({"k": pyarrow.array([k[0].as_py()], pyarrow.string()), "n": [a.num_rows], "m": [b.num_rows]}), "k string, n long, m long").orderBy("k")
+# case: group-map-iterator
+def count_frames(frames: Iterator[pandas.DataFrame]) -> Iterator[pandas.DataFrame]:
+    for frame in frames:
+        yield pandas.DataFrame({"k": frame.k.head(1), "n": [len(frame)]})
+d.groupBy("k").applyInPandas(count_frames, "k string, n long").orderBy("k")
+# case: group-map-iterator-with-key
+def sum_frames(key: Tuple, frames: Iterator[pandas.DataFrame]) -> Iterator[pandas.DataFrame]:
+    total = sum(frame.w.sum() for frame in frames)
+    yield pandas.DataFrame({"k": [key[0]], "s": [total]})
+    yield pandas.DataFrame({"k": [key[0]], "s": [-total]})
+d.filter("v < 6").groupBy("k").applyInPandas(sum_frames, "k string, s double").orderBy("k", "s")
+# case: group-map-iterator-of-nothing
+def no_frames(frames: Iterator[pandas.DataFrame]) -> Iterator[pandas.DataFrame]:
+    return iter(())
+d.groupBy("k").applyInPandas(no_frames, "k string")
+# case: group-map-iterator-stops-early
+def first_frame(frames: Iterator[pandas.DataFrame]) -> Iterator[pandas.DataFrame]:
+    yield pandas.DataFrame({"n": [1]})
+d.groupBy("k").applyInPandas(first_frame, "n long")
+# case: group-map-iterator-arrow
+def count_batches(batches: Iterator[pyarrow.RecordBatch]) -> Iterator[pyarrow.RecordBatch]:
+    for batch in batches:
+        yield pyarrow.RecordBatch.from_pydict({"n": [batch.num_rows], "c": [batch.num_columns]})
+d.groupBy("k").applyInArrow(count_batches, "n long, c long").orderBy("n")
+# case: group-map-iterator-arrow-with-key
+def sum_batches(key: Tuple[pyarrow.Scalar, ...], batches: Iterator[pyarrow.RecordBatch]) -> Iterator[pyarrow.RecordBatch]:
+    for batch in batches:
+        yield pyarrow.RecordBatch.from_pydict({"p": [key[0].as_py()], "n": [batch.num_rows], "c": [",".join(batch.schema.names)]})
+d.groupBy((d.v % 2).alias("p")).applyInArrow(sum_batches, "p int, n long, c string").orderBy("p")
+# case: group-map-iterator-wrong-columns
+def wrong_columns(frames: Iterator[pandas.DataFrame]) -> Iterator[pandas.DataFrame]:
+    yield pandas.DataFrame({"x": [1]})
+d.groupBy("k").applyInPandas(wrong_columns, "n long, m long")
