@@ -219,6 +219,10 @@ Result<ExpressionPtr> ExpressionResolver::resolve_call(const unresolved::Express
   if (function == nullptr || call.name.size() > 3) {
     const unresolved::ExpressionPtr registered = analysis_.catalog.find_function(call.name.back());
     if (const auto* python = unresolved::as<unresolved::PythonCall>(registered)) {
+      if (is_python_table(python->eval_type)) {
+        return at(error("NOT_A_SCALAR_FUNCTION", {{"functionName", quoted_name(call.name)}}),
+                  expression->origin);
+      }
       const bool is_aggregate = is_python_aggregate(python->eval_type);
       if (const std::string used = clause_of(call); !used.empty()) {
         return at(
@@ -226,6 +230,7 @@ Result<ExpressionPtr> ExpressionResolver::resolve_call(const unresolved::Express
                   {{"prettyName", quoted_name(is_aggregate ? "pythonudaf" : "pythonudf")}, {"syntax", used}}),
             expression->origin);
       }
+      RETURN_IF_ERROR(at(check_named_arguments(call.name, call.arguments), expression->origin));
       unresolved::PythonCall bound = *python;
       bound.arguments = call.arguments;
       return resolve_python(expression, bound);

@@ -76,6 +76,7 @@ Result<Input> RelationResolver::resolve_leaf(const unresolved::RelationPtr& rela
   if (const auto* node = unresolved::as<unresolved::Range>(relation)) return range(*node);
   if (const auto* node = unresolved::as<unresolved::Sql>(relation)) return sql_text(*node);
   if (const auto* node = unresolved::as<unresolved::Values>(relation)) return values(*node, origin);
+  if (const auto python = python_table(relation)) return python_table_function(*python, origin);
   if (const auto* node = unresolved::as<unresolved::TableFunction>(relation))
     return table_function(*node, origin);
   if (unresolved::as<unresolved::OneRow>(relation) != nullptr) {

@@ -106,6 +106,28 @@ class RelationResolver {
                                                       const Input& input,
                                                       const std::vector<NamedExpression>& items);
 
+  // table_functions.cc
+  // The call of a Python table function.
+  struct TableCall {
+    resolved::TableFunctionCall how;
+    resolved::Expressions arguments;  // without the table argument
+    resolved::RelationPtr table;      // the table argument; null: none
+    resolved::Columns output;         // of the function
+  };
+  // The Python table function that `relation` calls, bound to its arguments.
+  std::optional<unresolved::PythonCall> python_table(const unresolved::RelationPtr& relation) const;
+  InputResult python_table_function(const unresolved::PythonCall& python, const plan::Origin& origin);
+  // A lateral join with a Python table function of columns; none when the right side is something else.
+  Result<std::optional<Input>> lateral_table_function(const unresolved::Join& node, const Input& left,
+                                                      const plan::Origin& origin);
+  Result<TableCall> table_call(const unresolved::PythonCall& python, const Scope* outer,
+                               const plan::Origin& origin);
+  Result<resolved::RelationPtr> resolve_table_argument(const unresolved::TableArgument& table,
+                                                       resolved::TableFunctionCall& how,
+                                                       const plan::Origin& origin);
+  resolved::RelationPtr call_table_function(const unresolved::PythonCall& python, TableCall call,
+                                            resolved::RelationPtr input);
+
   // python_functions.cc
   InputResult map_partitions(const unresolved::MapPartitions& node, Input input);
   InputResult group_map(const unresolved::GroupMap& node, Input input);

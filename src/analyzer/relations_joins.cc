@@ -97,6 +97,13 @@ Columns refreshed(const Columns& keys, const Columns& current) {
 }  // namespace
 
 Result<Input> RelationResolver::join(const unresolved::Join& node, Input left, const plan::Origin& origin) {
+  if (node.is_lateral) {
+    ASSIGN_OR_RETURN(std::optional<Input> joined, lateral_table_function(node, left, origin));
+    if (joined.has_value()) {
+      if (node.condition == nullptr) return *std::move(joined);
+      return filter({nullptr, node.condition}, *std::move(joined), origin);
+    }
+  }
   const Scope left_scope = scope_of(left);
   RelationResolver right_resolver(analysis_, node.is_lateral ? &left_scope : outer_);
   ASSIGN_OR_RETURN(Input right, right_resolver.resolve(node.right));

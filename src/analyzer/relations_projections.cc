@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "analyzer/errors.h"
+#include "analyzer/python_functions.h"
 #include "analyzer/relations.h"
 #include "functions/coercion.h"
 #include "sql/parser.h"
@@ -247,6 +248,10 @@ Result<Input> RelationResolver::to_schema(const unresolved::ToSchema& node, Inpu
 Result<Input> RelationResolver::subquery_alias(const unresolved::SubqueryAlias& node, Input input,
                                                const plan::Origin& origin) {
   if (!node.column_aliases.empty()) {
+    if (const auto* function = unresolved::as<unresolved::TableFunction>(node.input)) {
+      RETURN_IF_ERROR(
+          at(check_alias_count(function->name, node.column_aliases.size(), input.columns.size()), origin));
+    }
     if (node.column_aliases.size() != input.columns.size()) {
       if (unresolved::as<unresolved::Values>(node.input) != nullptr) {
         return at(error("INVALID_INLINE_TABLE.NUM_COLUMNS_MISMATCH",

@@ -269,6 +269,8 @@ Result<Input> RelationResolver::table_function(const unresolved::TableFunction& 
         is_generator_name(name) ||
         (function != nullptr && functions::kind_of(*function) == functions::Kind::kGenerator);
     if (!is_generator) {
+      if (analysis_.catalog.find_function(name) != nullptr)
+        return at(error("NOT_A_TABLE_FUNCTION", {{"functionName", quoted_name(node.name)}}), origin);
       return at(error("UNRESOLVABLE_TABLE_VALUED_FUNCTION", {{"name", quoted_name(node.name)}}), origin);
     }
     unresolved::FunctionCall call;

@@ -44,8 +44,6 @@ Result<ExpressionPtr> ExpressionResolver::resolve_subquery(const unresolved::Exp
     if (found == analysis_.references.end()) return internal_error("a sub-query names an unknown DataFrame");
     relation = found->second;
   }
-  if (subquery.kind == SubqueryKind::kTableArgument)
-    return at(unsupported("table arguments"), expression->origin);
   ASSIGN_OR_RETURN(const Input input, RelationResolver(analysis_, &scope_).resolve_settled(relation));
   RelationPtr plan = input.plan;
   if (subquery.kind == SubqueryKind::kExists) {

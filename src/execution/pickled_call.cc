@@ -60,4 +60,47 @@ std::string pickle_row_functions(const std::vector<RowFunction>& functions, cons
   return pickler.take();
 }
 
+std::string pickle_table_function(const plan::resolved::PythonFunction& function, const types::Schema& input,
+                                  const std::map<std::string, std::string>& settings) {
+  const plan::resolved::TableFunctionCall& call = *function.table_call;
+  Pickler pickler;
+  const auto texts = [&pickler](const plan::Names& values) {
+    pickler.begin();
+    for (const std::string& value : values) pickler.text(value);
+    pickler.end_list();
+  };
+  const auto integers = [&pickler](const auto& values) {
+    pickler.begin();
+    for (const auto value : values) pickler.integer(static_cast<int32_t>(value));
+    pickler.end_list();
+  };
+  pickler.begin();
+  pickler.name("deuteron.worker.table_functions", call.is_analysis ? "TableAnalysis" : "TableFunction");
+  pickler.begin();
+  pickler.integer(function.eval_type);
+  pickler.text(function.name);
+  pickler.bytes(function.command);
+  pickler.text(function.type.json());
+  pickler.text(types::DataType::structure(input).json());
+  pickler.integer(call.kept);
+  texts(call.argument_names);
+  pickler.integer(call.table_argument);
+  texts(call.table_columns);
+  integers(call.partition_columns);
+  integers(call.constants);
+  pickler.text(call.analyzed);
+  pickler.begin();
+  for (const auto& [key, value] : settings) texts({key, value});
+  pickler.end_list();
+  pickler.end_tuple();
+  pickler.call();
+  pickler.name("pyspark.sql.types", "_parse_datatype_json_string");
+  pickler.begin();
+  pickler.text("\"void\"");  // mapInArrow does not look at it
+  pickler.end_tuple();
+  pickler.call();
+  pickler.end_tuple();
+  return pickler.take();
+}
+
 }  // namespace deuteron::execution

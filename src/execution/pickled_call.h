@@ -3,9 +3,12 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "plan/resolved.h"
 
 namespace deuteron::execution {
 
@@ -41,5 +44,10 @@ struct RowFunction {
 // columns and of results.
 std::string pickle_row_functions(const std::vector<RowFunction>& functions, const std::string& input_type,
                                  const std::string& output_type);
+
+// The command of a mapInArrow function that calls a Python table function on rows of `input`
+// (python/deuteron/worker/table_functions.py). settings: those that PySpark's worker reads.
+std::string pickle_table_function(const plan::resolved::PythonFunction& function, const types::Schema& input,
+                                  const std::map<std::string, std::string>& settings);
 
 }  // namespace deuteron::execution

@@ -4,6 +4,7 @@
 
 #include "exchange/arrow_schema.h"
 #include "exchange/stream_writer.h"
+#include "execution/pickled_call.h"
 #include "execution/plan_rewrite.h"
 #include "execution/position_columns.h"
 #include "execution/queue_settings.h"
@@ -365,6 +366,10 @@ std::shared_ptr<const PythonProgram> QueryRun::make_program(const PythonStage& s
   }
   program->runner_conf["spark.sql.session.timeZone"] = request_.time_zone;
   program->runner_conf.insert(stage.runner_conf.begin(), stage.runner_conf.end());
+  if (stage.table_function.has_value()) {
+    program->functions[0].commands = {pickle_table_function(
+        *stage.table_function->function, stage.table_function->input, program->runner_conf)};
+  }
   program->environment["DEUTERON_FILES_DIRECTORY"] = services_.files_directory;
   if (setting("spark.sql.execution.pyspark.udf.simplifiedTraceback.enabled", "true") == "true") {
     program->environment["SPARK_SIMPLIFIED_TRACEBACK"] = "1";

@@ -270,6 +270,12 @@ Result<RelationPtr> StagePlanner::cut_map(const RelationPtr& relation) {
   stage.functions = {{{{0, std::nullopt}}, {map.function->command}, 0}};
   stage.python_version = map.function->python_version;
   stage.output = {to_schema(relation->output), exchange::Layout::kStructColumn};
+  if (map.function->table_call != nullptr) {
+    stage.name = map.function->name;
+    stage.evaluation_type = EvaluationType::kMapArrowIterator;
+    stage.table_function = TableFunctionOfStage{map.function, to_schema(input->output)};
+    stage.skips_empty = true;
+  }
   ASSIGN_OR_RETURN(const Exchange exchange, run_stage_(stage));
   return scan_all(exchange, relation->output);
 }

@@ -17,6 +17,12 @@
 
 namespace deuteron::execution {
 
+// A Python table function; our own mapInArrow function in the worker calls it (pickled_call.h).
+struct TableFunctionOfStage {
+  plan::resolved::PythonFunctionPtr function;
+  types::Schema input;
+};
+
 // A relational input and what workers make of each of its partitions.
 struct PythonStage {
   std::string name;  // for people: "mapInArrow(f)"
@@ -33,8 +39,9 @@ struct PythonStage {
   std::vector<worker_pool::PythonFunction> functions;
   std::string python_version;
   std::map<std::string, std::string> evaluation_conf;
-  std::map<std::string, std::string> runner_conf;  // beside the session's settings
-  exchange::ColumnGroup output;                    // what the workers leave
+  std::map<std::string, std::string> runner_conf;      // beside the session's settings
+  exchange::ColumnGroup output;                        // what the workers leave
+  std::optional<TableFunctionOfStage> table_function;  // instead of `functions`
 };
 
 // A relational input whose partitions matter to what is above it, and columns that follow from where each row

@@ -64,7 +64,12 @@ class Comparison {
   }
   bool same(const PythonFunctionPtr& left, const PythonFunctionPtr& right) {
     return left == right || (left->command == right->command && left->eval_type == right->eval_type &&
-                             left->type == right->type);
+                             left->type == right->type && same(left->table_call, right->table_call));
+  }
+  bool same(const std::shared_ptr<const TableFunctionCall>& left,
+            const std::shared_ptr<const TableFunctionCall>& right) {
+    if (left == nullptr || right == nullptr) return left == right;
+    return *left == *right;
   }
   bool same(const Bytes& left, const Bytes& right) {
     return left == right || (left != nullptr && right != nullptr && *left == *right);

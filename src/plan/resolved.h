@@ -46,6 +46,22 @@ struct WindowFrame {
   FrameBound upper;
 };
 
+// How MapPartitions calls a Python table function. The input's columns are those that go on with each row
+// that the function gives (`kept` of them), then the arguments: one column each, the table's columns for a
+// table.
+struct TableFunctionCall {
+  int32_t kept = 0;
+  Names argument_names;  // per argument; "": positional
+  int32_t table_argument = -1;
+  Names table_columns;
+  std::vector<int32_t> partition_columns;  // of the table: rows with equal values are one partition
+  // Instead of the function its static method `analyze` is called; what that gave is told to the function.
+  bool is_analysis = false;
+  std::vector<bool> constants;  // per argument: analyze sees its value
+  std::string analyzed;         // pickled, as hexadecimal digits; "" when there was no analysis
+  bool operator==(const TableFunctionCall&) const = default;
+};
+
 // A user's Python function; command is what the client pickled, handed to the worker unread.
 struct PythonFunction {
   std::string name;
@@ -54,6 +70,7 @@ struct PythonFunction {
   std::string python_version;
   types::DataType type;  // result; of map functions the struct of the output columns
   bool deterministic = true;
+  std::shared_ptr<const TableFunctionCall> table_call;  // of a table function, else null
 };
 using PythonFunctionPtr = std::shared_ptr<const PythonFunction>;
 

@@ -19,7 +19,7 @@ using Bytes = std::shared_ptr<const std::string>;
 
 enum class CastMode { kDefault, kAnsi, kLegacy, kTry };  // kDefault: as spark.sql.ansi.enabled says
 enum class NullOrdering { kDefault, kNullsFirst, kNullsLast };
-enum class SubqueryKind { kScalar, kExists, kIn, kTableArgument };
+enum class SubqueryKind { kScalar, kExists, kIn };
 enum class JoinType { kInner, kLeftOuter, kRightOuter, kFullOuter, kLeftSemi, kLeftAnti, kCross };
 enum class SetOperationType { kUnion, kIntersect, kExcept };
 enum class GroupType { kGroupBy, kRollup, kCube, kGroupingSets, kPivot };

@@ -71,8 +71,56 @@ ExpressionPtr Parser::call_argument() {
     ExpressionPtr value = expression();
     return make(unresolved::NamedArgument{std::move(key), std::move(value)}, start);
   }
-  if (at("TABLE") && (at("(", 1) || at_name(1))) fail_unsupported("table argument of a function");
   return expression();
+}
+
+// An argument of a function in FROM: also TABLE(name or query), with how its rows are to be divided.
+ExpressionPtr Parser::table_function_argument() {
+  const size_t start = position_;
+  if (at_name() && at("=>", 1) && at("TABLE", 2) && at("(", 3)) {
+    std::string key = identifier();
+    advance();
+    return make(unresolved::NamedArgument{std::move(key), table_argument()}, start);
+  }
+  return at("TABLE") && at("(", 1) ? table_argument() : call_argument();
+}
+
+ExpressionPtr Parser::table_argument() {
+  const size_t start = position_;
+  advance();
+  expect("(");
+  unresolved::TableArgument node;
+  node.plan_id = -1;
+  const size_t table_start = position_;
+  if (at_query(position_)) {
+    node.plan = query();
+  } else {
+    node.plan = relation(unresolved::NamedTable{multipart_name(), {}}, table_start);
+  }
+  expect(")");
+  const bool is_list = at("(", 2);
+  if (accept("WITH", "SINGLE")) {
+    expect("PARTITION");
+    node.is_single_partition = true;
+  } else if (accept("PARTITION", "BY") || accept("DISTRIBUTE", "BY")) {
+    if (is_list) {
+      expect("(");
+      node.partition_by = expression_list();
+      expect(")");
+    } else {
+      node.partition_by.push_back(expression());
+    }
+  }
+  if (accept("ORDER", "BY") || accept("SORT", "BY")) {
+    if (at("(")) {
+      advance();
+      node.order_by = sort_items();
+      expect(")");
+    } else {
+      node.order_by.push_back(sort_item());
+    }
+  }
+  return make(std::move(node), start);
 }
 
 // ---- calls with a syntax of their own -----------------------------------------------------------

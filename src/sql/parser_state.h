@@ -211,6 +211,8 @@ class Parser {
   // ---- function_call.cc ----
   ExpressionPtr function_call();
   ExpressionPtr call_argument();
+  ExpressionPtr table_function_argument();
+  ExpressionPtr table_argument();
   ExpressionPtr special_call();  // null when the call at the current token has no syntax of its own
   size_t count_arguments() const;
   bool has_as_inside() const;

@@ -215,7 +215,7 @@ RelationPtr Parser::table_function(Names name, size_t start) {
   node.name = std::move(name);
   expect("(");
   if (!at(")")) {
-    do node.arguments.push_back(call_argument());
+    do node.arguments.push_back(table_function_argument());
     while (accept(","));
   }
   expect(")");

@@ -35,7 +35,12 @@ CommandNode Decoder::command_node(const protocol::Command& message) {
     case Message::kStreamingQueryManagerCommand: return UnsupportedCommand{"streaming query"};
     case Message::kStreamingQueryListenerBusCommand: return UnsupportedCommand{"streaming query listener"};
     case Message::kGetResourcesCommand: return UnsupportedCommand{"resources of the driver"};
-    case Message::kRegisterTableFunction: return UnsupportedCommand{"Python table function (UDTF)"};
+    case Message::kRegisterTableFunction: {
+      const auto& function = message.register_table_function();
+      return unresolved::RegisterFunction{function.function_name(),
+                                          std::make_shared<const unresolved::Expression>(
+                                              unresolved::Expression{table_function(function), nullptr})};
+    }
     case Message::kRegisterDataSource: return UnsupportedCommand{"Python data source"};
     case Message::kCreateResourceProfileCommand: return UnsupportedCommand{"resource profile"};
     case Message::kCheckpointCommand: return UnsupportedCommand{"checkpoint"};

@@ -86,6 +86,7 @@ class Decoder {
   unresolved::ExpressionNode lambda(const protocol::Expression::LambdaFunction& message);
   unresolved::ExpressionNode subquery(const protocol::SubqueryExpression& message);
   unresolved::ExpressionNode user_function(const protocol::CommonInlineUserDefinedFunction& message);
+  unresolved::ExpressionNode table_function(const protocol::CommonInlineUserDefinedTableFunction& message);
   unresolved::FrameBound frame_bound(const protocol::Expression::Window::WindowFrame::FrameBoundary& message,
                                      plan::FrameBoundKind unbounded);
   template <typename Repeated>

@@ -194,6 +194,11 @@ ExpressionNode Decoder::lambda(const Message::LambdaFunction& message) {
 }
 
 ExpressionNode Decoder::subquery(const protocol::SubqueryExpression& message) {
+  if (message.subquery_type() == protocol::SubqueryExpression::SUBQUERY_TYPE_TABLE_ARG) {
+    const auto& options = message.table_arg_options();
+    return unresolved::TableArgument{nullptr, message.plan_id(), expressions(options.partition_spec()),
+                                     sort_orders(options.order_spec()), options.with_single_partition()};
+  }
   unresolved::Subquery node;
   node.plan_id = message.plan_id();
   switch (message.subquery_type()) {
@@ -202,12 +207,6 @@ ExpressionNode Decoder::subquery(const protocol::SubqueryExpression& message) {
     case protocol::SubqueryExpression::SUBQUERY_TYPE_IN:
       node.kind = plan::SubqueryKind::kIn;
       node.values = expressions(message.in_subquery_values());
-      break;
-    case protocol::SubqueryExpression::SUBQUERY_TYPE_TABLE_ARG:
-      node.kind = plan::SubqueryKind::kTableArgument;
-      if (message.has_table_arg_options() && message.table_arg_options().ByteSizeLong() > 0) {
-        fail(unsupported("partitioned table argument"));
-      }
       break;
     default: invalid("Unknown kind of subquery.");
   }
@@ -233,6 +232,25 @@ ExpressionNode Decoder::user_function(const protocol::CommonInlineUserDefinedFun
   node.python_version = function.python_ver();
   node.arguments = expressions(message.arguments());
   node.is_distinct = message.is_distinct();
+  return node;
+}
+
+// Without a type the function's method `analyze` will tell it: the type is void.
+ExpressionNode Decoder::table_function(const protocol::CommonInlineUserDefinedTableFunction& message) {
+  if (!message.has_python_udtf()) invalid("A user's table function is missing.");
+  const protocol::PythonUDTF& function = message.python_udtf();
+  unresolved::PythonCall node;
+  node.name = message.function_name();
+  node.deterministic = message.deterministic();
+  node.eval_type = function.eval_type();
+  node.command = function.command();
+  if (function.has_return_type()) {
+    node.type = type(function.return_type());
+    if (!node.type.is(types::TypeId::kStruct))
+      fail(error("INVALID_SCHEMA_TYPE_NON_STRUCT", {{"dataType", "\"" + node.type.sql() + "\""}}));
+  }
+  node.python_version = function.python_ver();
+  node.arguments = expressions(message.arguments());
   return node;
 }
 

@@ -153,7 +153,8 @@ RelationNode Decoder::relation_node(const protocol::Relation& message) {
     case Message::kApplyInPandasWithState: return UnsupportedRelation{"applyInPandasWithState"};
     case Message::kCachedRemoteRelation: return UnsupportedRelation{"cached remote relation"};
     case Message::kCommonInlineUserDefinedTableFunction:
-      return UnsupportedRelation{"Python table function (UDTF)"};
+      return unresolved::PythonTable{std::make_shared<const unresolved::Expression>(unresolved::Expression{
+          table_function(message.common_inline_user_defined_table_function()), nullptr})};
     case Message::kAsOfJoin: return UnsupportedRelation{"as-of join"};
     case Message::kCommonInlineUserDefinedDataSource: return UnsupportedRelation{"Python data source"};
     case Message::kTranspose: return UnsupportedRelation{"transpose"};

@@ -77,8 +77,14 @@ DataType Decoder::type(const protocol::DataType& message) {
       return DataType::map(type(message.map().key_type()), type(message.map().value_type()),
                            message.map().value_contains_null());
     case protocol::DataType::kStruct: return struct_type(message.struct_());
-    case protocol::DataType::kUnparsed:
-      return take(sql::parse_data_type(message.unparsed().data_type_string()));
+    case protocol::DataType::kUnparsed: {
+      // A type, or the columns of a struct.
+      const std::string& text = message.unparsed().data_type_string();
+      auto parsed = sql::parse_data_type(text);
+      if (parsed.ok()) return *std::move(parsed);
+      auto columns = sql::parse_schema(text);
+      return columns.ok() ? DataType::structure(*std::move(columns)) : take(std::move(parsed));
+    }
     case protocol::DataType::kChar: return unsupported_type("char");
     case protocol::DataType::kVarChar: return unsupported_type("varchar");
     case protocol::DataType::kVariant: return unsupported_type("variant");
