@@ -107,6 +107,10 @@ void PythonLauncher::answer_barrier(tasks::TaskId task, tasks::BarrierReply repl
   }
 }
 
+void PythonLauncher::look_at(const std::vector<tasks::TaskId>& tasks) {
+  for (const tasks::TaskId task : tasks) pool_->request_stacks(task);
+}
+
 int64_t PythonLauncher::input_bytes(const RunningTask& running) {
   return static_cast<int64_t>(static_cast<const PythonWork&>(*running.work).input_bytes());
 }
@@ -143,6 +147,10 @@ void PythonLauncher::on_task_failed(tasks::TaskId task, worker_pool::TaskFailure
   if (running == nullptr) return;
   observer_->task_ended(task, {to_task_failure(failure.kind), with_whole_traceback(failure.status), nullptr,
                                input_bytes(*running), 0});
+}
+
+void PythonLauncher::on_task_stacks(tasks::TaskId task, tasks::TaskStacks stacks) {
+  observer_->task_stacks(task, std::move(stacks));
 }
 
 void PythonLauncher::on_barrier_call(tasks::TaskId task, tasks::BarrierRequest request) {

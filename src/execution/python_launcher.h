@@ -26,10 +26,12 @@ class PythonLauncher : public scheduler::Launcher, public worker_pool::WorkerPoo
   void start(scheduler::LaunchRequest request) override;
   void kill(tasks::TaskId task) override;
   void answer_barrier(tasks::TaskId task, tasks::BarrierReply reply) override;
+  void look_at(const std::vector<tasks::TaskId>& tasks) override;
 
   void on_task_started(tasks::TaskId task, worker_pool::WorkerId worker, pid_t process) override;
   void on_task_finished(tasks::TaskId task, worker_pool::TaskResult result) override;
   void on_task_failed(tasks::TaskId task, worker_pool::TaskFailure failure) override;
+  void on_task_stacks(tasks::TaskId task, tasks::TaskStacks stacks) override;
   void on_barrier_call(tasks::TaskId task, tasks::BarrierRequest request) override;
   void on_worker_started(worker_pool::WorkerId worker, worker_pool::ZygoteId zygote, pid_t process) override;
   void on_worker_exited(worker_pool::WorkerId worker, pid_t process, const std::string& reason) override;

@@ -22,8 +22,8 @@ class Launcher {
   virtual void kill(tasks::TaskId task) = 0;
   // To a rank whose barrier request was told; it may have died since.
   virtual void answer_barrier(tasks::TaskId task, tasks::BarrierReply reply) = 0;
-  // These ranks keep others waiting for suspiciously long: time to record what they do (their stacks). It is
-  // only to be written down; the scheduler asks for what follows, if anything, by the calls above.
+  // These ranks keep others waiting for suspiciously long, or are kept waiting by others: tell what they do
+  // (task_stacks), before they are killed, if that follows.
   virtual void look_at(const std::vector<tasks::TaskId>& /*tasks*/) {}
 };
 
@@ -34,6 +34,8 @@ class LaunchObserver {
   virtual ~LaunchObserver() = default;
   virtual void task_running(tasks::TaskId task, int64_t process_id) = 0;  // for the event log only
   virtual void barrier_requested(tasks::TaskId task, tasks::BarrierRequest request) = 0;
+  // The answer to look_at, if the task has not ended before.
+  virtual void task_stacks(tasks::TaskId task, tasks::TaskStacks stacks) = 0;
   virtual void task_ended(tasks::TaskId task, tasks::TaskOutcome outcome) = 0;
 };
 

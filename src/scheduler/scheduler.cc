@@ -1,5 +1,9 @@
 #include "scheduler/scheduler.h"
 
+#include <algorithm>
+
+#include "base/log.h"
+
 namespace deuteron::scheduler {
 namespace {
 
@@ -24,7 +28,30 @@ std::string join(const std::vector<int32_t>& ranks) {
   return text;
 }
 
+// Of a failure's text; the event log has all.
+constexpr size_t kLongestStacks = 16 << 10;
+
+std::string describe(const tasks::TaskStacks& stacks) {
+  const std::string process = "its process is " + (stacks.state.empty() ? "gone" : stacks.state);
+  if (stacks.text.empty()) return process + " and does not answer";
+  return process + ":\n" + stacks.text.substr(0, stacks.text.find_last_not_of('\n') + 1);
+}
+
 }  // namespace
+
+// The ranks that were missing come first.
+Status Scheduler::with_stacks(const Status& status, const HangReport& hang) {
+  if (status.ok() || !hang.ends_attempt || status.condition() == "OPERATION_CANCELED") return status;
+  std::string first;
+  std::string others;
+  for (const auto& [rank, text] : hang.ranks) {
+    const bool is_missing = std::ranges::count(hang.missing, rank) > 0;
+    (is_missing ? first : others) += "\nRank " + std::to_string(rank) + ", " + text + "\n";
+  }
+  ErrorDetail detail = status.detail();
+  detail.message += "\n" + (first + others).substr(0, kLongestStacks);
+  return Status(std::move(detail));
+}
 
 Scheduler::Scheduler(tasks::Slots slots, Launcher& launcher, events::Bus& bus, core::QueuePolicy policy)
     : slots_(slots), launcher_(launcher), bus_(bus), state_(std::move(slots), std::move(policy)) {
@@ -146,6 +173,13 @@ void Scheduler::barrier_requested(tasks::TaskId task, tasks::BarrierRequest requ
   send({core::BarrierArrived{task, std::move(request)}, 0, nullptr, {}, {}});
 }
 
+void Scheduler::task_stacks(tasks::TaskId task, tasks::TaskStacks stacks) {
+  Message message{core::Tick{}, 0, nullptr, {}, {}};
+  message.seen = task;
+  message.stacks = std::move(stacks);
+  send(std::move(message));
+}
+
 void Scheduler::task_ended(tasks::TaskId task, tasks::TaskOutcome outcome) {
   core::TaskEnded event{task, outcome.failure, std::move(outcome.status)};
   send({std::move(event), 0, nullptr, {}, std::move(outcome)});
@@ -180,9 +214,10 @@ void Scheduler::run() {
 
 void Scheduler::handle(Message message) {
   if (message.question != nullptr) return message.question->set_value(forecast(message.asked));
+  if (message.seen != 0) return report_stacks(message.seen, message.stacks);
   if (message.listener != nullptr) {
     const bool is_gang = std::holds_alternative<core::SubmitGang>(message.event);
-    stages_[message.stage] = {std::move(message.listener), {}, is_gang};
+    stages_[message.stage] = {std::move(message.listener), {}, is_gang, {}};
   }
   if (const auto record = stages_.find(message.stage); record != stages_.end())
     record->second.works.merge(message.works);
@@ -194,6 +229,19 @@ void Scheduler::handle(Message message) {
 
 void Scheduler::perform(const core::Action& action) {
   std::visit([this](const auto& what) { act(what); }, action);
+}
+
+void Scheduler::report_stacks(tasks::TaskId task, const tasks::TaskStacks& stacks) {
+  const auto found = tasks_.find(task);
+  if (found == tasks_.end()) return;
+  const tasks::TaskContext& context = found->second.context;
+  HangReport& hang = stages_.at(context.stage).hang;
+  const bool is_missing = std::ranges::count(hang.missing, context.partition) > 0;
+  bus_.publish(events::RankStacks{context.stage, context.attempt, context.partition, is_missing, stacks.state,
+                                  stacks.text});
+  const std::string text = describe(stacks);
+  if (is_missing) log_warning("rank " + std::to_string(context.partition) + " keeps others waiting, " + text);
+  hang.ranks[context.partition] = text;
 }
 
 void Scheduler::report_end(const core::TaskEnded& ended, const tasks::TaskOutcome& outcome) {
@@ -238,7 +286,12 @@ void Scheduler::act(const core::FailBarrier& action) {
 void Scheduler::act(const core::RanksMissing& action) {
   bus_.publish(events::RanksMissing{action.stage, action.attempt, action.epoch, join(action.ranks),
                                     milliseconds(action.waited), name_of(action.policy)});
-  launcher_.look_at(action.tasks);
+  stages_.at(action.stage).hang = {action.ranks, {}, action.policy != core::HangPolicy::kWarn};
+  std::vector<tasks::TaskId> gang;
+  for (const auto& [task, running] : tasks_) {
+    if (running.context.stage == action.stage) gang.push_back(task);
+  }
+  launcher_.look_at(gang);
 }
 
 void Scheduler::act(const core::GangWaits& action) {
@@ -253,6 +306,7 @@ void Scheduler::act(const core::TaskSucceeded& action) {
 }
 
 void Scheduler::act(const core::GangAttemptStarted& action) {
+  stages_.at(action.stage).hang = {};
   bus_.publish(events::GangAttemptStarted{action.stage, action.attempt, action.ranks});
 }
 
@@ -266,9 +320,10 @@ void Scheduler::act(const core::StageEnded& action) {
   const auto found = stages_.find(action.stage);
   if (found == stages_.end()) return;
   const auto listener = std::move(found->second.listener);
+  const Status status = with_stacks(action.status, found->second.hang);
   stages_.erase(found);
   bus_.publish(events::StageFinished{action.job, action.stage, error_text(action.status)});
-  listener->stage_ended(action.status);
+  listener->stage_ended(status);
 }
 
 }  // namespace deuteron::scheduler

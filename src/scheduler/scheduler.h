@@ -83,14 +83,22 @@ class Scheduler : public LaunchObserver {
 
   void task_running(tasks::TaskId task, int64_t process_id) override;
   void barrier_requested(tasks::TaskId task, tasks::BarrierRequest request) override;
+  void task_stacks(tasks::TaskId task, tasks::TaskStacks stacks) override;
   void task_ended(tasks::TaskId task, tasks::TaskOutcome outcome) override;
 
  private:
+  // What was seen when ranks were missing.
+  struct HangReport {
+    std::vector<int32_t> missing;
+    std::map<int32_t, std::string> ranks;  // what each does
+    bool ends_attempt = false;             // not only a warning
+  };
   struct StageRecord {
     std::shared_ptr<StageListener> listener;
     std::map<int32_t, std::shared_ptr<const tasks::TaskWork>>
         works;  // by partition; of a gang kept for the next attempt
     bool is_gang = false;
+    HangReport hang;  // of the attempt that runs
   };
   struct Message {
     core::Event event;
@@ -100,6 +108,8 @@ class Scheduler : public LaunchObserver {
     tasks::TaskOutcome outcome;  // with TaskEnded; its status is in the event
     std::shared_ptr<std::promise<std::vector<core::GangWaits>>> question{};  // instead of an event
     tasks::JobId asked = 0;
+    tasks::TaskId seen = 0;  // instead of an event: what this task does
+    tasks::TaskStacks stacks{};
   };
   struct RunningTask {
     tasks::TaskContext context;
@@ -111,6 +121,8 @@ class Scheduler : public LaunchObserver {
   void handle(Message message);
   void perform(const core::Action& action);
   std::vector<core::GangWaits> forecast(tasks::JobId job) const;
+  static Status with_stacks(const Status& status, const HangReport& hang);
+  void report_stacks(tasks::TaskId task, const tasks::TaskStacks& stacks);
   void report_end(const core::TaskEnded& ended, const tasks::TaskOutcome& outcome);
 
   void act(const core::LaunchTask& action);

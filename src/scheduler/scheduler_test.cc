@@ -157,22 +157,34 @@ TEST(Scheduler, AGangThatWaitsSaysWhereAndWhy) {
   EXPECT_TRUE(scheduler.waiting(job).empty());
 }
 
-TEST(Scheduler, MissingRanksAreLookedAt) {
+TEST(Scheduler, AGangWithMissingRanksIsLookedAtBeforeItFails) {
   FakeLauncher launcher;
   events::Bus bus;
   Scheduler scheduler(tasks::Slots{2, {}}, launcher, bus);
-  std::promise<std::vector<tasks::TaskId>> looked_at;
-  launcher.on_look = [&](const std::vector<tasks::TaskId>& tasks) { looked_at.set_value(tasks); };
+  std::vector<tasks::TaskId> looked_at;
+  launcher.on_look = [&](const std::vector<tasks::TaskId>& tasks) {
+    looked_at = tasks;
+    scheduler.task_stacks(tasks.at(0), {"sleeping", "in wait\n"});
+    scheduler.task_stacks(tasks.at(1), {"stopped", ""});
+  };
+  launcher.on_kill = [&](tasks::TaskId task) {
+    scheduler.task_ended(task, {tasks::FailureKind::kWorkerLost, cancelled(), nullptr, 0, 0});
+  };
   launcher.on_start = [&](const tasks::TaskContext& context) {
     if (context.partition == 0) scheduler.barrier_requested(context.task, {});
   };
   core::GangRules rules;
   rules.hang.timeout = std::chrono::milliseconds(20);
-  scheduler.submit_gang({scheduler.new_job("s", "o"), "train", {}, {nullptr, nullptr}, rules, {}, ""},
-                        std::make_shared<Ended>());
-  auto tasks = looked_at.get_future();
-  ASSERT_EQ(tasks.wait_for(std::chrono::seconds(20)), std::future_status::ready);
-  EXPECT_EQ(tasks.get(), std::vector<tasks::TaskId>{2});
+  rules.hang.policy = core::HangPolicy::kFail;
+  const auto ended = std::make_shared<Ended>();
+  scheduler.submit_gang({scheduler.new_job("s", "o"), "train", {}, {nullptr, nullptr}, rules, {}, ""}, ended);
+  const Status status = ended->wait();
+  EXPECT_EQ(looked_at, (std::vector<tasks::TaskId>{1, 2}));
+  EXPECT_EQ(status.condition(), "GANG_HANGS");
+  EXPECT_NE(status.detail().message.find("\nRank 1, its process is stopped and does not answer\n\n"
+                                         "Rank 0, its process is sleeping:\nin wait\n"),
+            std::string::npos)
+      << status.detail().message;
 }
 
 }  // namespace

@@ -61,6 +61,12 @@ struct BarrierReply {
   std::shared_ptr<const std::vector<std::string>> messages;
 };
 
+// What a running task was seen to do, for people.
+struct TaskStacks {
+  std::string state;  // of its process: "sleeping", "stopped", ...
+  std::string text;   // Python's stack of each thread; "": it did not answer
+};
+
 enum class FailureKind {
   kNone,
   kTaskError,   // the task's own code raised; another attempt probably raises again

@@ -71,12 +71,15 @@ Result<std::unique_ptr<WorkerProcess>> WorkerProcess::prepare(EventLoop& loop, W
   FileDescriptor their_header(fcntl(header.get(), F_DUPFD_CLOEXEC, 0));
   if (!their_header.valid())
     return internal_error(std::string("cannot make a shared file: ") + strerror(errno));
+  ASSIGN_OR_RETURN(FileDescriptor stacks, StackRequest::make_file());
+  FileDescriptor their_stacks(fcntl(stacks.get(), F_DUPFD_CLOEXEC, 0));
 
   std::unique_ptr<WorkerProcess> worker(new WorkerProcess(loop, id, zygote, std::move(events)));
   WorkerProcess* const self = worker.get();
   worker->header_ = std::move(header);
   worker->output_ =
       std::make_unique<WorkerOutput>(loop, std::move(output), log, "worker " + std::to_string(id));
+  worker->stacks_ = std::make_unique<StackRequest>(loop, std::move(stacks));
   worker->channel_ = std::make_unique<ControlChannel>(
       loop, std::move(sockets.first),
       [self](const nlohmann::json& message, std::vector<FileDescriptor>) { self->on_message(message); },
@@ -84,6 +87,7 @@ Result<std::unique_ptr<WorkerProcess>> WorkerProcess::prepare(EventLoop& loop, W
   theirs.push_back(std::move(sockets.second));
   theirs.push_back(std::move(their_header));
   theirs.push_back(std::move(their_output));
+  theirs.push_back(std::move(their_stacks));
   return worker;
 }
 

@@ -14,6 +14,7 @@
 #include "worker_pool/control_channel.h"
 #include "worker_pool/event_loop.h"
 #include "worker_pool/file_descriptor.h"
+#include "worker_pool/stack_request.h"
 #include "worker_pool/worker_output.h"
 #include "worker_pool/worker_pool.h"
 
@@ -36,7 +37,7 @@ class WorkerProcess {
   };
   enum class State { kStarting, kIdle, kRunning, kEnding };
 
-  // Makes our ends of sockets and files; `theirs` receives the three that the fork gets.
+  // Makes our ends of sockets and files; `theirs` receives the four that the fork gets.
   static Result<std::unique_ptr<WorkerProcess>> prepare(EventLoop& loop, WorkerLog& log, WorkerId id,
                                                         ZygoteId zygote, Events events,
                                                         std::vector<FileDescriptor>& theirs);
@@ -51,6 +52,7 @@ class WorkerProcess {
   bool fresh() const { return tasks_run_ == 0; }
   const WorkerTask& task() const { return *task_; }
   bool has_task() const { return task_ != nullptr; }
+  bool tells_stacks() const { return stacks_->is_waiting(); }
   const std::string& output_tail() { return output_->tail(); }
 
   void set_process(pid_t process, FileDescriptor pidfd);
@@ -62,6 +64,10 @@ class WorkerProcess {
   std::shared_ptr<const WorkerTask> release_task(bool usable);
   // Asks an idle worker to end.
   void ask_to_exit();
+  // Requires a process that is ready (state() past kStarting).
+  void request_stacks(StackRequest::Handler handler) { stacks_->ask(process_, std::move(handler)); }
+  // The answer to request_stacks() comes now, if it has not come.
+  void finish_stacks() { stacks_->finish(); }
   // SIGKILL for its process group.
   void kill();
 
@@ -84,6 +90,7 @@ class WorkerProcess {
   FileDescriptor header_;
   std::unique_ptr<ControlChannel> channel_;
   std::unique_ptr<WorkerOutput> output_;
+  std::unique_ptr<StackRequest> stacks_;
   std::shared_ptr<const WorkerTask> task_;
   std::set<uint64_t> known_slabs_;
   int tasks_run_ = 0;

@@ -125,6 +125,7 @@ class WorkerPool::Loop {
   void submit(WorkerTask task);
   void add_input(TaskId task, const std::vector<InputPart>& parts, bool complete);
   void kill(TaskId task);
+  void request_stacks(TaskId task);
   void forget_slabs(const std::vector<uint64_t>& slabs);
   void answer_barrier(TaskId task, const std::vector<std::string>& messages);
   void refuse_barrier(TaskId task);
@@ -592,7 +593,8 @@ WorkerProcess* WorkerPool::Loop::find_idle(ZygoteId zygote, bool fresh) {
   WorkerProcess* best = nullptr;
   for (auto& [id, worker] : workers_) {
     WorkerProcess& process = *worker.process;
-    if (process.zygote() != zygote || process.state() != State::kIdle || worker.lost) continue;
+    if (process.zygote() != zygote || process.state() != State::kIdle) continue;
+    if (worker.lost || worker.killed) continue;
     if (fresh && !process.fresh()) continue;
     if (best == nullptr || (best->fresh() && !process.fresh())) best = &process;
   }
@@ -620,6 +622,7 @@ void WorkerPool::Loop::assign(WorkerProcess& worker, TaskPointer task) {
 
 void WorkerPool::Loop::on_task_end(WorkerId id, WorkerProcess::TaskEnd end) {
   WorkerProcess& process = *workers_.at(id).process;
+  process.finish_stacks();
   const bool success = !end.failure.has_value();
   const bool usable = success && !process.task().single_use;
   const TaskPointer task = process.release_task(usable);
@@ -679,7 +682,8 @@ void WorkerPool::Loop::kill(TaskId task) {
   if (const auto running = running_.find(task); running != running_.end()) {
     Worker& worker = workers_.at(running->second);
     worker.killed = true;
-    return worker.process->kill();
+    if (!worker.process->tells_stacks()) worker.process->kill();
+    return;
   }
   for (auto& [id, zygote] : zygotes_) {
     const auto waiting = std::find_if(zygote.waiting.begin(), zygote.waiting.end(),
@@ -688,6 +692,17 @@ void WorkerPool::Loop::kill(TaskId task) {
     zygote.waiting.erase(waiting);
     return fail(task, FailureKind::kKilled, cancelled());
   }
+}
+
+void WorkerPool::Loop::request_stacks(TaskId task) {
+  const auto running = running_.find(task);
+  if (running == running_.end()) return;
+  const WorkerId id = running->second;
+  workers_.at(id).process->request_stacks([this, task, id](tasks::TaskStacks stacks) {
+    Worker& worker = workers_.at(id);
+    if (running_.contains(task)) listener_.on_task_stacks(task, std::move(stacks));
+    if (worker.killed) worker.process->kill();
+  });
 }
 
 void WorkerPool::Loop::forget_slabs(const std::vector<uint64_t>& slabs) {
@@ -848,6 +863,10 @@ void WorkerPool::add_input(TaskId task, std::vector<InputPart> parts, bool compl
 
 void WorkerPool::kill(TaskId task) {
   loop_->post([loop = loop_.get(), task] { loop->kill(task); });
+}
+
+void WorkerPool::request_stacks(TaskId task) {
+  loop_->post([loop = loop_.get(), task] { loop->request_stacks(task); });
 }
 
 void WorkerPool::forget_slabs(std::vector<uint64_t> slabs) {

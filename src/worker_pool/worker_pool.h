@@ -100,6 +100,8 @@ class WorkerPoolListener {
   virtual void on_task_output(TaskId /*task*/, const SharedMemoryRegion& /*stream*/) {}
   virtual void on_task_finished(TaskId task, TaskResult result) = 0;
   virtual void on_task_failed(TaskId task, TaskFailure failure) = 0;
+  // The answer to request_stacks(); before the task's end.
+  virtual void on_task_stacks(TaskId /*task*/, tasks::TaskStacks /*stacks*/) {}
   virtual void on_barrier_call(TaskId /*task*/, tasks::BarrierRequest /*request*/) {}
   virtual void on_worker_started(WorkerId /*worker*/, ZygoteId /*zygote*/, pid_t /*process*/) {}
   // Also for workers that ended as intended; `reason` is for people.
@@ -140,6 +142,8 @@ class WorkerPool {
   void add_input(TaskId task, std::vector<InputPart> parts, bool complete);
   // SIGKILL for the worker and what it started; on_task_failed follows when it has ended.
   void kill(TaskId task);
+  // on_task_stacks follows within a fraction of a second, unless the task ends before. A kill waits for it.
+  void request_stacks(TaskId task);
   // Workers unmap these; nobody may use them any more.
   void forget_slabs(std::vector<uint64_t> slabs);
 

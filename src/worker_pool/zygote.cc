@@ -10,6 +10,8 @@
 #include <csignal>
 #include <cstring>
 
+#include "worker_pool/stack_request.h"
+
 namespace deuteron::worker_pool {
 
 namespace {
@@ -174,7 +176,11 @@ void ZygoteProcess::fork(WorkerId worker, bool spare, uint64_t data_limit_bytes,
                          std::vector<FileDescriptor> descriptors) {
   std::vector<int> numbers;
   for (const FileDescriptor& descriptor : descriptors) numbers.push_back(descriptor.get());
-  channel_->send({{"type", "fork"}, {"worker", worker}, {"spare", spare}, {"data_limit", data_limit_bytes}},
+  channel_->send({{"type", "fork"},
+                  {"worker", worker},
+                  {"spare", spare},
+                  {"data_limit", data_limit_bytes},
+                  {"stack_signal", stack_signal()}},
                  numbers);
 }
 

@@ -1,5 +1,6 @@
 """Gangs: mapInArrow(..., barrier=True) with PySpark's BarrierTaskContext, and what happens when a rank fails."""
 
+import json
 import os
 import signal
 import threading
@@ -7,7 +8,7 @@ import time
 
 import pyarrow
 import pytest
-from deuteron_server import wait_until
+from deuteron_server import DeuteronServer, wait_until
 from pyspark.errors import PySparkException
 from pyspark.sql import functions as F
 
@@ -18,6 +19,18 @@ def rows_of(columns):
 
 def gang(spark, ranks, function, schema, rows=None):
     return spark.range(0, rows or ranks, 1, ranks).mapInArrow(function, schema, barrier=True)
+
+
+def events_of(folder, kind):
+    lines = [line for file in folder.glob("*.jsonl") for line in file.read_text().split("\n")[:-1]]
+    return [event for event in map(json.loads, lines) if event["event"] == kind]
+
+
+@pytest.fixture
+def logged_server(tmp_path):
+    """A server with an event log in `log`. Comes before `new_session` in a test, so that it ends after its sessions."""
+    with DeuteronServer(tmp_path, "--slots", "2", "--event-log", str(tmp_path / "log")) as server:
+        yield server
 
 
 def publish(folder, name):
@@ -421,6 +434,82 @@ def test_a_rank_that_does_not_come(new_session, policy):
         assert caught.value.getCondition() == "GANG_HANGS"
         assert "The ranks 1 have not come to barrier 0" in str(caught.value)
     assert time.time() - start < 30
+
+
+def block_in_c(batches):
+    """Rank 1 keeps the interpreter lock while it sleeps, as a library in C may do that waits for its peers."""
+    import ctypes
+
+    from pyspark import BarrierTaskContext
+
+    list(batches)
+    context = BarrierTaskContext.get()
+
+    def wait_for_ever():
+        while True:
+            ctypes.PyDLL(None).sleep(60)
+
+    if context.attemptNumber() == 0 and context.partitionId() == 1:
+        wait_for_ever()
+    context.barrier()
+    yield rows_of({"attempt": [context.attemptNumber()]})
+
+
+@pytest.mark.deuteron
+def test_the_error_of_a_hang_shows_where_each_rank_is(new_session):
+    spark = new_session()
+    spark.conf.set("spark.deuteron.gang.hang.policy", "fail")
+    with pytest.raises(PySparkException) as caught:
+        gang(spark, 2, block_in_c, "attempt long").collect()
+    told = str(caught.value)
+    assert caught.value.getCondition() == "GANG_HANGS"
+    assert "The ranks 1 have not come to barrier 0" in told
+    missing, waiting = told.split("Rank 1, ")[1].split("Rank 0, ")
+    assert "in wait_for_ever" in missing and "in block_in_c" in missing
+    assert "in barrier" in waiting and "in block_in_c" in waiting and "wait_for_ever" not in waiting
+
+
+@pytest.mark.deuteron
+def test_the_event_log_shows_where_each_rank_was_when_the_gang_starts_again(logged_server, new_session, tmp_path):
+    spark = new_session(logged_server.remote)
+    spark.conf.set("spark.deuteron.gang.hang.policy", "relaunch")
+    assert [row.attempt for row in gang(spark, 2, block_in_c, "attempt long").collect()] == [1, 1]
+    wait_until(lambda: len(events_of(tmp_path / "log", "RankStacks")) == 2, 30, "the stacks of both ranks")
+    seen = {event["rank"]: event for event in events_of(tmp_path / "log", "RankStacks")}
+    assert "in wait_for_ever" in seen[1]["stacks"] and seen[1]["missing"]
+    assert "in barrier" in seen[0]["stacks"] and not seen[0]["missing"]
+    assert {event["attempt"] for event in seen.values()} == {0}
+
+
+@pytest.mark.deuteron
+def test_a_stopped_rank_is_told_as_such_and_only_a_warning_by_default(logged_server, new_session, tmp_path):
+    folder = str(tmp_path)
+
+    def run(batches):
+        from pyspark import BarrierTaskContext
+
+        list(batches)
+        context = BarrierTaskContext.get()
+        if context.partitionId() == 1:
+            publish(folder, "stopped")
+            os.kill(os.getpid(), signal.SIGSTOP)
+        context.barrier()
+        yield rows_of({"attempt": [context.attemptNumber()]})
+
+    def let_go_on():
+        wait_until(lambda: len(events_of(tmp_path / "log", "RankStacks")) == 2, 30, "the stacks of the ranks")
+        os.kill(int((tmp_path / "stopped").read_text()), signal.SIGCONT)
+
+    thread = threading.Thread(target=let_go_on)
+    thread.start()
+    answer = gang(new_session(logged_server.remote), 2, run, "attempt long").collect()
+    thread.join(30)
+    assert [row.attempt for row in answer] == [0, 0]
+    seen = {event["rank"]: event for event in events_of(tmp_path / "log", "RankStacks")}
+    missing = events_of(tmp_path / "log", "RanksMissing")
+    assert (seen[1]["state"], seen[1]["stacks"]) == ("stopped", "")
+    assert "in barrier" in seen[0]["stacks"]
+    assert [(event["ranks"], event["policy"]) for event in missing] == [("1", "warn")]
 
 
 @pytest.mark.deuteron

@@ -4,6 +4,7 @@ import io
 import json
 import os
 import select
+import signal
 import socket
 import struct
 import subprocess
@@ -17,6 +18,7 @@ from deuteron.worker import protocol
 
 MAP_IN_ARROW = 207
 PACKAGE_FOLDER = str(Path(__file__).resolve().parents[2] / "python")
+STACK_SIGNAL = signal.SIGRTMAX - 7
 
 
 def frame(text):
@@ -140,10 +142,11 @@ class Driver:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         ours.settimeout(30)
         header = os.memfd_create("header")
+        stacks = os.memfd_create("stacks")
         output, their_output = os.pipe()
-        protocol.send(
-            self.control, {"type": "fork", "worker": self.count, **more}, (theirs.fileno(), header, their_output)
-        )
+        message = {"type": "fork", "worker": self.count, "stack_signal": STACK_SIGNAL, **more}
+        protocol.send(self.control, message, (theirs.fileno(), header, their_output, stacks))
+        os.close(stacks)
         theirs.close()
         os.close(their_output)
         message, descriptors = self.receive("forked")

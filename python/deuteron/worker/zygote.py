@@ -184,9 +184,9 @@ def kill_group(pid):
 
 def become_worker(message, descriptors):
     os.setpgid(0, 0)  # so that what the user's function starts can be ended with it
-    control, header, output = descriptors
+    control, header, output, stacks = descriptors
     redirect_output(output)
-    prepare_worker(message)
+    prepare_worker(message, stacks)
     if message.get("spare"):
         run_tiny_task()  # copies the pages of the zygote that a task writes to, while nobody waits
     WorkerProcess(socket.socket(fileno=control), header).serve()
@@ -207,7 +207,7 @@ def redirect_output(descriptor):
     os.close(descriptor)
 
 
-def prepare_worker(message):
+def prepare_worker(message, stacks):
     """Settings of a fresh fork: limits, who is killed first when memory is short, random numbers of its own."""
     with open("/proc/self/oom_score_adj", "w", encoding="ascii") as file:
         file.write("800")
@@ -217,6 +217,8 @@ def prepare_worker(message):
         resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     faulthandler.enable()
+    # Written by a handler in C, so that also a thread that keeps the interpreter lock is seen.
+    faulthandler.register(message["stack_signal"], file=stacks, all_threads=True, chain=False)
     if "numpy.random" in sys.modules:
         sys.modules["numpy.random"].seed()
     if "torch" in sys.modules:
