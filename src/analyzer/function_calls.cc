@@ -57,6 +57,23 @@ bool is_constant(const ExpressionPtr& expression) {
          });
 }
 
+// Of array(1, 2.5): the literals, implicit casts taken away; nothing when there is anything else.
+std::vector<functions::Argument> literal_elements(const ExpressionPtr& argument) {
+  std::vector<functions::Argument> elements;
+  const auto* call = resolved::as<resolved::Call>(argument);
+  if (call == nullptr || call->function != "array") return elements;
+  for (ExpressionPtr element : call->arguments) {
+    while (const auto* cast = resolved::as<resolved::Cast>(element)) element = cast->child;
+    const Value* value = literal_value(element);
+    if (value == nullptr) return {};
+    functions::Argument next;
+    next.type = element->type;
+    next.literal = value;
+    elements.push_back(std::move(next));
+  }
+  return elements;
+}
+
 std::vector<functions::Argument> describe(const resolved::Expressions& arguments) {
   std::vector<functions::Argument> described;
   for (const ExpressionPtr& argument : arguments) {
@@ -66,6 +83,7 @@ std::vector<functions::Argument> describe(const resolved::Expressions& arguments
       next.nullable = argument->nullable;
       next.literal = literal_value(argument);
       next.is_constant = is_constant(argument);
+      next.elements = literal_elements(argument);
       next.is_lambda = resolved::as<resolved::Lambda>(argument) != nullptr;
     } else {
       next.is_lambda = true;
@@ -424,9 +442,13 @@ Result<ExpressionPtr> ExpressionResolver::build_call(const unresolved::Expressio
   if (!signature.ok()) {
     // Texts are only needed by the error: ask again with them.
     shows_bound_lambdas_ = all_bound;
-    for (size_t i = 0; i < described.size(); ++i) {
-      described[i].sql = i < call.arguments.size() ? pretty(call.arguments[i]) : "";
+    // What WITHIN GROUP orders by stands before the arguments in the call.
+    unresolved::Expressions texts = call.arguments;
+    if (functions::orderings_of(function) == functions::Orderings::kOne && !call.within_group.empty()) {
+      const auto* order = unresolved::as<unresolved::SortOrder>(call.within_group[0]);
+      texts.insert(texts.begin(), order == nullptr ? call.within_group[0] : order->child);
     }
+    for (size_t i = 0; i < described.size(); ++i) described[i].sql = i < texts.size() ? pretty(texts[i]) : "";
     options.sql = pretty(expression);
     shows_bound_lambdas_ = true;
     signature = functions::resolve(function, described, options);
@@ -464,6 +486,27 @@ Result<ExpressionPtr> ExpressionResolver::build_call(const unresolved::Expressio
       signature->nullable, expression->origin);
 }
 
+// Equal values have one place in the order only when they are ordered by themselves.
+Status ExpressionResolver::check_distinct_order(const unresolved::ExpressionPtr& expression,
+                                                const resolved::AggregateCall& aggregate,
+                                                const unresolved::FunctionCall& call) {
+  if (!aggregate.is_distinct || aggregate.order_by.empty()) return Status();
+  const bool by_itself = aggregate.order_by.size() == 1 &&
+                         same_expression(aggregate.order_by[0].expression, aggregate.arguments[0]);
+  if (by_itself) return Status();
+  std::string orders;
+  for (const auto& item : call.within_group) {
+    const auto* order = unresolved::as<unresolved::SortOrder>(item);
+    orders +=
+        (orders.empty() ? "" : ", ") + quoted_expression(pretty(order == nullptr ? item : order->child));
+  }
+  return at(error("INVALID_WITHIN_GROUP_EXPRESSION.MISMATCH_WITH_DISTINCT_INPUT",
+                  {{"funcName", quoted_name(called_name(call))},
+                   {"funcArg", quoted_expression(pretty(call.arguments[0]))},
+                   {"orderingExpr", orders}}),
+            expression->origin);
+}
+
 Result<ExpressionPtr> ExpressionResolver::build_aggregate(const unresolved::ExpressionPtr& expression,
                                                           const functions::Call& signature,
                                                           resolved::Expressions arguments,
@@ -489,6 +532,7 @@ Result<ExpressionPtr> ExpressionResolver::build_aggregate(const unresolved::Expr
       aggregate.order_by.push_back(*std::move(key));
     }
     inside_aggregate_ = was_inside;
+    RETURN_IF_ERROR(check_distinct_order(expression, aggregate, call));
   }
   if (call.filter != nullptr) {
     const bool was_inside = inside_aggregate_;

@@ -117,10 +117,26 @@ std::optional<double> literal_number(const Argument& argument) {
   return std::nullopt;
 }
 
-// A constant share of the rows, or an array of such.
-Status check_percentage(const Context& context) {
+// A constant share of the rows, or an array of such. `shown`: the call as Spark prints it, when that differs.
+Status check_percentage(const Context& context, const std::string& shown = "") {
   const Argument& percentage = context.arguments[1];
-  if (context.type(1).is(TypeId::kArray)) return {};
+  const auto out_of_range = [&](const std::string& value) {
+    std::map<std::string, std::string> parameters = {
+        {"exprName", "percentage"}, {"valueRange", "[0.0, 1.0]"}, {"currentValue", value}};
+    if (!shown.empty()) parameters["sqlExpr"] = "\"" + shown + "\"";
+    return context.mismatch("VALUE_OUT_OF_RANGE", std::move(parameters));
+  };
+  const auto is_out = [](double share) { return share < 0 || share > 1; };
+  if (context.type(1).is(TypeId::kArray)) {
+    std::string values;
+    bool fails = false;
+    for (const Argument& element : percentage.elements) {
+      const double share = literal_number(element).value_or(0);
+      values += (values.empty() ? "" : ",") + types::floating_text(share) + "D";
+      fails = fails || is_out(share);
+    }
+    return fails ? out_of_range(values) : Status();
+  }
   if (percentage.literal == nullptr) {
     return context.mismatch("NON_FOLDABLE_INPUT", {{"inputName", "`percentage`"},
                                                    {"inputType", "\"DOUBLE\""},
@@ -128,12 +144,8 @@ Status check_percentage(const Context& context) {
   }
   if (percentage.type.is(TypeId::kString)) return unsupported("a percentage that is a text");
   if (percentage.literal->is_null()) return context.mismatch("UNEXPECTED_NULL", {{"exprName", "percentage"}});
-  if (const auto share = literal_number(percentage); share && (*share < 0 || *share > 1)) {
-    return context.mismatch(
-        "VALUE_OUT_OF_RANGE",
-        {{"exprName", "percentage"}, {"valueRange", "[0.0, 1.0]"}, {"currentValue", percentage.sql + "D"}});
-  }
-  return {};
+  const auto share = literal_number(percentage);
+  return share && is_out(*share) ? out_of_range(types::floating_text(*share) + "D") : Status();
 }
 
 // percentile(x, p or array of p)
@@ -141,11 +153,11 @@ Result<Call> resolve_percentile(const Context& context) {
   if (context.size() != 2 && context.size() != 3) return context.wrong_number("[2, 3]");
   if (context.size() == 3) return unsupported("percentile with a frequency");
   ASSIGN_OR_RETURN(DataType type, context.coerce(0, "numeric|daytime|yearmonth"));
+  RETURN_IF_ERROR(check_percentage(context));
   if (context.type(1).is(TypeId::kArray)) {
     const DataType many = DataType::array(kDouble, false);
     return context.call("percentile", {type, many}, many, true);
   }
-  RETURN_IF_ERROR(check_percentage(context));
   return context.call("percentile", {type, kDouble}, kDouble, true);
 }
 
@@ -153,7 +165,9 @@ Result<Call> resolve_percentile(const Context& context) {
 Result<Call> resolve_inverse_distribution(const Context& context) {
   if (context.size() != 3) return context.wrong_number("1");
   ASSIGN_OR_RETURN(DataType type, context.coerce(0, "numeric"));
-  RETURN_IF_ERROR(check_percentage(context));
+  RETURN_IF_ERROR(check_percentage(context, std::string(context.function.name) + "(" +
+                                                context.arguments[0].sql + ", " + context.arguments[1].sql +
+                                                ")"));
   const DataType share = context.type(1).is(TypeId::kArray) ? DataType::array(kDouble, false) : kDouble;
   return context.call(context.function.name, {type, share, kBoolean}, share, true);
 }
@@ -165,6 +179,9 @@ Result<Call> resolve_approximate_percentile(const Context& context) {
                    context.coerce(0, "numeric|date|timestamp|timestamp_ntz|daytime|yearmonth"));
   RETURN_IF_ERROR(check_percentage(context));
   const bool many = context.type(1).is(TypeId::kArray);
+  for (const Argument& element : context.arguments[1].elements) {
+    if (element.literal->is_null()) return context.unexpected_type(1, "(\"DOUBLE\" or \"ARRAY<DOUBLE>\")");
+  }
   std::vector<DataType> types = {type, many ? DataType::array(kDouble, false) : kDouble};
   if (context.size() == 3) {
     const Argument& accuracy = context.arguments[2];

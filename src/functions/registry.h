@@ -27,6 +27,7 @@ struct Argument {
   std::string sql;           // pretty text, for errors
   bool is_lambda = false;    // `type` is then the type of the lambda's body
   std::string name;          // of a named argument or column, for struct(a, b AS c); empty when it has none
+  std::vector<Argument> elements;  // of an array of literals
 };
 
 struct Call {

@@ -299,6 +299,18 @@ Status status_of(const EngineFailure& failure) {
     const std::string path = quoted_part(message);
     return failed_read("FAILED_READ_FILE", "file://" + path, failure.message);
   }
+  // Limits of the engine that no function of Spark's has reported before.
+  const size_t out_of_range = message.find("out of range");
+  if (out_of_range != std::string_view::npos ||
+      message.find("Out of Range Error") != std::string_view::npos) {
+    const size_t begin = message.rfind("Error: ");
+    return error("ARITHMETIC_OVERFLOW",
+                 {{"message", std::string(message.substr(begin == std::string_view::npos ? 0 : begin + 7))},
+                  {"alternative", ""},
+                  {"config", "\"spark.sql.ansi.enabled\""}});
+  }
+  if (message.find("larger than 2^32 elements") != std::string_view::npos)
+    return unsupported("arrays of more than 2^32 elements");
   return internal_error("DuckDB: " + failure.message);
 }
 

@@ -180,7 +180,7 @@ plan::Options Parser::option_list() {
   do {
     std::string key;
     if (peek().kind == TokenKind::kString) {  // one token alone: the value may be the next
-      key = string_value(peek().text);
+      key = with_whole_characters(string_value(peek().text));
       advance();
     } else {
       for (const std::string& part : multipart_name()) key += (key.empty() ? "" : ".") + part;

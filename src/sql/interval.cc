@@ -214,7 +214,8 @@ ExpressionPtr Parser::interval_literal() {
       const bool is_negative = at("-");
       if (!accept("-")) accept("+");
       const bool is_text = peek().kind == TokenKind::kString;
-      const std::string text = is_text ? string_value(peek().text) : std::string(peek().text);
+      const std::string text =
+          is_text ? with_whole_characters(string_value(peek().text)) : std::string(peek().text);
       advance();
       const Unit* unit = find_unit(peek().upper);
       if (unit == nullptr) {

@@ -213,7 +213,16 @@ void append_utf8(std::string& out, uint32_t code) {
   }
 }
 
-// \uXXXX and \UXXXXXXXX; the number of characters taken, 0 when it is neither.
+// The surrogate that stands at `position` in the three bytes of append_utf8; 0 when there is none.
+uint32_t surrogate_at(std::string_view text, size_t position) {
+  if (position + 2 >= text.size()) return 0;
+  const auto byte = [&](size_t i) { return static_cast<unsigned char>(text[position + i]); };
+  if (byte(0) != 0xED || byte(1) < 0xA0) return 0;
+  return 0xD000U | static_cast<uint32_t>(byte(1) & 0x3F) << 6 | (byte(2) & 0x3F);
+}
+
+// \uXXXX and \UXXXXXXXX, as one or two of Java's characters; how many characters were taken, 0 when it is
+// neither.
 size_t append_unicode_escape(std::string& out, std::string_view body, size_t position) {
   const size_t digits = body[position] == 'u' ? 4 : body[position] == 'U' ? 8 : 0;
   if (digits == 0 || position + digits >= body.size()) return 0;
@@ -227,7 +236,13 @@ size_t append_unicode_escape(std::string& out, std::string_view body, size_t pos
     if (value < 0) return 0;
     code = (code << 4) | static_cast<uint32_t>(value);
   }
-  append_utf8(out, code);
+  if (code < 0x10000) {
+    append_utf8(out, code);
+  } else {
+    // As Java computes them: 16 bits are kept, whatever the number.
+    append_utf8(out, (((code - 0x10000) >> 10) + 0xD800) & 0xFFFF);
+    append_utf8(out, (code & 0x3FF) + 0xDC00);
+  }
   return digits + 1;
 }
 
@@ -282,6 +297,27 @@ std::string string_value(std::string_view token) {
     }
   }
   return value;
+}
+
+std::string with_whole_characters(std::string value) {
+  if (value.find('\xED') == std::string::npos) return value;
+  std::string text;
+  for (size_t i = 0; i < value.size();) {
+    const uint32_t first = surrogate_at(value, i);
+    if (first == 0) {
+      text += value[i++];
+      continue;
+    }
+    const uint32_t second = first < 0xDC00 ? surrogate_at(value, i + 3) : 0;
+    if (second >= 0xDC00) {
+      append_utf8(text, 0x10000 + ((first - 0xD800) << 10) + (second - 0xDC00));
+      i += 6;
+    } else {
+      text += '?';
+      i += 3;
+    }
+  }
+  return text;
 }
 
 std::string quoted_name(std::string_view token) {

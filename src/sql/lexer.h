@@ -14,8 +14,11 @@ namespace deuteron::sql {
 // is not SQL becomes a symbol, which no rule of the grammar accepts.
 Result<Tokens> tokenize(std::string_view text);
 
-// The value of a string token: quotes and escapes taken away.
+// The value of a string token: quotes and escapes taken away. Escapes may leave halves of characters
+// (surrogates), which meet when adjacent literals are joined.
 std::string string_value(std::string_view token);
+// Halves joined to characters; those left alone become '?'.
+std::string with_whole_characters(std::string value);
 // The name in a `quoted` token.
 std::string quoted_name(std::string_view token);
 

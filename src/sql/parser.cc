@@ -265,7 +265,7 @@ std::string Parser::string_token() {
     value += string_value(peek().text);
     advance();
   }
-  return value;
+  return with_whole_characters(std::move(value));
 }
 
 // A keyword that begins a clause here, judged by what follows: the same word may be an alias.

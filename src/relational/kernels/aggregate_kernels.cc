@@ -1,6 +1,8 @@
 // Aggregates over numbers whose formulas, and so their last digits, are Spark's: moments of one column
-// (kurtosis, skewness) and of pairs (corr, regr_slope …). A state is updated row by row and merged with
-// others; null arguments do not count.
+// (kurtosis, skewness) and of pairs (corr, regr_slope …); and decimal_sum_text_S, the sum of DECIMAL(38, S)
+// as text, however many digits it has. A state is updated row by row and merged with others; null arguments
+// do not count.
+#include <charconv>
 #include <cmath>
 #include <new>
 #include <unordered_map>
@@ -159,6 +161,109 @@ struct Aggregate {
   }
 };
 
+// 192 bits, in two's complement: enough for 10^19 decimals of 38 digits. In parts of 64 bits, the lowest
+// first, because DuckDB aligns states to 8 bytes.
+struct WideSum {
+  uint64_t parts[3] = {0, 0, 0};
+  bool seen = false;
+
+  void add(const uint64_t* other) {
+    unsigned __int128 carry = 0;
+    for (int i = 0; i < 3; ++i) {
+      carry += static_cast<unsigned __int128>(parts[i]) + other[i];
+      parts[i] = static_cast<uint64_t>(carry);
+      carry >>= 64;
+    }
+    seen = true;
+  }
+  void add(Int128 value) {
+    const uint64_t sign = value < 0 ? ~uint64_t{0} : 0;
+    const uint64_t wide[3] = {static_cast<uint64_t>(value), static_cast<uint64_t>(value >> 64), sign};
+    add(wide);
+  }
+
+  std::string text(int scale) const {
+    WideSum rest = *this;
+    const bool negative = static_cast<int64_t>(parts[2]) < 0;
+    if (negative) {
+      for (uint64_t& part : rest.parts) part = ~part;
+      rest.add(Int128{1});
+    }
+    std::string digits;
+    while (rest.parts[0] != 0 || rest.parts[1] != 0 || rest.parts[2] != 0 ||
+           static_cast<int>(digits.size()) <= scale) {
+      uint64_t remainder = 0;
+      for (int i = 2; i >= 0; --i) {
+        const unsigned __int128 value = static_cast<unsigned __int128>(remainder) << 64 | rest.parts[i];
+        rest.parts[i] = static_cast<uint64_t>(value / 10);
+        remainder = static_cast<uint64_t>(value % 10);
+      }
+      digits += static_cast<char>('0' + remainder);
+    }
+    if (scale > 0) digits.insert(static_cast<size_t>(scale), 1, '.');
+    if (negative) digits += '-';
+    return {digits.rbegin(), digits.rend()};
+  }
+};
+
+struct DecimalSum {
+  static constexpr std::string_view kPrefix = "decimal_sum_text_";
+
+  static idx_t size(duckdb_function_info) { return sizeof(WideSum); }
+  static void start(duckdb_function_info, duckdb_aggregate_state state) { new (state) WideSum(); }
+  static WideSum& at(duckdb_aggregate_state state) { return *reinterpret_cast<WideSum*>(state); }
+
+  static void update(duckdb_function_info, duckdb_data_chunk input, duckdb_aggregate_state* states) {
+    duckdb_vector vector = duckdb_data_chunk_get_vector(input, 0);
+    const auto* values = static_cast<const Int128*>(duckdb_vector_get_data(vector));
+    uint64_t* validity = duckdb_vector_get_validity(vector);
+    for (idx_t row = 0; row < duckdb_data_chunk_get_size(input); ++row) {
+      if (row_is_null(validity, row)) continue;
+      at(states[row]).add(values[row]);
+    }
+  }
+  static void merge(duckdb_function_info, duckdb_aggregate_state* sources, duckdb_aggregate_state* targets,
+                    idx_t count) {
+    for (idx_t i = 0; i < count; ++i) {
+      const WideSum& source = at(sources[i]);
+      if (source.seen) at(targets[i]).add(source.parts);
+    }
+  }
+  static void finish(duckdb_function_info info, duckdb_aggregate_state* states, duckdb_vector output,
+                     idx_t count, idx_t offset) {
+    const auto scale =
+        static_cast<int>(reinterpret_cast<intptr_t>(duckdb_aggregate_function_get_extra_info(info)));
+    duckdb_vector_ensure_validity_writable(output);
+    for (idx_t i = 0; i < count; ++i) {
+      const WideSum& state = at(states[i]);
+      if (state.seen)
+        store(output, offset + i, state.text(scale));
+      else
+        duckdb_validity_set_row_invalid(duckdb_vector_get_validity(output), offset + i);
+    }
+  }
+
+  static bool is_name(std::string_view name) { return name.starts_with(kPrefix); }
+  static duckdb_state add_to(duckdb_connection connection, const std::string& name) {
+    int scale = 0;
+    std::from_chars(name.data() + kPrefix.size(), name.data() + name.size(), scale);
+    duckdb_aggregate_function function = duckdb_create_aggregate_function();
+    duckdb_aggregate_function_set_name(function, name.c_str());
+    duckdb_logical_type decimal = duckdb_create_decimal_type(38, static_cast<uint8_t>(scale));
+    duckdb_logical_type text = duckdb_create_logical_type(DUCKDB_TYPE_VARCHAR);
+    duckdb_aggregate_function_add_parameter(function, decimal);
+    duckdb_aggregate_function_set_return_type(function, text);
+    duckdb_destroy_logical_type(&decimal);
+    duckdb_destroy_logical_type(&text);
+    duckdb_aggregate_function_set_extra_info(function, reinterpret_cast<void*>(static_cast<intptr_t>(scale)),
+                                             nullptr);
+    duckdb_aggregate_function_set_functions(function, size, start, update, merge, finish);
+    const duckdb_state state = duckdb_register_aggregate_function(connection, function);
+    duckdb_destroy_aggregate_function(&function);
+    return state;
+  }
+};
+
 template <Answer (*kAnswer)(const PairMoments&)>
 constexpr auto kPair = &Aggregate<PairMoments, kAnswer>::add_to;
 
@@ -183,10 +288,13 @@ aggregates() {
 
 }  // namespace
 
-bool is_aggregate_kernel(std::string_view name) { return aggregates().contains(name); }
+bool is_aggregate_kernel(std::string_view name) {
+  return aggregates().contains(name) || DecimalSum::is_name(name);
+}
 
 duckdb_state register_aggregate_kernel(duckdb_connection connection, const std::string& name) {
-  return aggregates().at(name)(connection, name);
+  return DecimalSum::is_name(name) ? DecimalSum::add_to(connection, name)
+                                   : aggregates().at(name)(connection, name);
 }
 
 }  // namespace deuteron::relational::kernels

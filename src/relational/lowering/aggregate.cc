@@ -66,6 +66,34 @@ Result<Written> count(Aggregation& aggregation) {
   return Written{aggregation.aggregate("count", "CASE WHEN " + present + " THEN " + value + " END"), type};
 }
 
+// A sum that may have more than 38 digits. DuckDB's own, in 128 bits, is tried first: it fails beyond them.
+Result<Written> wide_sum(Aggregation& aggregation, const std::string& total, const std::string& value,
+                         const DataType& held, bool tries) {
+  CallWriter& call = aggregation.call;
+  const auto scale = static_cast<size_t>(held.scale());
+  std::string sum = total, text = total, too_large;
+  if (call.narrow()) {
+    call.set_narrow();
+    const std::string limit =
+        cast_to(std::string(38 - scale, '9') + (scale > 0 ? "." : "") + std::string(scale, '9'), held);
+    too_large = "abs(" + total + ") > " + limit;
+  } else {
+    const std::string kernel = "decimal_sum_text_" + std::to_string(scale);
+    call.add_kernel(kernel);
+    text = aggregation.aggregate(kernel, cast_to(value, held));
+    sum = "TRY_CAST(" + text + " AS " + duckdb_type(held) + ")";
+    too_large = text + " IS NOT NULL AND " + sum + " IS NULL";
+  }
+  const std::string failure = tries ? "NULL"
+                                    : call.raise("NUMERIC_VALUE_OUT_OF_RANGE.WITH_SUGGESTION",
+                                                 {{"value", "{0}"},
+                                                  {"precision", std::to_string(held.precision())},
+                                                  {"scale", std::to_string(held.scale())},
+                                                  {"config", kAnsiSetting}},
+                                                 {text});
+  return Written{"CASE WHEN " + too_large + " THEN " + failure + " ELSE " + sum + " END", held};
+}
+
 Result<Written> sum(Aggregation& aggregation) {
   CallWriter& call = aggregation.call;
   const DataType& type = call.result();
@@ -76,20 +104,7 @@ Result<Written> sum(Aggregation& aggregation) {
     const std::string total = aggregation.aggregate("sum", value.sql);
     if (std::min(value.type.precision(), call.type(0).precision()) <= 28)
       return Written{total, held};  // 10^10 rows cannot pass 38 digits
-    // DuckDB's 128 bits hold a little more than 38 digits.
-    const std::string limit =
-        cast_to(std::string(38 - static_cast<size_t>(type.scale()), '9') + (type.scale() > 0 ? "." : "") +
-                    std::string(static_cast<size_t>(type.scale()), '9'),
-                held);
-    const std::string failure = tries ? "NULL"
-                                      : call.raise("NUMERIC_VALUE_OUT_OF_RANGE.WITH_SUGGESTION",
-                                                   {{"value", "{0}"},
-                                                    {"precision", std::to_string(type.precision())},
-                                                    {"scale", std::to_string(type.scale())},
-                                                    {"config", kAnsiSetting}},
-                                                   {total});
-    return Written{"CASE WHEN abs(" + total + ") > " + limit + " THEN " + failure + " ELSE " + total + " END",
-                   held};
+    return wide_sum(aggregation, total, value.sql, held, tries);
   }
   if (is_floating(type)) {
     const std::string operand =
@@ -116,9 +131,25 @@ Result<Written> average(Aggregation& aggregation) {
     const int scale = call.type(0).scale();
     const std::string kernel = "decimal_divide_38_" + std::to_string(scale) + "_20_0_" +
                                std::to_string(type.precision()) + "_" + std::to_string(type.scale());
-    const std::string total = cast_to(aggregation.aggregate("sum", value.sql), DataType::decimal(38, scale));
-    return Written{call.kernel(kernel, {total, cast_to(aggregation.aggregate("count", value.sql),
-                                                       DataType::decimal(20, 0))}),
+    const DataType held = DataType::decimal(38, scale);
+    const bool tries = aggregation.node.function == "try_avg" || !aggregation.node.ansi;
+    Written total{cast_to(aggregation.aggregate("sum", value.sql), held), held};
+    if (std::min(value.type.precision(), call.type(0).precision()) > 28) {
+      ASSIGN_OR_RETURN(total, wide_sum(aggregation, total.sql, value.sql, held, tries));
+    }
+    const std::string count = cast_to(aggregation.aggregate("count", value.sql), DataType::decimal(20, 0));
+    const std::string quotient = call.kernel(kernel, {total.sql, count});
+    if (tries || type.precision() < 38) return Written{quotient, type};
+    // The kernel gives null for what does not fit.
+    const std::string whole = "decimal_divide_38_" + std::to_string(scale) + "_20_0_38_0";
+    const std::string failure = call.raise("NUMERIC_VALUE_OUT_OF_RANGE.WITH_SUGGESTION",
+                                           {{"value", "{0}"},
+                                            {"precision", std::to_string(type.precision())},
+                                            {"scale", std::to_string(type.scale())},
+                                            {"config", kAnsiSetting}},
+                                           {call.kernel(whole, {total.sql, count})});
+    return Written{"CASE WHEN " + quotient + " IS NULL AND " + count + " > 0 THEN " + failure + " ELSE " +
+                       quotient + " END",
                    type};
   }
   if (type.is(TypeId::kDayTimeInterval) || type.is(TypeId::kYearMonthInterval)) {
@@ -241,6 +272,12 @@ Result<Written> approximate_count(Aggregation& aggregation) {
   return Written{aggregation.aggregate("count", "DISTINCT " + value), aggregation.call.result()};
 }
 
+// Spark reads a null among the shares as 0.
+std::string shares(CallWriter& call, const std::string& list) {
+  const std::string name = call.fresh_name();
+  return "list_transform(" + list + ", lambda " + name + ": coalesce(" + name + ", 0))";
+}
+
 Result<Written> percentile(Aggregation& aggregation) {
   CallWriter& call = aggregation.call;
   ASSIGN_OR_RETURN(const std::string value, call.argument(0));
@@ -248,8 +285,10 @@ Result<Written> percentile(Aggregation& aggregation) {
   if (call.size() > 1) {
     ASSIGN_OR_RETURN(share, call.argument(1));
     if (call.type(1).is(TypeId::kArray)) {
-      return Written{aggregation.aggregate("quantile_cont", cast_to(value, "DOUBLE") + ", " + share),
-                     call.result()};
+      share = shares(call, share);
+      const std::string found =
+          aggregation.aggregate("quantile_cont", cast_to(value, "DOUBLE") + ", " + share);
+      return Written{"CASE WHEN len(" + share + ") > 0 THEN " + found + " END", call.result()};
     }
   }
   return Written{aggregation.aggregate("quantile_cont", cast_to(value, "DOUBLE") + ", " + share),
@@ -277,10 +316,11 @@ Result<Written> inverse_distribution(Aggregation& aggregation) {
 Result<Written> approximate_percentile(Aggregation& aggregation) {
   CallWriter& call = aggregation.call;
   ASSIGN_OR_RETURN(const std::string value, call.argument(0));
-  ASSIGN_OR_RETURN(const std::string share, call.argument(1));
+  ASSIGN_OR_RETURN(std::string share, call.argument(1));
   const bool as_double = call.result().is(TypeId::kLong);
   // An array of no percentages: there is nothing to give.
   if (call.type(1).is(TypeId::kArray)) {
+    share = shares(call, share);
     const std::string found = aggregation.aggregate("quantile_disc", value + ", " + share);
     return Written{"CASE WHEN len(" + share + ") > 0 THEN " + found + " END", call.result()};
   }

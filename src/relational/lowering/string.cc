@@ -222,7 +222,7 @@ Result<std::string> regular_expression(const CallWriter& call, size_t index) {
 
 namespace {
 
-bool has_balanced_parentheses(const std::string& pattern) {
+bool has_balanced_brackets(const std::string& pattern) {
   int depth = 0;
   bool in_class = false;
   for (size_t i = 0; i < pattern.size(); ++i) {
@@ -245,7 +245,7 @@ Result<std::optional<std::string>> without_pattern(CallWriter& call, std::string
   ASSIGN_OR_RETURN(const std::string text, call.argument(0));
   if (call.is_null_literal(1)) return std::optional(cast_to("NULL", call.result()));
   const auto pattern = call.literal_text(1);
-  if (!pattern || has_balanced_parentheses(*pattern)) return std::optional<std::string>();
+  if (!pattern || has_balanced_brackets(*pattern)) return std::optional<std::string>();
   const std::string failure = call.raise_without_context(
       "INVALID_PARAMETER_VALUE.PATTERN", {{"parameter", "`regexp`"},
                                           {"functionName", "`" + std::string(shown_name) + "`"},
@@ -409,6 +409,8 @@ bool is_plain_pattern(const std::string& pattern) {
 
 Result<std::string> lower_split(CallWriter& call) {
   ASSIGN_OR_RETURN(const std::string text, call.argument(0));
+  ASSIGN_OR_RETURN(const auto answer, without_pattern(call, "split"));
+  if (answer) return *answer;
   if (call.is_null_literal(1)) return std::string("CAST(NULL AS VARCHAR[])");
   const auto pattern = call.literal_text(1);
   if (!pattern) return unsupported("split with a pattern that is not constant");
