@@ -118,8 +118,7 @@ class ExpressionResolver {
   ExpressionResult build_aggregate(const unresolved::ExpressionPtr& expression,
                                    const functions::Call& signature, resolved::Expressions arguments,
                                    const unresolved::FunctionCall& call);
-  Status check_distinct_order(const unresolved::ExpressionPtr& expression,
-                              const resolved::AggregateCall& aggregate, const unresolved::FunctionCall& call);
+  Status check_distinct_order(const resolved::AggregateCall& aggregate, const unresolved::FunctionCall& call);
   Status check_aggregate_place(const unresolved::ExpressionPtr& expression);
   Status check_ordering(const functions::Function& function, const unresolved::FunctionCall& call) const;
 

@@ -487,8 +487,7 @@ Result<ExpressionPtr> ExpressionResolver::build_call(const unresolved::Expressio
 }
 
 // Equal values have one place in the order only when they are ordered by themselves.
-Status ExpressionResolver::check_distinct_order(const unresolved::ExpressionPtr& expression,
-                                                const resolved::AggregateCall& aggregate,
+Status ExpressionResolver::check_distinct_order(const resolved::AggregateCall& aggregate,
                                                 const unresolved::FunctionCall& call) {
   if (!aggregate.is_distinct || aggregate.order_by.empty()) return Status();
   const bool by_itself = aggregate.order_by.size() == 1 &&
@@ -500,11 +499,10 @@ Status ExpressionResolver::check_distinct_order(const unresolved::ExpressionPtr&
     orders +=
         (orders.empty() ? "" : ", ") + quoted_expression(pretty(order == nullptr ? item : order->child));
   }
-  return at(error("INVALID_WITHIN_GROUP_EXPRESSION.MISMATCH_WITH_DISTINCT_INPUT",
-                  {{"funcName", quoted_name(called_name(call))},
-                   {"funcArg", quoted_expression(pretty(call.arguments[0]))},
-                   {"orderingExpr", orders}}),
-            expression->origin);
+  return error("INVALID_WITHIN_GROUP_EXPRESSION.MISMATCH_WITH_DISTINCT_INPUT",
+               {{"funcName", quoted_name(called_name(call))},
+                {"funcArg", quoted_expression(pretty(call.arguments[0]))},
+                {"orderingExpr", orders}});
 }
 
 Result<ExpressionPtr> ExpressionResolver::build_aggregate(const unresolved::ExpressionPtr& expression,
@@ -532,7 +530,7 @@ Result<ExpressionPtr> ExpressionResolver::build_aggregate(const unresolved::Expr
       aggregate.order_by.push_back(*std::move(key));
     }
     inside_aggregate_ = was_inside;
-    RETURN_IF_ERROR(check_distinct_order(expression, aggregate, call));
+    RETURN_IF_ERROR(check_distinct_order(aggregate, call));
   }
   if (call.filter != nullptr) {
     const bool was_inside = inside_aggregate_;

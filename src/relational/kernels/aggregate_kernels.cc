@@ -7,6 +7,7 @@
 #include <new>
 #include <unordered_map>
 
+#include "relational/kernels/registry.h"
 #include "relational/kernels/vector_access.h"
 
 namespace deuteron::relational::kernels {

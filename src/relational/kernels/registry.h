@@ -15,4 +15,9 @@ namespace deuteron::relational {
 // Registering a name twice on one database is not an error. The caller serialises calls per database.
 Status register_kernel(duckdb_connection connection, std::string_view name);
 
+namespace kernels {
+// Whether `name` is an aggregate.
+bool is_aggregate_kernel(std::string_view name);
+}  // namespace kernels
+
 }  // namespace deuteron::relational

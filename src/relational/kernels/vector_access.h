@@ -188,7 +188,6 @@ bool is_decimal_kernel(std::string_view name);
 duckdb_state register_decimal_kernel(duckdb_connection connection, const std::string& name);
 
 // Aggregate functions over doubles; registers one.
-bool is_aggregate_kernel(std::string_view name);
 duckdb_state register_aggregate_kernel(duckdb_connection connection, const std::string& name);
 
 // A decimal number as digits × 10^exponent, as text and doubles have it.

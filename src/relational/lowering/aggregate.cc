@@ -4,6 +4,7 @@
 #include <functional>
 #include <unordered_map>
 
+#include "relational/kernels/registry.h"
 #include "relational/lowering/call_writer.h"
 
 namespace deuteron::relational {
@@ -19,6 +20,20 @@ using types::DataType;
 using types::TypeId;
 
 namespace {
+
+// For a frame that is the whole partition DuckDB 1.5 calls the update of a registered aggregate with one
+// state for all rows, which its C API has no way to tell. A frame that is counted has a state for each row.
+std::string with_counted_frame(std::string over) {
+  for (const std::string unit : {"ROWS", "RANGE"}) {
+    const std::string whole = unit + " BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING";
+    const size_t place = over.find(whole);
+    if (place == std::string::npos) continue;
+    const std::string rows = std::to_string(int64_t{1} << 40);
+    return over.replace(place, whole.size(),
+                        "ROWS BETWEEN " + rows + " PRECEDING AND " + rows + " FOLLOWING");
+  }
+  return over;
+}
 
 // One aggregate under way: its arguments, and how each DuckDB aggregate inside it is closed: FILTER and OVER.
 struct Aggregation {
@@ -37,7 +52,8 @@ struct Aggregation {
                              : condition.empty() ? filter
                                                  : "(" + filter + ") AND (" + condition + ")";
     if (!both.empty()) text += " FILTER (WHERE " + both + ")";
-    return over.empty() ? text : text + " " + over;
+    if (over.empty()) return text;
+    return text + " " + (kernels::is_aggregate_kernel(function) ? with_counted_frame(over) : over);
   }
 };
 
