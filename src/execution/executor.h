@@ -89,6 +89,7 @@ struct ExecutorOptions {
   int worker_log_descriptor = 2;                // where workers' output goes, a line each; -1: nowhere
   std::string runtime_directory;                // parent of the workers' sockets; "": the system's
   std::map<std::string, std::string> settings;  // the server's, of the queue (queue_settings.h)
+  bool withhold_kills = false;                  // a fault, for tests (worker_pool.h)
 };
 
 // Starts the scheduler and the worker pool; no Python process before the first Python function. The engine

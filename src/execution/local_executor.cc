@@ -54,6 +54,7 @@ class LocalExecutor : public Executor {
     worker_pool::WorkerPoolOptions pool_options;
     pool_options.runtime_directory = options_.runtime_directory;
     pool_options.log_descriptor = options_.worker_log_descriptor;
+    pool_options.withhold_kills = options_.withhold_kills;
     ASSIGN_OR_RETURN(pool_, worker_pool::WorkerPool::make(pool_options, launcher_));
     launcher_.connect(*pool_, scheduler_);
     slab_watch_->pool = pool_.get();

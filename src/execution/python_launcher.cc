@@ -145,6 +145,8 @@ void PythonLauncher::on_task_finished(tasks::TaskId task, worker_pool::TaskResul
 void PythonLauncher::on_task_failed(tasks::TaskId task, worker_pool::TaskFailure failure) {
   const auto running = remove(task);
   if (running == nullptr) return;
+  // Whoever was killed may not have ended yet, and writes until it has: nobody else may write there.
+  if (failure.kind != FailureKind::kPythonError) memory_->retire(running->output->id());
   observer_->task_ended(task, {to_task_failure(failure.kind), with_whole_traceback(failure.status), nullptr,
                                input_bytes(*running), 0});
 }

@@ -29,6 +29,7 @@ struct Options {
   int detach_seconds = 0;             // 0: 5 s for clients of this machine, 300 s for others
   int idle_session_minutes = 60;
   int drain_seconds = 30;
+  bool fault_withhold_kills = false;  // for tests: processes that are to be killed live on (worker_pool.h)
 };
 
 // What stands in the way of running with these options: one line that names the next step. OK when nothing

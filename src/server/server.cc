@@ -64,6 +64,7 @@ execution::ExecutorOptions executor_options(const Options& options, const Python
       options.worker_memory.empty() ? 0 : *parse_memory_size(options.worker_memory);
   executor.runtime_directory = runtime_directory;
   executor.settings = settings_of(options);
+  executor.withhold_kills = options.fault_withhold_kills;
   return executor;
 }
 

@@ -198,6 +198,7 @@ class WorkerPool::Loop {
   void assign(WorkerProcess& worker, TaskPointer task);
   void on_task_end(WorkerId id, WorkerProcess::TaskEnd end);
   void end_task(TaskId task);
+  void end_by_force(WorkerId id);
   void fail(TaskId task, FailureKind kind, Status status);
   Status python_error(const std::string& traceback, ZygoteId zygote) const;
 
@@ -623,6 +624,7 @@ void WorkerPool::Loop::assign(WorkerProcess& worker, TaskPointer task) {
 void WorkerPool::Loop::on_task_end(WorkerId id, WorkerProcess::TaskEnd end) {
   WorkerProcess& process = *workers_.at(id).process;
   process.finish_stacks();
+  if (!process.has_task()) return;  // given up
   const bool success = !end.failure.has_value();
   const bool usable = success && !process.task().single_use;
   const TaskPointer task = process.release_task(usable);
@@ -682,7 +684,7 @@ void WorkerPool::Loop::kill(TaskId task) {
   if (const auto running = running_.find(task); running != running_.end()) {
     Worker& worker = workers_.at(running->second);
     worker.killed = true;
-    if (!worker.process->tells_stacks()) worker.process->kill();
+    if (!worker.process->tells_stacks()) end_by_force(running->second);
     return;
   }
   for (auto& [id, zygote] : zygotes_) {
@@ -694,6 +696,15 @@ void WorkerPool::Loop::kill(TaskId task) {
   }
 }
 
+void WorkerPool::Loop::end_by_force(WorkerId id) {
+  WorkerProcess& process = *workers_.at(id).process;
+  if (!options_.withhold_kills) return process.kill();
+  const TaskPointer task = process.release_task(false);
+  process.ask_to_exit();
+  end_task(task->task);
+  listener_.on_task_failed(task->task, {FailureKind::kKilled, cancelled()});
+}
+
 void WorkerPool::Loop::request_stacks(TaskId task) {
   const auto running = running_.find(task);
   if (running == running_.end()) return;
@@ -701,7 +712,7 @@ void WorkerPool::Loop::request_stacks(TaskId task) {
   workers_.at(id).process->request_stacks([this, task, id](tasks::TaskStacks stacks) {
     Worker& worker = workers_.at(id);
     if (running_.contains(task)) listener_.on_task_stacks(task, std::move(stacks));
-    if (worker.killed) worker.process->kill();
+    if (worker.killed) end_by_force(id);
   });
 }
 

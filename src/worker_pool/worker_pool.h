@@ -116,6 +116,9 @@ struct WorkerPoolOptions {
   std::chrono::milliseconds preload_delay{
       2'000};  // from a worker's import of torch to the zygote's; negative: never
   std::chrono::milliseconds fork_deadline{30'000};
+  // A fault, for tests of fencing: kill() gives the task up, and its process lives on, as one on a machine
+  // that cannot be reached would. It ends with the pool.
+  bool withhold_kills = false;
   int start_attempts = 3;  // of a zygote that ends or hangs before it is ready
 };
 

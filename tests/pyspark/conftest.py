@@ -18,6 +18,7 @@ sys.path[:0] = [str(Path(__file__).resolve().parents[1]), str(Path(__file__).res
 if not hasattr(sys.modules["__main__"], "__file__"):
     sys.modules["__main__"].__file__ = __file__  # in a process of xdist the client would think that it runs its doctests
 
+import gang_programs  # noqa: E402
 import pytest  # noqa: E402
 from deuteron_server import DeuteronServer  # noqa: E402
 from pyspark import cloudpickle  # noqa: E402
@@ -56,7 +57,7 @@ def pytest_configure(config):
 def pytest_collection_modifyitems(config, items):
     here = Path(__file__).parent
     items = [item for item in items if here in item.path.parents]
-    for module in {item.module for item in items}:
+    for module in {gang_programs} | {item.module for item in items}:
         cloudpickle.register_pickle_by_value(module)  # workers cannot import the tests
     if config.getoption("--target", "deuteron") == "deuteron":
         return

@@ -1,6 +1,5 @@
 """Gangs: mapInArrow(..., barrier=True) with PySpark's BarrierTaskContext, and what happens when a rank fails."""
 
-import json
 import os
 import signal
 import threading
@@ -9,21 +8,9 @@ import time
 import pyarrow
 import pytest
 from deuteron_server import DeuteronServer, wait_until
+from gang_programs import events_of, gang, publish, rows_of
 from pyspark.errors import PySparkException
 from pyspark.sql import functions as F
-
-
-def rows_of(columns):
-    return pyarrow.RecordBatch.from_pydict(columns)
-
-
-def gang(spark, ranks, function, schema, rows=None):
-    return spark.range(0, rows or ranks, 1, ranks).mapInArrow(function, schema, barrier=True)
-
-
-def events_of(folder, kind):
-    lines = [line for file in folder.glob("*.jsonl") for line in file.read_text().split("\n")[:-1]]
-    return [event for event in map(json.loads, lines) if event["event"] == kind]
 
 
 @pytest.fixture
@@ -31,14 +18,6 @@ def logged_server(tmp_path):
     """A server with an event log in `log`. Comes before `new_session` in a test, so that it ends after its sessions."""
     with DeuteronServer(tmp_path, "--slots", "2", "--event-log", str(tmp_path / "log")) as server:
         yield server
-
-
-def publish(folder, name):
-    """Tells the test, from inside a rank, that `name` runs, and as which process."""
-    path = os.path.join(folder, name)
-    with open(path + ".part", "w") as file:
-        file.write(str(os.getpid()))
-    os.rename(path + ".part", path)
 
 
 # --- what a rank sees ------------------------------------------------------------------------------------------------

@@ -140,7 +140,8 @@ class History {
     auto chosen = running_.begin();
     std::advance(chosen, pick(0, static_cast<int32_t>(running_.size()) - 1));
     SimulatedTask& task = chosen->second;
-    if (task.killed || chance(8)) return end(chosen->first, FailureKind::kWorkerLost);
+    if (task.killed) return outlive_a_kill(chosen->first);
+    if (chance(8)) return end(chosen->first, FailureKind::kWorkerLost);
     if (task.waiting) return;
     if (task.barriers_left > 0) {
       --task.barriers_left;
@@ -149,6 +150,12 @@ class History {
       return apply(BarrierArrived{chosen->first, {kind, std::to_string(task.context.partition)}});
     }
     end(chosen->first, chance(10) ? FailureKind::kTaskError : FailureKind::kNone);
+  }
+
+  // What a process still does before it dies, or although it should have died: none of it may count.
+  void outlive_a_kill(TaskId task) {
+    if (chance(30)) return apply(BarrierArrived{task, {BarrierKind::kAllGather, "too late"}});
+    end(task, chance(30) ? FailureKind::kNone : FailureKind::kWorkerLost);
   }
 
   void end(TaskId task, FailureKind failure) {
@@ -273,6 +280,7 @@ class History {
   void act(const KillTask& action) { running_.at(action.task).killed = true; }
   void act(const ReleaseBarrier& action) {
     EXPECT_EQ(static_cast<int32_t>(action.tasks.size()), ranks_.at(action.stage));
+    EXPECT_EQ(given_up_.count({action.stage, action.attempt}), 0u);
     for (size_t rank = 0; rank < action.tasks.size(); ++rank) {
       SimulatedTask& task = running_.at(action.tasks[rank]);
       EXPECT_TRUE(task.waiting && !task.killed);
@@ -289,7 +297,10 @@ class History {
     }
   }
   void act(const TaskSucceeded& action) {
-    if (ranks_.count(action.stage) > 0) return;
+    if (ranks_.count(action.stage) > 0) {
+      EXPECT_EQ(given_up_.count({action.stage, action.attempt}), 0u);
+      return;
+    }
     EXPECT_TRUE(succeeded_.insert({action.stage, action.partition}).second) << "counted twice";
   }
   void act(const GangAttemptStarted& action) {
@@ -311,7 +322,10 @@ class History {
     for (const TaskId task : action.tasks)
       EXPECT_FALSE(running_.count(task) > 0 && running_.at(task).waiting);
   }
-  void act(const GangAttemptFailed& action) { EXPECT_FALSE(action.status.ok()); }
+  void act(const GangAttemptFailed& action) {
+    EXPECT_FALSE(action.status.ok());
+    given_up_.insert({action.stage, action.attempt});
+  }
   void act(const StageEnded& action) {
     EXPECT_TRUE(open_.at(action.stage)) << "ended twice";
     open_.at(action.stage) = false;
@@ -382,6 +396,7 @@ class History {
   std::map<StageId, Slots> demand_;
   std::map<StageId, int32_t> ranks_, attempts_allowed_, added_, gang_launches_;
   std::map<TaskId, SimulatedTask> running_;
+  std::set<std::pair<StageId, int32_t>> given_up_;  // attempts of gangs
   std::set<std::pair<StageId, int32_t>> succeeded_;
 
   std::map<StageId, int32_t> started_now_;                // out of the queue, in this step
