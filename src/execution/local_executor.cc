@@ -48,7 +48,8 @@ class LocalExecutor : public Executor {
                   *memory_,
                   bus,
                   [this](const Request& request) { return zygote_for(request); },
-                  options.python_folder} {}
+                  options.python_folder,
+                  options.runtime_directory} {}
 
   Status start_pool() {
     worker_pool::WorkerPoolOptions pool_options;

@@ -4,6 +4,7 @@
 
 #include "exchange/arrow_schema.h"
 #include "exchange/stream_writer.h"
+#include "execution/gang_directory.h"
 #include "execution/pickled_call.h"
 #include "execution/plan_rewrite.h"
 #include "execution/position_columns.h"
@@ -263,9 +264,11 @@ Result<exchange::StageOutputPtr> QueryRun::run_tasks(
 
 // Committed: all of the input is there before the gang starts, and serves each of its attempts.
 Result<exchange::StageOutputPtr> QueryRun::run_gang(
-    const PythonStage& stage, const std::shared_ptr<const PythonProgram>& program,
+    const PythonStage& stage, const std::shared_ptr<PythonProgram>& program,
     std::map<int32_t, std::shared_ptr<PythonOutput>>& outputs) {
   RETURN_IF_ERROR(check_gang(stage));
+  ASSIGN_OR_RETURN(const GangDirectory directory, GangDirectory::make(services_.runtime_directory));
+  program->environment[kGangDirectoryVariable] = directory.path();
   scheduler::GangRequest request;
   ASSIGN_OR_RETURN(request.rules, gang_rules(request_.settings));
   ASSIGN_OR_RETURN(request.queue, queue_rules(request_.settings));
@@ -348,7 +351,7 @@ Result<exchange::StageOutputPtr> QueryRun::assemble(
   return exchange::StageOutputPtr(std::move(output));
 }
 
-std::shared_ptr<const PythonProgram> QueryRun::make_program(const PythonStage& stage) const {
+std::shared_ptr<PythonProgram> QueryRun::make_program(const PythonStage& stage) const {
   auto program = std::make_shared<PythonProgram>();
   program->evaluation_type = stage.evaluation_type;
   program->functions = stage.functions;

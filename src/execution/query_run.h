@@ -25,7 +25,8 @@ struct Services {
   exchange::SharedMemory& memory;
   events::Bus& bus;
   std::function<worker_pool::ZygoteId(const Request& request)> zygote_for;
-  std::string files_directory;  // on every worker's sys.path
+  std::string files_directory;    // on every worker's sys.path
+  std::string runtime_directory;  // parent of the gangs' folders; "": the system's
 };
 
 class QueryRun {
@@ -57,7 +58,7 @@ class QueryRun {
                                              const std::shared_ptr<const PythonProgram>& program,
                                              std::map<int32_t, std::shared_ptr<PythonOutput>>& outputs);
   Result<exchange::StageOutputPtr> run_gang(const PythonStage& stage,
-                                            const std::shared_ptr<const PythonProgram>& program,
+                                            const std::shared_ptr<PythonProgram>& program,
                                             std::map<int32_t, std::shared_ptr<PythonOutput>>& outputs);
   Status check_gang(const PythonStage& stage) const;
   // How many tasks the stage will have, as far as the plan tells.
@@ -66,7 +67,7 @@ class QueryRun {
   Result<exchange::StageOutputPtr> assemble(
       const PythonStage& stage, const exchange::StageOutput& input,
       const std::map<int32_t, std::shared_ptr<PythonOutput>>& outputs) const;
-  std::shared_ptr<const PythonProgram> make_program(const PythonStage& stage) const;
+  std::shared_ptr<PythonProgram> make_program(const PythonStage& stage) const;
   std::string setting(const std::string& key, const std::string& otherwise) const;
   int32_t number(const std::string& key, int32_t otherwise) const;
   tasks::Slots slots_per_task() const;

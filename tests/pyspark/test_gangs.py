@@ -244,6 +244,51 @@ def test_the_gang_starts_again_from_the_same_input(spark, tmp_path, how):
 
 
 @pytest.mark.deuteron
+@pytest.mark.parametrize("ends_well", [True, False])
+def test_a_directory_survives_the_attempt_and_goes_with_the_gang(new_session, ends_well):
+    spark = new_session()
+    spark.conf.set("spark.stage.maxConsecutiveAttempts", "2")
+
+    def run(batches):
+        from pyspark import BarrierTaskContext
+
+        list(batches)
+        context = BarrierTaskContext.get()
+        folder = os.environ["DEUTERON_GANG_DIRECTORY"]
+        checkpoint = os.path.join(folder, f"rank-{context.partitionId()}")
+        if context.attemptNumber() == 0:
+            with open(checkpoint, "w") as file:
+                file.write("step 7")
+        context.barrier()
+        if context.attemptNumber() == 0 or not ends_well:
+            raise ValueError(f"folder {folder} ends")
+        with open(checkpoint) as file:
+            found = file.read()
+        yield rows_of({"folder": [folder], "mode": [os.stat(folder).st_mode & 0o777], "found": [found]})
+
+    answer = gang(spark, 2, run, "folder string, mode long, found string")
+    if ends_well:
+        rows = answer.collect()
+        assert [(row.mode, row.found) for row in rows] == [(0o700, "step 7")] * 2
+        assert rows[0].folder == rows[1].folder
+        folder = rows[0].folder
+    else:
+        with pytest.raises(PySparkException) as caught:
+            answer.collect()
+        folder = str(caught.value).split("ValueError: folder ")[1].split(" ends")[0]
+    assert os.path.basename(folder).startswith("gang-") and not os.path.exists(folder)
+
+
+@pytest.mark.deuteron
+def test_only_gangs_have_a_directory(spark):
+    def run(batches):
+        list(batches)
+        yield rows_of({"given": ["DEUTERON_GANG_DIRECTORY" in os.environ]})
+
+    assert [row.given for row in spark.range(0, 2, 1, 2).mapInArrow(run, "given boolean").collect()] == [False, False]
+
+
+@pytest.mark.deuteron
 def test_a_rank_killed_from_outside(spark, tmp_path):
     folder = str(tmp_path)
 

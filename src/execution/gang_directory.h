@@ -1,0 +1,30 @@
+// A folder for a gang's ranks (0700) that survives an attempt: the place for a checkpoint. Removed with the
+// object, with what is in it.
+#pragma once
+
+#include <string>
+#include <utility>
+
+#include "base/status.h"
+
+namespace deuteron::execution {
+
+// In the environment of each rank; the value is the same in all ranks and attempts of a gang.
+inline constexpr const char* kGangDirectoryVariable = "DEUTERON_GANG_DIRECTORY";
+
+class GangDirectory {
+ public:
+  // Below `parent`; "" stands for /tmp.
+  static Result<GangDirectory> make(const std::string& parent);
+  GangDirectory(GangDirectory&& other) noexcept : path_(std::exchange(other.path_, "")) {}
+  GangDirectory& operator=(GangDirectory&&) = delete;
+  ~GangDirectory();
+
+  const std::string& path() const { return path_; }
+
+ private:
+  explicit GangDirectory(std::string path) : path_(std::move(path)) {}
+  std::string path_;
+};
+
+}  // namespace deuteron::execution
