@@ -50,13 +50,6 @@ ExpressionPtr fold_negative(const std::string& function, const resolved::Express
   return make_literal({arguments[0]->type, std::move(value)}, arguments[0]->origin);
 }
 
-bool is_constant(const ExpressionPtr& expression) {
-  return is_deterministic(expression) && !any_of(expression, [](const ExpressionPtr& part) {
-           return resolved::as<resolved::ColumnReference>(part) != nullptr ||
-                  subquery_plan(part) != nullptr || resolved::as<resolved::PythonCall>(part) != nullptr;
-         });
-}
-
 // Of array(1, 2.5): the literals, implicit casts taken away; nothing when there is anything else.
 std::vector<functions::Argument> literal_elements(const ExpressionPtr& argument) {
   std::vector<functions::Argument> elements;

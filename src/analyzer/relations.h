@@ -111,8 +111,16 @@ class RelationResolver {
   struct TableCall {
     resolved::TableFunctionCall how;
     resolved::Expressions arguments;  // without the table argument
-    resolved::RelationPtr table;      // the table argument; null: none
+    Input table;                      // the table argument; no plan: none
+    types::DataType type;             // of the function's rows
     resolved::Columns output;         // of the function
+  };
+  // How the rows of a table argument come to the function.
+  struct TableDivision {
+    unresolved::Expressions partition_by;
+    unresolved::Expressions order_by;
+    bool is_single = false;
+    unresolved::Expressions select;  // empty: all columns
   };
   // The Python table function that `relation` calls, bound to its arguments.
   std::optional<unresolved::PythonCall> python_table(const unresolved::RelationPtr& relation) const;
@@ -122,9 +130,11 @@ class RelationResolver {
                                                       const plan::Origin& origin);
   Result<TableCall> table_call(const unresolved::PythonCall& python, const Scope* outer,
                                const plan::Origin& origin);
-  Result<resolved::RelationPtr> resolve_table_argument(const unresolved::TableArgument& table,
-                                                       resolved::TableFunctionCall& how,
-                                                       const plan::Origin& origin);
+  InputResult resolve_table_argument(const unresolved::TableArgument& table);
+  static Status merge(TableDivision& division, const TableDivision& wanted, const std::string& function);
+  Status divide(TableCall& call, const TableDivision& division);
+  Result<TableDivision> analyze_table_function(const unresolved::PythonCall& python, TableCall& call,
+                                               const plan::Origin& origin);
   resolved::RelationPtr call_table_function(const unresolved::PythonCall& python, TableCall call,
                                             resolved::RelationPtr input);
 

@@ -331,6 +331,13 @@ bool same_expression(const ExpressionPtr& left, const ExpressionPtr& right) {
       left->node);
 }
 
+bool is_constant(const ExpressionPtr& expression) {
+  return is_deterministic(expression) && !any_of(expression, [](const ExpressionPtr& part) {
+           return resolved::as<resolved::ColumnReference>(part) != nullptr ||
+                  subquery_plan(part) != nullptr || resolved::as<resolved::PythonCall>(part) != nullptr;
+         });
+}
+
 bool is_deterministic(const ExpressionPtr& expression) {
   return !any_of(expression, [](const ExpressionPtr& part) {
     if (const auto* python = resolved::as<resolved::PythonCall>(part))

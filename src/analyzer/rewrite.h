@@ -69,6 +69,8 @@ resolved::RelationPtr substitute(const resolved::RelationPtr& plan, const Substi
 bool same_expression(const resolved::ExpressionPtr& left, const resolved::ExpressionPtr& right);
 // Same value each time: no random function, no non-deterministic Python function.
 bool is_deterministic(const resolved::ExpressionPtr& expression);
+// Can be computed before there are rows.
+bool is_constant(const resolved::ExpressionPtr& expression);
 
 resolved::ExpressionPtr reference_to(const resolved::Column& column, plan::Origin origin = nullptr);
 

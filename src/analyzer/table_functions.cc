@@ -2,10 +2,13 @@
 // table argument is the projection's input, divided and ordered as the call asks; in a lateral join the left
 // side is.
 #include <algorithm>
+#include <cstdlib>
 
 #include "analyzer/errors.h"
 #include "analyzer/python_functions.h"
 #include "analyzer/relations.h"
+#include "analyzer/simplification.h"
+#include "sql/parser.h"
 
 namespace deuteron::analyzer {
 
@@ -36,12 +39,6 @@ Status check_table_arguments(const unresolved::Expressions& arguments) {
                                     [](const auto& argument) { return table_argument(argument) != nullptr; });
   if (tables < 2) return Status();
   return error("TABLE_VALUED_FUNCTION_TOO_MANY_TABLE_ARGUMENTS", {{"num", std::to_string(tables)}});
-}
-
-bool is_true(const unresolved::ExpressionPtr& condition) {
-  const auto* literal = unresolved::as<unresolved::Literal>(condition);
-  const auto* value = literal == nullptr ? nullptr : std::get_if<bool>(&literal->value.value.data);
-  return value != nullptr && *value;
 }
 
 }  // namespace
@@ -111,12 +108,13 @@ Result<std::optional<Input>> RelationResolver::lateral_table_function(const unre
   const auto* alias = unresolved::as<unresolved::SubqueryAlias>(node.right);
   const unresolved::RelationPtr& function = alias == nullptr ? node.right : alias->input;
   const auto python = python_table(function);
-  if (!python.has_value() || table_argument(python->arguments) != nullptr) return std::optional<Input>();
+  if (!python.has_value()) return std::optional<Input>();
+  if (table_argument(python->arguments) != nullptr)
+    return at(unsupported("a table argument in a lateral join"), origin);
   if (python->eval_type == kArrowTableFunction)
     return at(error("LATERAL_JOIN_WITH_ARROW_UDTF_UNSUPPORTED", {}), origin);
-  const bool is_plain = node.condition == nullptr || is_true(node.condition);
   const bool is_inner = node.type == plan::JoinType::kInner || node.type == plan::JoinType::kCross;
-  if (node.is_natural || !node.using_columns.empty() || (!is_inner && !is_plain))
+  if (node.is_natural || !node.using_columns.empty() || (!is_inner && node.condition != nullptr))
     return at(unsupported("a Python table function in a lateral join of this kind"), origin);
   const Scope left_scope = scope_of(left);
   ASSIGN_OR_RETURN(TableCall call, table_call(*python, &left_scope, function->origin));
@@ -150,22 +148,27 @@ Result<RelationResolver::TableCall> RelationResolver::table_call(const unresolve
     call.how.argument_names.push_back(named == nullptr ? "" : named->key);
     if (const auto* table = table_argument(argument)) {
       call.how.table_argument = static_cast<int32_t>(call.arguments.size());
-      ASSIGN_OR_RETURN(call.table, resolve_table_argument(*table, call.how, origin));
+      ASSIGN_OR_RETURN(call.table, resolve_table_argument(*table));
       continue;
     }
     ASSIGN_OR_RETURN(ExpressionPtr value, resolver.resolve(named == nullptr ? argument : named->value));
     call.arguments.push_back(std::move(value));
   }
-  if (!python.type.is(types::TypeId::kStruct))
-    return at(unsupported("Python table functions that tell their columns themselves (analyze)"), origin);
-  for (const types::StructField& field : python.type.fields())
+  call.type = python.type;
+  const unresolved::TableArgument* table = table_argument(python.arguments);
+  TableDivision division;
+  if (table != nullptr) division = {table->partition_by, table->order_by, table->is_single_partition, {}};
+  if (!call.type.is(types::TypeId::kStruct)) {
+    ASSIGN_OR_RETURN(const TableDivision wanted, analyze_table_function(python, call, origin));
+    RETURN_IF_ERROR(at(merge(division, wanted, python.name), origin));
+  }
+  if (table != nullptr) RETURN_IF_ERROR(divide(call, division));
+  for (const types::StructField& field : call.type.fields())
     call.output.push_back({analysis_.next_id(), field.name, field.type, field.nullable, {}, ""});
   return call;
 }
 
-Result<RelationPtr> RelationResolver::resolve_table_argument(const unresolved::TableArgument& table,
-                                                             resolved::TableFunctionCall& how,
-                                                             const plan::Origin& origin) {
+Result<Input> RelationResolver::resolve_table_argument(const unresolved::TableArgument& table) {
   unresolved::RelationPtr relation = table.plan;
   if (relation == nullptr) {
     const auto found = analysis_.references.find(table.plan_id);
@@ -173,59 +176,178 @@ Result<RelationPtr> RelationResolver::resolve_table_argument(const unresolved::T
       return internal_error("a table argument names an unknown DataFrame");
     relation = found->second;
   }
-  ASSIGN_OR_RETURN(Input input, RelationResolver(analysis_, outer_).resolve_settled(relation));
-  if (!outer_references(input.plan).empty())
-    return at(unsupported("a table argument of outer columns"), origin);
-  const Scope scope = scope_of(input);
+  return RelationResolver(analysis_, nullptr).resolve_settled(relation);
+}
+
+// What the function's own method wants may not be asked for by the call too.
+Status RelationResolver::merge(TableDivision& division, const TableDivision& wanted,
+                               const std::string& function) {
+  if (wanted.is_single || !wanted.partition_by.empty()) {
+    if (division.is_single || !division.partition_by.empty()) {
+      return error(
+          "TABLE_VALUED_FUNCTION_REQUIRED_METADATA_INCOMPATIBLE_WITH_CALL",
+          {{"functionName", function},
+           {"requestedMetadata", "specified its own required partitioning of the input table"},
+           {"invalidFunctionCallProperty",
+            "specified the WITH SINGLE PARTITION or PARTITION BY clause; please remove these clauses and "
+            "retry the query again."}});
+    }
+    division.is_single = wanted.is_single;
+    division.partition_by = wanted.partition_by;
+  }
+  if (!wanted.order_by.empty()) division.order_by = wanted.order_by;
+  division.select = wanted.select;
+  return Status();
+}
+
+// Rows of one partition come one after the other; the expressions that they are divided by are the table's
+// last columns.
+Status RelationResolver::divide(TableCall& call, const TableDivision& division) {
+  Input& table = call.table;
+  const Scope scope = scope_of(table);
   ExpressionResolver resolver(analysis_, scope);
   std::vector<NamedExpression> items;
-  for (const Column& column : input.columns) items.push_back({reference_to(column), column});
+  for (const Column& column : table.columns) items.push_back({reference_to(column), column});
+  std::vector<NamedExpression> selected = items;
+  if (!division.select.empty()) {
+    selected.clear();
+    for (const auto& expression : division.select) {
+      ASSIGN_OR_RETURN(const auto columns, resolver.resolve_item(expression));
+      selected.insert(selected.end(), columns.begin(), columns.end());
+    }
+  }
   std::vector<resolved::SortKey> order;
   resolved::Expressions keys;
-  for (const auto& expression : table.partition_by) {
+  for (const auto& expression : division.partition_by) {
     ASSIGN_OR_RETURN(ExpressionPtr key, resolver.resolve(expression));
-    const Column column{
-        analysis_.next_id(), "partition_by_" + std::to_string(keys.size()), key->type, key->nullable, {}, ""};
-    how.partition_columns.push_back(static_cast<int32_t>(items.size()));
+    const std::string name = "partition_by_" + std::to_string(keys.size());
+    const Column column{analysis_.next_id(), name, key->type, key->nullable, {}, ""};
     items.push_back({std::move(key), column});
     keys.push_back(reference_to(column));
     order.push_back({keys.back(), true, true});
+    call.how.partition_columns.push_back(static_cast<int32_t>(selected.size()));
+    selected.push_back({keys.back(), column});
   }
-  for (const auto& expression : table.order_by) {
+  for (const auto& expression : division.order_by) {
     ASSIGN_OR_RETURN(resolved::SortKey key, resolver.resolve_sort_key(expression));
     order.push_back(std::move(key));
   }
-  const bool is_single = table.is_single_partition;
-  RelationPtr plan = input.plan;
-  if (!keys.empty()) plan = analyzer::project(analysis_, std::move(input), items).plan;
-  if (!keys.empty() || is_single) {
-    const int32_t partitions = is_single ? 1 : analysis_.settings.shuffle_partitions;
-    const Columns output = plan->output;
-    plan = resolved::make_relation(resolved::Repartition{plan, std::move(keys), true, !is_single}, output,
-                                   partitions);
+  if (!keys.empty()) table = analyzer::project(analysis_, std::move(table), items);
+  if (!keys.empty() || division.is_single) {
+    const int32_t partitions = division.is_single ? 1 : analysis_.settings.shuffle_partitions;
+    const Columns output = table.plan->output;
+    RelationPtr plan = resolved::make_relation(
+        resolved::Repartition{table.plan, std::move(keys), true, !division.is_single}, output, partitions);
     if (!order.empty())
       plan = resolved::make_relation(resolved::Sort{plan, std::move(order), false}, output, partitions);
+    table = with_plan(std::move(table), std::move(plan));
   }
-  for (const Column& column : plan->output) how.table_columns.push_back(column.name);
-  return plan;
+  if (!division.select.empty()) table = analyzer::project(analysis_, std::move(table), selected);
+  return Status();
+}
+
+namespace {
+
+// Reads what the worker's TableAnalysis (python/deuteron/worker/table_functions.py) tells, a text a row.
+class AnalysisReader {
+ public:
+  explicit AnalysisReader(std::vector<std::optional<std::string>> texts) : texts_(std::move(texts)) {}
+  std::string text() { return next_ < texts_.size() ? texts_[next_++].value_or("") : ""; }
+  bool flag() { return text() == "true"; }
+  size_t count() { return std::min<size_t>(std::strtoul(text().c_str(), nullptr, 10), texts_.size()); }
+  unresolved::ExpressionPtr expression() {
+    return unresolved::make_expression(unresolved::SqlText{text()}, nullptr);
+  }
+
+ private:
+  std::vector<std::optional<std::string>> texts_;
+  size_t next_ = 0;
+};
+
+plan::NullOrdering null_ordering(const std::string& text) {
+  if (text == "first") return plan::NullOrdering::kNullsFirst;
+  return text == "last" ? plan::NullOrdering::kNullsLast : plan::NullOrdering::kDefault;
+}
+
+}  // namespace
+
+// Runs the function's static method `analyze` in a worker; sets what it tells of the function's columns.
+Result<RelationResolver::TableDivision> RelationResolver::analyze_table_function(
+    const unresolved::PythonCall& python, TableCall& call, const plan::Origin& origin) {
+  constexpr int64_t kMostTexts = 1000000;
+  TableCall analysis;
+  analysis.how = call.how;
+  analysis.how.is_analysis = true;
+  const Column text{analysis_.next_id(), "text", types::DataType(types::TypeId::kString), true, {}, ""};
+  analysis.output = {text};
+  analysis.type = types::DataType::structure({{text.name, text.type, true, ""}});
+  const auto unknown = [](const types::DataType& type) {
+    return resolved::make_expression(resolved::Literal{types::Value()}, type, true);
+  };
+  size_t next = 0;
+  for (size_t index = 0; index < call.how.argument_names.size(); ++index) {
+    if (call.how.table_argument == static_cast<int32_t>(index)) {
+      for (const Column& column : call.table.columns) {
+        analysis.how.table_columns.push_back(column.name);
+        analysis.arguments.push_back(unknown(column.type));
+      }
+      analysis.how.constants.push_back(false);
+      continue;
+    }
+    const ExpressionPtr& argument = call.arguments[next++];
+    analysis.how.constants.push_back(is_constant(argument));
+    analysis.arguments.push_back(is_constant(argument) ? argument : unknown(argument->type));
+  }
+  RelationPtr plan =
+      call_table_function(python, std::move(analysis), resolved::make_relation(resolved::OneRow{}, {}, 1));
+  ASSIGN_OR_RETURN(plan, simplify(analysis_, plan));
+  ASSIGN_OR_RETURN(auto texts, analysis_.catalog.run(plan, kMostTexts));
+  AnalysisReader reader(std::move(texts));
+  if (const std::string failure = reader.text(); !failure.empty())
+    return at(error("TABLE_VALUED_FUNCTION_FAILED_TO_ANALYZE_IN_PYTHON", {{"msg", failure}}), origin);
+  ASSIGN_OR_RETURN(call.type, sql::parse_data_type(reader.text()));
+  call.how.analyzed = reader.text();
+  TableDivision wanted;
+  wanted.is_single = reader.flag();
+  for (size_t left = reader.count(); left > 0; --left) wanted.partition_by.push_back(reader.expression());
+  for (size_t left = reader.count(); left > 0; --left) {
+    unresolved::SortOrder order;
+    order.child = reader.expression();
+    order.ascending = reader.flag();
+    order.null_ordering = null_ordering(reader.text());
+    wanted.order_by.push_back(unresolved::make_expression(std::move(order), nullptr));
+  }
+  for (size_t left = reader.count(); left > 0; --left) {
+    unresolved::ExpressionPtr expression = reader.expression();
+    const std::string alias = reader.text();
+    if (!alias.empty())
+      expression =
+          unresolved::make_expression(unresolved::Alias{std::move(expression), {alias}, ""}, nullptr);
+    wanted.select.push_back(std::move(expression));
+  }
+  return wanted;
 }
 
 // `input`: what the arguments are computed on, unless there is a table argument.
 RelationPtr RelationResolver::call_table_function(const unresolved::PythonCall& python, TableCall call,
                                                   RelationPtr input) {
-  if (call.table != nullptr) input = call.table;
+  const bool has_table = call.table.plan != nullptr;
+  if (has_table) input = call.table.plan;
   resolved::Expressions expressions;
   Columns columns;
-  const auto keep = [&] {
-    for (const Column& column : input->output) {
+  const auto keep = [&](const Columns& kept) {
+    for (const Column& column : kept) {
       expressions.push_back(reference_to(column));
       columns.push_back(column);
     }
   };
-  if (call.how.kept > 0) keep();
+  if (call.how.kept > 0) keep(input->output);
   Columns output = columns;
   for (size_t index = 0; index <= call.arguments.size(); ++index) {
-    if (call.how.table_argument == static_cast<int32_t>(index)) keep();
+    if (has_table && call.how.table_argument == static_cast<int32_t>(index)) {
+      keep(call.table.columns);
+      for (const Column& column : call.table.columns) call.how.table_columns.push_back(column.name);
+    }
     if (index == call.arguments.size()) break;
     const ExpressionPtr& value = call.arguments[index];
     columns.push_back({analysis_.next_id(), "argument", value->type, value->nullable, {}, ""});
@@ -241,7 +363,7 @@ RelationPtr RelationResolver::call_table_function(const unresolved::PythonCall& 
   const RelationPtr arguments = resolved::make_relation(
       resolved::Project{std::move(input), std::move(expressions)}, std::move(columns), partitions);
   resolved::PythonFunction function{python.name,           python.eval_type, python.command,
-                                    python.python_version, python.type,      python.deterministic};
+                                    python.python_version, call.type,        python.deterministic};
   function.table_call = std::make_shared<const resolved::TableFunctionCall>(std::move(call.how));
   return resolved::make_relation(
       resolved::MapPartitions{arguments,

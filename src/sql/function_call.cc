@@ -82,6 +82,13 @@ ExpressionPtr Parser::table_function_argument() {
     advance();
     return make(unresolved::NamedArgument{std::move(key), table_argument()}, start);
   }
+  if (at("TABLE") && at_name(1) && !at("(", 1)) {
+    advance();
+    const std::string name = identifier();
+    fail_at(start, "INVALID_SQL_SYNTAX.INVALID_TABLE_FUNCTION_IDENTIFIER_ARGUMENT_MISSING_PARENTHESES",
+            {{"argumentName", "`" + name + "`"}});
+    return nullptr;
+  }
   return at("TABLE") && at("(", 1) ? table_argument() : call_argument();
 }
 

@@ -7,12 +7,14 @@ import struct
 
 import pyarrow
 from pyspark import worker
-from pyspark.serializers import write_with_length
+from pyspark.errors import PySparkException
+from pyspark.serializers import read_int, write_with_length
 from pyspark.sql import types
 from pyspark.sql.conversion import ArrowTableToRowsConversion
 from pyspark.sql.pandas.types import to_arrow_type
-from pyspark.util import PythonEvalType
-from pyspark.worker_util import pickleSer
+from pyspark.sql.worker import analyze_udtf
+from pyspark.util import PythonEvalType, handle_worker_exception
+from pyspark.worker_util import pickleSer, utf8_deserializer
 
 from deuteron.worker.row_functions import coercion
 
@@ -140,6 +142,77 @@ class TableFunction(_Call):
         message.text(self._name)
         message.seek(0)
         return message
+
+
+class TableAnalysis(_Call):
+    """Called with one row, in which only constant arguments have values: yields what the function's static method `analyze` tells, a text a row.
+
+    An error, or "" and: the columns' types, the result pickled, whether all rows are one partition; then, each with its number before it,
+    expressions to divide by, expressions to order by (ascending, where nulls come), expressions to select (name)."""
+
+    def __call__(self, batches):
+        for batch in batches:
+            answer = io.BytesIO()
+            try:
+                analyze_udtf._main(self._question(batch), answer)
+                answer.seek(0)
+                texts = ["", *_texts(answer)]
+            except Exception as error:
+                texts = [_failure(error)]
+            yield pyarrow.RecordBatch.from_arrays([pyarrow.array(texts, pyarrow.string())], ["text"])
+
+    def _question(self, batch):
+        message = Message()
+        message.text(self._name)
+        message.blob(self._command)
+        message.integer(len(self._argument_names))
+        arguments = self._arguments(batch)
+        for index, (data_type, name) in enumerate(zip(self._argument_types, self._argument_names)):
+            message.text(data_type.json())
+            message.boolean(self._constants[index])
+            if self._constants[index]:
+                convert = ArrowTableToRowsConversion._create_converter(data_type)
+                value = convert(arguments[index][0].as_py())
+                message.blob(pickleSer.dumps(data_type.toInternal(value) if data_type.needConversion() else value))
+            message.boolean(index == self._table_argument)
+            message.boolean(bool(name))
+            if name:
+                message.text(name)
+        message.seek(0)
+        return message
+
+
+def _texts(answer):
+    def text():
+        return utf8_deserializer.loads(answer)
+
+    yield text()
+    yield answer.read(read_int(answer)).hex()
+    yield "true" if read_int(answer) else "false"
+    partitions = read_int(answer)
+    yield str(partitions)
+    for _ in range(partitions):
+        yield text()
+    orders = read_int(answer)
+    yield str(orders)
+    for _ in range(orders):
+        yield text()
+        yield "true" if read_int(answer) else "false"
+        yield ("default", "first", "last")[read_int(answer)]
+    selected = read_int(answer)
+    yield str(selected)
+    for _ in range(selected):
+        yield text()
+        yield text()
+
+
+def _failure(error):
+    """As Spark tells it: the traceback of a user's exception, only the message of PySpark's own."""
+    if isinstance(error, PySparkException):
+        return str(error).strip()
+    told = io.BytesIO()
+    handle_worker_exception(error, told)
+    return told.getvalue()[8:].decode().strip()
 
 
 class _Rows:

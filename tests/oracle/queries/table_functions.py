@@ -77,6 +77,60 @@ class Arrays:
 spark.udtf.register("batches", Batches)
 spark.udtf.register("arrays", Arrays)
 spark.udf.register("plus_one", lambda x: x + 1, "int")
+from pyspark.sql.functions import AnalyzeArgument, AnalyzeResult, OrderingColumn, PartitioningColumn, SelectedColumn
+class AsManyColumns:
+    @staticmethod
+    def analyze(n: AnalyzeArgument, first: AnalyzeArgument = None) -> AnalyzeResult:
+        schema = T.StructType()
+        for i in range(n.value):
+            schema = schema.add(f"c{i}", T.IntegerType())
+        return AnalyzeResult(schema)
+    def eval(self, n, first=0):
+        yield tuple(range(first, first + n))
+class Told:
+    def __init__(self, result):
+        self.result = result
+    @staticmethod
+    def analyze(*arguments, **named):
+        told = [*arguments, *(named[key] for key in sorted(named))]
+        text = "; ".join(f"{a.dataType.simpleString()} {a.value!r} {a.isTable} {a.isConstantExpression}" for a in told)
+        return AnalyzeResult(T.StructType().add(T.StructField("text", T.StringType(), True, {"told": text})))
+    def eval(self, *arguments, **named):
+        yield self.result.schema[0].metadata["told"],
+class Divided:
+    def __init__(self, result):
+        self.rows = []
+    @staticmethod
+    def analyze(table):
+        return AnalyzeResult(T.StructType().add("s", T.StringType()), partitionBy=[PartitioningColumn("a + 1")], orderBy=[OrderingColumn("b", ascending=False)])
+    def eval(self, table):
+        self.rows.append(str(table))
+    def terminate(self):
+        yield " ".join(self.rows),
+class Chosen:
+    @staticmethod
+    def analyze(table):
+        return AnalyzeResult(T.StructType().add("s", T.StringType()), withSinglePartition=True, orderBy=[OrderingColumn("a", overrideNullsFirst=False), OrderingColumn("b")], select=[SelectedColumn("b"), SelectedColumn("a + 1", "a1")])
+    def eval(self, table):
+        yield str(table),
+def analyzed_as(result):
+    class Analyzed:
+        @staticmethod
+        def analyze(*arguments):
+            return result
+        def eval(self, *arguments):
+            yield 1,
+    return Analyzed
+class RaisesInAnalyze:
+    @staticmethod
+    def analyze():
+        raise ValueError("no analysis today")
+    def eval(self):
+        yield 1,
+spark.udtf.register("columns", udtf(AsManyColumns))
+spark.udtf.register("told", udtf(Told))
+spark.udtf.register("divided", udtf(Divided))
+spark.udtf.register("chosen", udtf(Chosen))
 # case: inline unordered
 counted[False](F.lit(5))
 # case: inline-arrow unordered
@@ -292,3 +346,67 @@ try:
 finally:
     spark.conf.unset("spark.sql.legacy.execution.pythonUDTF.pandas.conversion.enabled")
 answer
+# case: analyze
+udtf(AsManyColumns)(F.lit(3))
+# case: analyze-expression
+spark.sql("select * from columns(1 + 1, first => 5)")
+# case: analyze-told unordered
+spark.sql("select * from told(1, 'a', date'2020-01-02', array(1, 2), null)")
+# case: analyze-told-more unordered
+spark.sql("select * from told(1.50, named_struct('x', 1), b => map('k', timestamp'2020-01-02 03:04:05'), a => (select 3))")
+# case: analyze-told-table unordered
+spark.sql("select * from told(table(v), 1) limit 1")
+# case: analyze-told-column unordered
+spark.sql("select * from v, lateral told(a, b, 3)")
+# case: analyze-too-few-arguments
+spark.sql("select * from columns()")
+# case: analyze-too-many-arguments
+spark.sql("select * from columns(1, 2, 3)")
+# case: analyze-divided unordered
+spark.sql("select * from divided(table(v))")
+# case: analyze-divided-twice
+spark.sql("select * from divided(table(v) partition by b)")
+# case: analyze-divided-single
+spark.sql("select * from divided(table(v) with single partition)")
+# case: analyze-divided-no-table
+spark.sql("select * from divided(1)")
+# case: analyze-chosen
+spark.sql("select * from chosen(table(v))")
+# case: analyze-data-frame unordered
+udtf(Divided)(spark.table("v").asTable())
+# case: analyze-other-result
+udtf(analyzed_as(5))()
+# case: analyze-no-struct
+udtf(analyzed_as(AnalyzeResult("x int")))()
+# case: analyze-raises
+try:
+    udtf(RaisesInAnalyze)().collect()
+except Exception as error:
+    answer = error.getCondition(), "ValueError: no analysis today" in str(error)
+answer
+# case: lateral-left-condition unordered
+spark.sql("select v.a, q.z from v left join lateral plain(a) as q(z) on q.z > 1")
+# case: lateral-left-true unordered
+spark.sql("select v.b, q.x from v left join lateral counted(a) q on true")
+# case: outer-column-in-sub-query unordered
+spark.sql("select b, (select a from plain(v.a)) as x from v")
+# case: lateral-sub-query unordered
+spark.sql("select b, x from v, lateral (select a + 1 as x from plain(v.a))")
+# case: lateral-table unordered
+spark.sql("select v.b, r.a from v, lateral rows(table(v) with single partition) r where v.a = 1")
+# case: table-of-outer-column unordered
+spark.sql("select v.b, r.a from v, lateral rows(table(select v.a)) r where v.a = 1")
+# case: not-parenthesized-table
+spark.sql("select * from rows(table v)")
+# case: view unordered
+spark.sql("select * from plain(3)").createOrReplaceTempView("of_function")
+spark.sql("select * from of_function, lateral plain(of_function.a) as q(x)")
+# case: cached unordered
+cached = spark.sql("select * from rows(table(v) with single partition)").cache()
+answer = (cached.count(), cached.filter("n = 2").count())
+cached.unpersist()
+answer
+# case: aggregated unordered
+spark.sql("select a, count(*) as n, sum(x) as s from (select v.a, c.x from v, lateral counted(a) c) group by a")
+# case: partition-then-filter unordered
+spark.sql("select * from batches(table(v) partition by b) where n > 0 order by text limit 2")
