@@ -394,6 +394,11 @@ Status ExpressionResolver::resolve_lambdas(const functions::Function& function,
     auto body = resolve(lambda->body);
     lambda_parameters_.pop_back();
     if (!body.ok()) return body.status();
+    if (contains<resolved::PythonCall>(*body)) {
+      return at(error("UNSUPPORTED_FEATURE.LAMBDA_FUNCTION_WITH_PYTHON_UDF",
+                      {{"funcName", quoted_expression(pretty(lambda->body))}}),
+                arguments[i]->origin);
+    }
     const DataType type = (*body)->type;
     const bool nullable = (*body)->nullable;
     result[i] = resolved::make_expression(resolved::Lambda{std::move(parameters), *std::move(body)}, type,

@@ -347,11 +347,51 @@ bool holds_python(const RelationPtr& relation) {
   return found;
 }
 
-// A join condition with Python: what can be, becomes a filter above an inner join.
+const char* join_name(plan::JoinType type) {
+  switch (type) {
+    case plan::JoinType::kLeftOuter: return "LEFT OUTER";
+    case plan::JoinType::kRightOuter: return "RIGHT OUTER";
+    case plan::JoinType::kFullOuter: return "FULL OUTER";
+    case plan::JoinType::kLeftSemi: return "LEFT SEMI";
+    case plan::JoinType::kLeftAnti: return "LEFT ANTI";
+    default: return "INNER";
+  }
+}
+
+bool holds_python_call(const ExpressionPtr& condition) { return contains<resolved::PythonCall>(condition); }
+
+// A join condition with Python: calls on columns of one side go below that side; with one on both sides the
+// condition becomes a filter above an inner join.
 Result<RelationPtr> extract_from_join(Analysis& analysis, const RelationPtr& relation) {
   resolved::Join join = *resolved::as<resolved::Join>(relation);
+  PythonExtraction sides[] = {PythonExtraction(analysis, join.left), PythonExtraction(analysis, join.right)};
+  const ColumnIds given[] = {output_ids(join.left), output_ids(join.right)};
+  join.condition = transform_down(join.condition, [&](const ExpressionPtr& part) -> ExpressionPtr {
+    if (resolved::as<resolved::PythonCall>(part) == nullptr) return nullptr;
+    const ColumnIds read = references(part);
+    for (size_t side = 0; side < 2; ++side) {
+      if (std::includes(given[side].begin(), given[side].end(), read.begin(), read.end()))
+        return sides[side].run(part);
+    }
+    return nullptr;
+  });
+  join.left = sides[0].input();
+  join.right = sides[1].input();
+  if (!holds_python_call(join.condition)) {
+    const bool is_left_only =
+        join.type == plan::JoinType::kLeftSemi || join.type == plan::JoinType::kLeftAnti;
+    Columns output = join.left->output;
+    if (!is_left_only) output.insert(output.end(), join.right->output.begin(), join.right->output.end());
+    resolved::Expressions kept;
+    for (const Column& column : relation->output) kept.push_back(reference_to(column));
+    const RelationPtr wide =
+        resolved::make_relation(std::move(join), std::move(output), relation->partitions);
+    return resolved::make_relation(resolved::Project{wide, std::move(kept)}, relation->output,
+                                   relation->partitions);
+  }
+  join = *resolved::as<resolved::Join>(relation);
   if (join.type != plan::JoinType::kInner && join.type != plan::JoinType::kCross) {
-    return error("UNSUPPORTED_FEATURE.PYTHON_UDF_IN_ON_CLAUSE", {{"joinType", "OUTER"}});
+    return error("UNSUPPORTED_FEATURE.PYTHON_UDF_IN_ON_CLAUSE", {{"joinType", join_name(join.type)}});
   }
   const ExpressionPtr condition = join.condition;
   join.condition = nullptr;

@@ -125,9 +125,17 @@ class RelationResolver {
   // The Python table function that `relation` calls, bound to its arguments.
   std::optional<unresolved::PythonCall> python_table(const unresolved::RelationPtr& relation) const;
   InputResult python_table_function(const unresolved::PythonCall& python, const plan::Origin& origin);
-  // A lateral join with a Python table function of columns; none when the right side is something else.
-  Result<std::optional<Input>> lateral_table_function(const unresolved::Join& node, const Input& left,
-                                                      const plan::Origin& origin);
+  // The right side of a lateral join, where it is a Python table function.
+  struct LateralFunction {
+    Input input;
+    bool is_joined = false;        // `input` is the join already
+    resolved::ExpressionPtr keys;  // else: the condition under which a row belongs to one of the left side
+  };
+  Result<std::optional<LateralFunction>> lateral_table_function(const unresolved::Join& node,
+                                                                const Input& left,
+                                                                const plan::Origin& origin);
+  Result<resolved::RelationPtr> call_on_domain(const unresolved::PythonCall& python, TableCall call,
+                                               const Input& left, resolved::ExpressionPtr& keys);
   Result<TableCall> table_call(const unresolved::PythonCall& python, const Scope* outer,
                                const plan::Origin& origin);
   InputResult resolve_table_argument(const unresolved::TableArgument& table);

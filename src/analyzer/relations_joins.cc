@@ -97,16 +97,23 @@ Columns refreshed(const Columns& keys, const Columns& current) {
 }  // namespace
 
 Result<Input> RelationResolver::join(const unresolved::Join& node, Input left, const plan::Origin& origin) {
+  std::optional<LateralFunction> function;
   if (node.is_lateral) {
-    ASSIGN_OR_RETURN(std::optional<Input> joined, lateral_table_function(node, left, origin));
-    if (joined.has_value()) {
-      if (node.condition == nullptr) return *std::move(joined);
-      return filter({nullptr, node.condition}, *std::move(joined), origin);
+    ASSIGN_OR_RETURN(function, lateral_table_function(node, left, origin));
+    if (function.has_value() && function->is_joined) {
+      if (node.condition == nullptr) return std::move(function->input);
+      return filter({nullptr, node.condition}, std::move(function->input), origin);
     }
   }
-  const Scope left_scope = scope_of(left);
-  RelationResolver right_resolver(analysis_, node.is_lateral ? &left_scope : outer_);
-  ASSIGN_OR_RETURN(Input right, right_resolver.resolve(node.right));
+  const bool is_lateral = node.is_lateral && !function.has_value();
+  Input right;
+  if (function.has_value()) {
+    right = std::move(function->input);
+  } else {
+    const Scope left_scope = scope_of(left);
+    RelationResolver right_resolver(analysis_, is_lateral ? &left_scope : outer_);
+    ASSIGN_OR_RETURN(right, right_resolver.resolve(node.right));
+  }
   if (node.is_natural || !node.using_columns.empty())
     return join_using(node, std::move(left), std::move(right), origin);
   ExpressionPtr condition;
@@ -120,8 +127,9 @@ Result<Input> RelationResolver::join(const unresolved::Join& node, Input left, c
                    {{"sqlExprs", quoted_expression(resolver.pretty(node.condition))}});
     }
   }
+  if (function.has_value()) condition = both(std::move(function->keys), std::move(condition));
   return join_inputs(analysis_, std::move(left), std::move(right), node.type, std::move(condition),
-                     node.is_lateral);
+                     is_lateral);
 }
 
 // USING and NATURAL: the keys come once, first; the other side's keys stay reachable by their qualified

@@ -204,6 +204,8 @@ Result<Input> RelationResolver::limit(const unresolved::LimitExpression& node, I
     const std::map<std::string, std::string> parameters = {
         {"name", name}, {"expr", quoted_expression(resolver.pretty(expression))}};
     if (!literal.has_value()) {
+      if (contains<resolved::PythonCall>(value))
+        return at(error("INVALID_LIMIT_LIKE_EXPRESSION.IS_UNFOLDABLE", parameters), expression->origin);
       if (references(value).empty()) return at(unsupported(name + " by this expression"), expression->origin);
       return at(error("INVALID_LIMIT_LIKE_EXPRESSION.IS_UNFOLDABLE", parameters),
                 place_of_column(node.input, expression));

@@ -233,6 +233,11 @@ Result<Input> RelationResolver::values(const unresolved::Values& node, const pla
     resolved::Expressions values;
     for (const auto& value : row) {
       ASSIGN_OR_RETURN(auto expression, resolver.resolve(value));
+      if (contains<resolved::PythonCall>(expression)) {
+        return at(error("INVALID_INLINE_TABLE.CANNOT_EVALUATE_EXPRESSION_IN_INLINE_TABLE",
+                        {{"expr", quoted_expression(resolver.pretty(value))}}),
+                  value->origin);
+      }
       values.push_back(std::move(expression));
     }
     rows.push_back(std::move(values));

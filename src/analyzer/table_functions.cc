@@ -7,6 +7,7 @@
 #include "analyzer/errors.h"
 #include "analyzer/python_functions.h"
 #include "analyzer/relations.h"
+#include "analyzer/renumbering.h"
 #include "analyzer/simplification.h"
 #include "sql/parser.h"
 
@@ -100,21 +101,21 @@ Result<Input> RelationResolver::python_table_function(const unresolved::PythonCa
   return source(call_table_function(python, std::move(call), one.plan));
 }
 
-// The function is called on each row of the left side; what it gives at the end of a partition stands beside
-// the partition's last row.
-Result<std::optional<Input>> RelationResolver::lateral_table_function(const unresolved::Join& node,
-                                                                      const Input& left,
-                                                                      const plan::Origin& origin) {
+// An inner join calls the function on each row of the left side; what it gives at the end of a partition
+// stands beside the partition's last row. An outer join calls it once on what the arguments are in all rows.
+Result<std::optional<RelationResolver::LateralFunction>> RelationResolver::lateral_table_function(
+    const unresolved::Join& node, const Input& left, const plan::Origin& origin) {
   const auto* alias = unresolved::as<unresolved::SubqueryAlias>(node.right);
   const unresolved::RelationPtr& function = alias == nullptr ? node.right : alias->input;
   const auto python = python_table(function);
-  if (!python.has_value()) return std::optional<Input>();
+  if (!python.has_value()) return std::optional<LateralFunction>();
   if (table_argument(python->arguments) != nullptr)
     return at(unsupported("a table argument in a lateral join"), origin);
   if (python->eval_type == kArrowTableFunction)
     return at(error("LATERAL_JOIN_WITH_ARROW_UDTF_UNSUPPORTED", {}), origin);
   const bool is_inner = node.type == plan::JoinType::kInner || node.type == plan::JoinType::kCross;
-  if (node.is_natural || !node.using_columns.empty() || (!is_inner && node.condition != nullptr))
+  const bool is_left = node.type == plan::JoinType::kLeftOuter;
+  if (node.is_natural || !node.using_columns.empty() || !(is_inner || is_left))
     return at(unsupported("a Python table function in a lateral join of this kind"), origin);
   const Scope left_scope = scope_of(left);
   ASSIGN_OR_RETURN(TableCall call, table_call(*python, &left_scope, function->origin));
@@ -126,13 +127,50 @@ Result<std::optional<Input>> RelationResolver::lateral_table_function(const unre
       call.output[i].qualifier = {alias->alias};
     }
   }
+  LateralFunction result;
+  // As in Spark, an outer join without a condition leaves the rows out for which the function gives none.
+  result.is_joined = is_inner || node.condition == nullptr;
+  if (!result.is_joined) {
+    result.input.columns = call.output;
+    ASSIGN_OR_RETURN(result.input.plan, call_on_domain(*python, std::move(call), left, result.keys));
+    return std::optional<LateralFunction>(std::move(result));
+  }
   call.how.kept = static_cast<int32_t>(left.plan->output.size());
-  Input result = left;
-  result.columns.insert(result.columns.end(), call.output.begin(), call.output.end());
-  result.below = nullptr;
-  result.aggregate = nullptr;
-  result.plan = call_table_function(*python, std::move(call), left.plan);
-  return std::optional<Input>(std::move(result));
+  result.input = left;
+  result.input.columns.insert(result.input.columns.end(), call.output.begin(), call.output.end());
+  result.input.below = nullptr;
+  result.input.aggregate = nullptr;
+  result.input.plan = call_table_function(*python, std::move(call), left.plan);
+  return std::optional<LateralFunction>(std::move(result));
+}
+
+// keys: which rows of the plan belong to a row of `left`.
+Result<RelationPtr> RelationResolver::call_on_domain(const unresolved::PythonCall& python, TableCall call,
+                                                     const Input& left, ExpressionPtr& keys) {
+  ColumnIds read;
+  for (const ExpressionPtr& argument : call.arguments) read.merge(references(argument));
+  if (read.empty())
+    return call_table_function(python, std::move(call), resolved::make_relation(resolved::OneRow{}, {}, 1));
+  const RelationPtr copy = renumbered(analysis_, left.plan);
+  const Scope scope = scope_of(left);
+  ExpressionResolver resolver(analysis_, scope);
+  Substitution to_copy;
+  Columns domain;
+  resolved::Expressions expressions;
+  for (size_t i = 0; i < copy->output.size(); ++i) {
+    const Column& column = left.plan->output[i];
+    if (!read.contains(column.id)) continue;
+    domain.push_back(copy->output[i]);
+    expressions.push_back(reference_to(domain.back()));
+    to_copy[column.id] = expressions.back();
+    ASSIGN_OR_RETURN(ExpressionPtr equal, resolver.call("<=>", {reference_to(column), expressions.back()}));
+    keys = both(std::move(keys), std::move(equal));
+  }
+  for (ExpressionPtr& argument : call.arguments) argument = substitute(argument, to_copy);
+  call.how.kept = static_cast<int32_t>(domain.size());
+  RelationPtr plan = resolved::make_relation(resolved::Project{copy, std::move(expressions)}, domain);
+  plan = resolved::make_relation(resolved::Distinct{plan}, domain, 1);
+  return call_table_function(python, std::move(call), std::move(plan));
 }
 
 Result<RelationResolver::TableCall> RelationResolver::table_call(const unresolved::PythonCall& python,

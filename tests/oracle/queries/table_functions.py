@@ -32,6 +32,10 @@ class UpToTwo:
 class Plain:
     def eval(self, a):
         yield a,
+class Odd:
+    def eval(self, a):
+        if a is not None and a % 2 == 1:
+            yield a,
 def yields(*values):
     class Yields:
         def eval(self):
@@ -63,6 +67,7 @@ for arrow, suffix in ((False, ""), (True, "_arrow")):
     spark.udtf.register("defaults" + suffix, defaults[arrow])
     spark.udtf.register("rows" + suffix, rows[arrow])
     spark.udtf.register("up_to_two" + suffix, udtf(UpToTwo, returnType="a int", useArrow=arrow))
+    spark.udtf.register("odd" + suffix, udtf(Odd, returnType="x int", useArrow=arrow))
     spark.udtf.register("plain" + suffix, udtf(Plain, returnType="a int", useArrow=arrow))
 @arrow_udtf(returnType="n long, text string")
 class Batches:
@@ -387,7 +392,7 @@ answer
 # case: lateral-left-condition unordered
 spark.sql("select v.a, q.z from v left join lateral plain(a) as q(z) on q.z > 1")
 # case: lateral-left-true unordered
-spark.sql("select v.b, q.x from v left join lateral counted(a) q on true")
+spark.sql("select v.b, q.x from v left join lateral odd(a) q on true")
 # case: outer-column-in-sub-query unordered
 spark.sql("select b, (select a from plain(v.a)) as x from v")
 # case: lateral-sub-query unordered
@@ -410,3 +415,7 @@ answer
 spark.sql("select a, count(*) as n, sum(x) as s from (select v.a, c.x from v, lateral counted(a) c) group by a")
 # case: partition-then-filter unordered
 spark.sql("select * from batches(table(v) partition by b) where n > 0 order by text limit 2")
+# case: lateral-left-constant unordered
+spark.sql("select v.a, q.z from v left join lateral plain(7) as q(z) on q.z > v.a")
+# case: lateral-left-expression unordered
+spark.sql("select v.b, q.z from v left join lateral plain(a + length(b)) as q(z) on q.z > 2")
