@@ -121,6 +121,38 @@ bool is_key(const WriteRequest& request, const std::string& name) {
                      [&](const std::string& key) { return lower_case(key) == lower_case(name); });
 }
 
+// CSV files are text: floating-point numbers as Spark prints them. Everything else is DuckDB's text too.
+RelationPtr with_texts_of_numbers(const RelationPtr& fragment) {
+  plan::resolved::Expressions expressions;
+  std::vector<Column> columns = fragment->output;
+  plan::resolved::ColumnId next = 0;
+  for (const Column& column : columns) next = std::max(next, column.id + 1);
+  bool changes = false;
+  for (Column& column : columns) {
+    plan::resolved::ExpressionPtr value = plan::resolved::make_expression(
+        plan::resolved::ColumnReference{column.id}, column.type, column.nullable);
+    if (column.type.is(TypeId::kDouble) || column.type.is(TypeId::kFloat)) {
+      column.type = DataType(TypeId::kString);
+      value = plan::resolved::make_expression(
+          plan::resolved::Cast{std::move(value), plan::CastMode::kDefault}, column.type, column.nullable);
+      column.id = next++;
+      changes = true;
+    }
+    expressions.push_back(std::move(value));
+  }
+  if (!changes) return fragment;
+  return plan::resolved::make_relation(plan::resolved::Project{fragment, std::move(expressions)},
+                                       std::move(columns), fragment->partitions);
+}
+
+// The shortest text of a number, also of a float, which to_json would widen. JSON has none for what is not
+// finite: Spark writes their names as texts.
+std::string json_number(const std::string& column) {
+  return "CASE WHEN isfinite(" + column + ") OR " + column + " IS NULL THEN CAST(CAST(" + column +
+         " AS VARCHAR) AS JSON) WHEN isnan(" + column + ") THEN to_json('NaN') WHEN " + column +
+         " > 0 THEN to_json('Infinity') ELSE to_json('-Infinity') END";
+}
+
 // The SELECT list of one file's columns.
 Result<std::string> file_columns(const RelationPtr& relation, const WriteRequest& request,
                                  const RunContext& context) {
@@ -139,6 +171,9 @@ Result<std::string> file_columns(const RelationPtr& relation, const WriteRequest
                                                             {"columnType", "\"" + column.type.sql() + "\""}});
     } else if (column.type.is(TypeId::kTimestamp) && !key) {
       value = timestamp_text(source, context.time_zone);
+    } else if (request.format == "json" && !key &&
+               (column.type.is(TypeId::kDouble) || column.type.is(TypeId::kFloat))) {
+      value = json_number(source);
     }
     if (request.format == "json" && !key) {
       object += (object.empty() ? "" : ", ") + quote_text(column.name) + ", " + value;
@@ -351,10 +386,14 @@ Status write_files(const EngineParts& parts, const RelationPtr& fragment, const 
                    const WriteRequest& request, CancelToken& cancel) {
   WriteRequest normal = request;
   normal.format = lower_case(request.format.empty() ? "parquet" : request.format);
-  if (normal.format != "parquet" && normal.format != "csv" && normal.format != "json") {
+  if (normal.format == "orc" || normal.format == "avro" || normal.format == "text" ||
+      normal.format == "xml" || normal.format == "jdbc") {
     return unsupported("writing files of the format " + request.format);
   }
-  return Writer(parts, fragment, context, normal, cancel).run();
+  if (normal.format != "parquet" && normal.format != "csv" && normal.format != "json")
+    return error("DATA_SOURCE_NOT_FOUND", {{"provider", request.format}});
+  const RelationPtr written = normal.format == "csv" ? with_texts_of_numbers(fragment) : fragment;
+  return Writer(parts, written, context, normal, cancel).run();
 }
 
 }  // namespace deuteron::relational

@@ -225,8 +225,11 @@ Result<Written> moment(Aggregation& aggregation) {
   const std::string finite = aggregation.aggregate(
       aggregation.node.function, "CASE WHEN isfinite(" + value + ") THEN " + value + " END");
   const std::string odd = aggregation.aggregate("bool_or", "NOT isfinite(" + value + ")");
-  return Written{"CASE WHEN " + odd + " THEN CAST('NaN' AS DOUBLE) ELSE " + finite + " END",
-                 aggregation.call.result()};
+  std::string result = "CASE WHEN " + odd + " THEN CAST('NaN' AS DOUBLE) ELSE " + finite + " END";
+  // One value has no deviation from others, whatever it is.
+  if (aggregation.node.function.ends_with("_samp"))
+    result = "CASE WHEN " + aggregation.aggregate("count", value) + " > 1 THEN " + result + " END";
+  return Written{std::move(result), aggregation.call.result()};
 }
 
 // An aggregate of kernels/aggregate_kernels.cc.

@@ -89,8 +89,10 @@ Result<std::string> ExpressionWriter::write_sort_key(const plan::resolved::SortK
     // A bare number would be taken as the position of a column.
     return "(" + written.sql + " IS NULL)";
   }
-  return order_key(written.sql, key.expression->type) + (key.ascending ? " ASC" : " DESC") +
-         (key.nulls_first ? " NULLS FIRST" : " NULLS LAST");
+  // A column that DuckDB sorts by comes back out of the sort's own keys, in which -0.0 is 0.0: something else
+  // than the column is sorted by.
+  return order_key(without_negative_zero(written.sql, key.expression->type), key.expression->type) +
+         (key.ascending ? " ASC" : " DESC") + (key.nulls_first ? " NULLS FIRST" : " NULLS LAST");
 }
 
 Result<Written> ExpressionWriter::write_node(const ExpressionPtr& expression) {

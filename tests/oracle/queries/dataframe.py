@@ -497,3 +497,9 @@ df.corr("i", "nothing")
 spark.createDataFrame([(1.5, "x`y"), (2.0, "z"), (1.5, "z")], "a double, b string").crosstab("a", "b").orderBy("a_b")
 # case: sample-by
 spark.range(0, 30, 1, 2).withColumn("k", F.col("id") % 3).sampleBy("k", {0: 0.5, 1: 1.0}, seed=4)
+# case: sort-negative-zero
+spark.sql("select * from values (1, -0.0D), (2, 0.0D), (3, 1.0D) as t(i, d)").orderBy("d", "i")
+# case: sort-negative-zero-inside
+spark.sql("select * from values (1, array(-0.0D)), (2, array(1.0D)) as t(i, a)").orderBy("a")
+# case: deviation-of-one
+spark.sql("select k, stddev(v), var_samp(v), stddev_pop(v) from values (1, double('nan')), (2, 1.5D), (3, 1.0D), (3, double('nan')), (4, cast(null as double)) as t(k, v) group by k").orderBy("k")

@@ -97,3 +97,14 @@ spark.range(3).write.parquet(OUT + "/x")
 spark.range(2).write.mode("append").parquet(OUT + "/x")
 spark.range(9).write.mode("ignore").parquet(OUT + "/x")
 spark.read.parquet(OUT + "/x").count()
+# case: csv-numbers-as-text
+spark.sql("select 1e10D a, 1.5e-7D b, 100.0D c, float(1.1) f, double('infinity') g, double('nan') i, -0.0D j").coalesce(1).write.mode("overwrite").csv(OUT + "/numbers.csv")
+spark.read.text(OUT + "/numbers.csv")
+# case: csv-numbers-inferred
+spark.sql("select * from values (1.5D, -0.0D), (double('nan'), null), (double('infinity'), 2e10D) as t(a, b)").coalesce(1).write.mode("overwrite").csv(OUT + "/inferred.csv", header=True)
+spark.read.csv(OUT + "/inferred.csv", header=True, inferSchema=True).orderBy("a")
+# case: json-numbers-not-finite
+spark.sql("select 1.5D a, double('infinity') g, double('-infinity') h, double('nan') i, float(1.1) f").coalesce(1).write.mode("overwrite").json(OUT + "/numbers.json")
+spark.read.text(OUT + "/numbers.json")
+# case: write-unknown-format
+spark.range(1).write.format("nope").save(OUT + "/nope")
