@@ -42,6 +42,9 @@ class RelationResolver {
   InputResult view(const catalog::View& view, const plan::Names& name, const plan::Origin& origin);
   InputResult common_table(const CommonTable& table);
   InputResult data_source(const unresolved::DataSource& source, const plan::Origin& origin);
+  // data_sources.cc
+  InputResult python_data_source(const unresolved::DataSource& source, const unresolved::PythonCall& python,
+                                 const types::Schema& schema, const plan::Origin& origin);
   InputResult local_relation(const plan::Bytes& data, const std::string& schema_text);
   InputResult cached_local_relation(const unresolved::CachedLocalRelation& relation);
   InputResult range(const unresolved::Range& range);

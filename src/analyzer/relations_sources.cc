@@ -137,6 +137,13 @@ Result<Input> RelationResolver::common_table(const CommonTable& table) {
 
 Result<Input> RelationResolver::data_source(const unresolved::DataSource& node, const plan::Origin& origin) {
   const std::string format = node.format.empty() ? "parquet" : lower_case(node.format);
+  if (const auto registered = analysis_.catalog.find_data_source(format)) {
+    types::Schema schema;
+    if (!node.schema_text.empty()) {
+      ASSIGN_OR_RETURN(schema, parse_schema_text(node.schema_text));
+    }
+    return python_data_source(node, *unresolved::as<unresolved::PythonCall>(registered), schema, origin);
+  }
   if (!is_file_format(format)) {
     return at(error("DATA_SOURCE_NOT_FOUND", {{"provider", node.format}}), origin);
   }

@@ -2,8 +2,8 @@
 // table argument is the projection's input, divided and ordered as the call asks; in a lateral join the left
 // side is.
 #include <algorithm>
-#include <cstdlib>
 
+#include "analyzer/answer_reader.h"
 #include "analyzer/errors.h"
 #include "analyzer/python_functions.h"
 #include "analyzer/relations.h"
@@ -286,21 +286,9 @@ Status RelationResolver::divide(TableCall& call, const TableDivision& division) 
 
 namespace {
 
-// Reads what the worker's TableAnalysis (python/deuteron/worker/table_functions.py) tells, a text a row.
-class AnalysisReader {
- public:
-  explicit AnalysisReader(std::vector<std::optional<std::string>> texts) : texts_(std::move(texts)) {}
-  std::string text() { return next_ < texts_.size() ? texts_[next_++].value_or("") : ""; }
-  bool flag() { return text() == "true"; }
-  size_t count() { return std::min<size_t>(std::strtoul(text().c_str(), nullptr, 10), texts_.size()); }
-  unresolved::ExpressionPtr expression() {
-    return unresolved::make_expression(unresolved::SqlText{text()}, nullptr);
-  }
-
- private:
-  std::vector<std::optional<std::string>> texts_;
-  size_t next_ = 0;
-};
+unresolved::ExpressionPtr parsed_later(std::string text) {
+  return unresolved::make_expression(unresolved::SqlText{std::move(text)}, nullptr);
+}
 
 plan::NullOrdering null_ordering(const std::string& text) {
   if (text == "first") return plan::NullOrdering::kNullsFirst;
@@ -340,23 +328,24 @@ Result<RelationResolver::TableDivision> RelationResolver::analyze_table_function
       call_table_function(python, std::move(analysis), resolved::make_relation(resolved::OneRow{}, {}, 1));
   ASSIGN_OR_RETURN(plan, simplify(analysis_, plan));
   ASSIGN_OR_RETURN(auto texts, analysis_.catalog.run(plan, kMostTexts));
-  AnalysisReader reader(std::move(texts));
+  AnswerReader reader(std::move(texts));
   if (const std::string failure = reader.text(); !failure.empty())
     return at(error("TABLE_VALUED_FUNCTION_FAILED_TO_ANALYZE_IN_PYTHON", {{"msg", failure}}), origin);
   ASSIGN_OR_RETURN(call.type, sql::parse_data_type(reader.text()));
   call.how.analyzed = reader.text();
   TableDivision wanted;
   wanted.is_single = reader.flag();
-  for (size_t left = reader.count(); left > 0; --left) wanted.partition_by.push_back(reader.expression());
+  for (size_t left = reader.count(); left > 0; --left)
+    wanted.partition_by.push_back(parsed_later(reader.text()));
   for (size_t left = reader.count(); left > 0; --left) {
     unresolved::SortOrder order;
-    order.child = reader.expression();
+    order.child = parsed_later(reader.text());
     order.ascending = reader.flag();
     order.null_ordering = null_ordering(reader.text());
     wanted.order_by.push_back(unresolved::make_expression(std::move(order), nullptr));
   }
   for (size_t left = reader.count(); left > 0; --left) {
-    unresolved::ExpressionPtr expression = reader.expression();
+    unresolved::ExpressionPtr expression = parsed_later(reader.text());
     const std::string alias = reader.text();
     if (!alias.empty())
       expression =

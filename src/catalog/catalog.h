@@ -45,6 +45,11 @@ class CatalogView {
   virtual std::optional<View> find_view(const plan::Names& name) const = 0;
   // A Python function registered for SQL (a PythonCall without arguments), or null.
   virtual plan::unresolved::ExpressionPtr find_function(const std::string& name) const = 0;
+  // A Python data source (a PythonCall whose command is the pickled class), or null.
+  virtual plan::unresolved::ExpressionPtr find_data_source(const std::string& name) const {
+    static_cast<void>(name);
+    return nullptr;
+  }
   // An artifact that the client uploaded under cache/<hash>, or null.
   virtual plan::Bytes find_cached_artifact(const std::string& hash) const = 0;
   virtual FileSchemaReader& files() const = 0;

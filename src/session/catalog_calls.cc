@@ -19,11 +19,6 @@ using types::Value;
 constexpr const char* kCatalog = "spark_catalog";
 constexpr const char* kDatabase = "default";
 
-std::string lower_case(std::string text) {
-  std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return std::tolower(c); });
-  return text;
-}
-
 types::StructField text(std::string name) { return {std::move(name), DataType(TypeId::kString), true, ""}; }
 types::StructField flag(std::string name) { return {std::move(name), DataType(TypeId::kBoolean), false, ""}; }
 

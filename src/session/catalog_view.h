@@ -14,12 +14,12 @@ class Session::Catalog : public catalog::CatalogView {
     execution::Request request;
   };
 
-  Catalog(Views::Snapshot views, Views::Snapshot global_views,
-          std::map<std::string, plan::unresolved::ExpressionPtr> functions,
-          std::shared_ptr<Artifacts> artifacts, Executing executing)
+  Catalog(Views::Snapshot views, Views::Snapshot global_views, PythonByName functions,
+          PythonByName data_sources, std::shared_ptr<Artifacts> artifacts, Executing executing)
       : views_(std::move(views)),
         global_views_(std::move(global_views)),
         functions_(std::move(functions)),
+        data_sources_(std::move(data_sources)),
         artifacts_(std::move(artifacts)),
         executing_(std::move(executing)) {}
 
@@ -28,6 +28,7 @@ class Session::Catalog : public catalog::CatalogView {
 
   std::optional<catalog::View> find_view(const plan::Names& name) const override;
   plan::unresolved::ExpressionPtr find_function(const std::string& name) const override;
+  plan::unresolved::ExpressionPtr find_data_source(const std::string& name) const override;
   plan::Bytes find_cached_artifact(const std::string& hash) const override {
     return artifacts_->find_cached(hash);
   }
@@ -41,7 +42,8 @@ class Session::Catalog : public catalog::CatalogView {
   std::pair<plan::Names, catalog::View> added_;  // no name: none
   Views::Snapshot views_;
   Views::Snapshot global_views_;
-  std::map<std::string, plan::unresolved::ExpressionPtr> functions_;
+  PythonByName functions_;
+  PythonByName data_sources_;
   std::shared_ptr<Artifacts> artifacts_;
   Executing executing_;
 };

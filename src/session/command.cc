@@ -120,10 +120,14 @@ Result<Rows> Session::run_command(const unresolved::CallCatalog& command) {
 }
 
 Result<Rows> Session::run_command(const unresolved::RegisterFunction& command) {
-  std::string name = command.name;
-  std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) { return std::tolower(c); });
   std::lock_guard lock(functions_mutex_);
-  functions_[name] = command.function;
+  functions_[lower_case(command.name)] = command.function;
+  return Rows{};
+}
+
+Result<Rows> Session::run_command(const unresolved::RegisterDataSource& command) {
+  std::lock_guard lock(functions_mutex_);
+  data_sources_[lower_case(command.name)] = command.source;
   return Rows{};
 }
 

@@ -5,7 +5,6 @@
 #include "session/session.h"
 
 namespace deuteron::session {
-namespace {
 
 std::string lower_case(std::string text) {
   std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) {
@@ -13,8 +12,6 @@ std::string lower_case(std::string text) {
   });
   return text;
 }
-
-}  // namespace
 
 std::optional<catalog::View> Session::Catalog::find_view(const plan::Names& name) const {
   const bool is_added =
@@ -31,10 +28,15 @@ plan::unresolved::ExpressionPtr Session::Catalog::find_function(const std::strin
   return found == functions_.end() ? nullptr : found->second;
 }
 
+plan::unresolved::ExpressionPtr Session::Catalog::find_data_source(const std::string& name) const {
+  const auto found = data_sources_.find(lower_case(name));
+  return found == data_sources_.end() ? nullptr : found->second;
+}
+
 Session::Catalog Session::catalog() const {
   std::lock_guard lock(functions_mutex_);
-  return Catalog(views_.snapshot(), environment_.global_views.snapshot(), functions_, artifacts_,
-                 {*environment_.files, *environment_.executor, request("")});
+  return Catalog(views_.snapshot(), environment_.global_views.snapshot(), functions_, data_sources_,
+                 artifacts_, {*environment_.files, *environment_.executor, request("")});
 }
 
 execution::Request Session::request(const std::string& operation_id) const {

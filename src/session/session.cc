@@ -27,6 +27,7 @@ Session::Session(Identity identity, const Session& other)
       artifacts_(other.artifacts_) {
   std::lock_guard lock(other.functions_mutex_);
   functions_ = other.functions_;
+  data_sources_ = other.data_sources_;
 }
 
 Session::~Session() { environment_.executor->close_session(server_side_id_); }

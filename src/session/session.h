@@ -44,6 +44,12 @@ plan::resolved::RelationPtr to_relation(const Rows& rows);
 
 inline constexpr const char* kGlobalDatabase = "global_temp";
 
+// ASCII letters only.
+std::string lower_case(std::string text);
+
+// PythonCalls without arguments, by lower-case name.
+using PythonByName = std::map<std::string, plan::unresolved::ExpressionPtr>;
+
 class Session {
  public:
   Session(Identity identity, Environment& environment);
@@ -104,6 +110,7 @@ class Session {
   Result<Rows> run_command(const plan::unresolved::CallCatalog& command);
   Result<Rows> run_command(const plan::unresolved::DropView& command);
   Result<Rows> run_command(const plan::unresolved::RegisterFunction& command);
+  Result<Rows> run_command(const plan::unresolved::RegisterDataSource& command);
   Result<Rows> run_command(const plan::unresolved::SetSetting& command);
   Result<Rows> run_command(const plan::unresolved::Explain& command);
   Result<Rows> run_command(const plan::unresolved::ShowTables& command);
@@ -121,7 +128,8 @@ class Session {
   const std::shared_ptr<execution::PlanCache> cache_ = std::make_shared<execution::PlanCache>();
   std::shared_ptr<Artifacts> artifacts_;  // shared with clones: uploads are immutable
   mutable std::mutex functions_mutex_;
-  std::map<std::string, plan::unresolved::ExpressionPtr> functions_;  // by lower-case name
+  PythonByName functions_;
+  PythonByName data_sources_;
 };
 
 }  // namespace deuteron::session

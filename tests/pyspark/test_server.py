@@ -6,6 +6,7 @@ import subprocess
 import threading
 import time
 import uuid
+import zipfile
 
 import grpc
 import pyspark.sql.connect.proto as pb2
@@ -349,6 +350,50 @@ def test_python_files_as_artifacts(new_session, tmp_path):
         yield pyarrow.RecordBatch.from_pydict({"x": [importlib.import_module(name).ANSWER]})
 
     assert spark.range(1).mapInArrow(use, "x long").first().x == 42
+
+
+@pytest.mark.parametrize("kind", ["py", "zip", "egg"])
+def test_two_sessions_use_two_versions_of_one_module(new_session, tmp_path, kind):
+    name = f"versions_{uuid.uuid4().hex}"
+
+    def sent(version):
+        folder = tmp_path / str(version)
+        folder.mkdir()
+        text = f"VERSION = {version}\n"
+        path = folder / f"{name}.{kind}"
+        if kind == "py":
+            path.write_text(text)
+        else:
+            with zipfile.ZipFile(path, "w") as archive:
+                archive.writestr(f"{name}/__init__.py", text)
+        return str(path)
+
+    without = new_session()
+
+    @F.udf("int")
+    def version_of(row):
+        import importlib
+
+        return importlib.import_module(name).VERSION
+
+    sessions = {version: new_session() for version in (1, 2)}
+    for version, session in sessions.items():
+        session.addArtifacts(sent(version), pyfile=True)
+    found = {1: set(), 2: set()}
+
+    def ask(version):
+        for _ in range(5):
+            rows = sessions[version].range(0, 8, 1, 2).select(version_of("id").alias("v")).collect()
+            found[version].update(row.v for row in rows)
+
+    threads = [threading.Thread(target=ask, args=(version,)) for version in sessions]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found == {1: {1}, 2: {2}}
+    with pytest.raises(PySparkException, match="No module named"):
+        without.range(1).select(version_of("id")).collect()
 
 
 # --- the end ---------------------------------------------------------------------------------------------------------

@@ -41,7 +41,16 @@ CommandNode Decoder::command_node(const protocol::Command& message) {
                                           std::make_shared<const unresolved::Expression>(
                                               unresolved::Expression{table_function(function), nullptr})};
     }
-    case Message::kRegisterDataSource: return UnsupportedCommand{"Python data source"};
+    case Message::kRegisterDataSource: {
+      const auto& source = message.register_data_source();
+      unresolved::PythonCall python;
+      python.name = source.name();
+      python.command = source.python_data_source().command();
+      python.python_version = source.python_data_source().python_ver();
+      return unresolved::RegisterDataSource{
+          source.name(),
+          std::make_shared<const unresolved::Expression>(unresolved::Expression{std::move(python), nullptr})};
+    }
     case Message::kCreateResourceProfileCommand: return UnsupportedCommand{"resource profile"};
     case Message::kCheckpointCommand: return UnsupportedCommand{"checkpoint"};
     case Message::kRemoveCachedRemoteRelationCommand: return UnsupportedCommand{"cached remote relation"};
