@@ -298,7 +298,8 @@ class Writer {
     }
     ASSIGN_OR_RETURN(const std::unique_ptr<Staging> staging, Staging::make(target));
     RETURN_IF_ERROR(write_parts(staging->folder()));
-    std::ofstream((fs::path(staging->folder()) / "_SUCCESS").string());
+    const std::string mark = (fs::path(staging->folder()) / "_SUCCESS").string();
+    if (!std::ofstream(mark)) return file_failure("cannot make a file", mark);
     return exists && request_.mode == SaveMode::kAppend ? staging->append(target) : staging->replace(target);
   }
 

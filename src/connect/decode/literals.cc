@@ -176,9 +176,9 @@ TypedValue Decoder::array_literal(const Literal& message) {
   const auto& array = message.array();
   std::vector<TypedValue> elements = literals(array.elements());
   if (message.has_data_type()) return typed_array(std::move(elements), type(message.data_type()));
-  return typed_array(
-      std::move(elements),
-      DataType::array(array.has_element_type() ? type(array.element_type()) : common_type(elements)));
+  DataType declared =
+      DataType::array(array.has_element_type() ? type(array.element_type()) : common_type(elements));
+  return typed_array(std::move(elements), std::move(declared));
 }
 
 TypedValue Decoder::typed_array(std::vector<TypedValue> elements, DataType declared) {
