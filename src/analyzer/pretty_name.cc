@@ -42,6 +42,15 @@ std::string frame_text(const plan::FrameUnit unit, const std::string& lower, con
          upper;
 }
 
+// Whether a schema given as text, as of from_json, is a map.
+bool names_map(const unresolved::ExpressionPtr& schema) {
+  const auto* literal = unresolved::as<unresolved::Literal>(schema);
+  const auto* text = literal == nullptr ? nullptr : std::get_if<std::string>(&literal->value.value.data);
+  if (text == nullptr) return false;
+  const auto type = sql::parse_data_type(*text);
+  return type.ok() && type->is(types::TypeId::kMap);
+}
+
 }  // namespace
 
 std::string ExpressionResolver::qualified(const unresolved::ExpressionPtr& expression) {
@@ -242,6 +251,7 @@ std::string ExpressionResolver::pretty_call(const unresolved::FunctionCall& call
     }
   }
   if (name == sql::kRow) return pretty_row(call);
+  if (name == "from_json" && call.arguments.size() > 1 && names_map(call.arguments[1])) return "entries";
   const functions::Function* function = functions::find(name);
   std::string text;
   if (arguments.size() == 2 && is_arithmetic(name)) {

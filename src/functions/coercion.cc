@@ -25,6 +25,9 @@ bool is_ansi_interval(const DataType& type) {
   return type.is(TypeId::kDayTimeInterval) || type.is(TypeId::kYearMonthInterval);
 }
 
+// How far two types may be from each other. Each kind allows what the one before it allows.
+enum class Widening { kTightest, kDecimals, kStrings };
+
 // Types of one value that holds both without loss; strings are not promoted.
 std::optional<DataType> tightest(const DataType& left, const DataType& right) {
   if (left == right) return left;
@@ -63,18 +66,25 @@ std::optional<DataType> promoted_string(const DataType& other) {
   return std::nullopt;
 }
 
-std::optional<DataType> widest(const DataType& left, const DataType& right, bool strings);
+// A decimal that holds every value of the other side's integral type.
+std::optional<DataType> roomy_decimal(const DataType& left, const DataType& right) {
+  if (left.is_integral() && right.is(TypeId::kDecimal) && can_up_cast(left, right)) return right;
+  if (right.is_integral() && left.is(TypeId::kDecimal) && can_up_cast(right, left)) return left;
+  return std::nullopt;
+}
 
-std::optional<DataType> widest_nested(const DataType& left, const DataType& right, bool strings) {
+std::optional<DataType> widest(const DataType& left, const DataType& right, Widening widening);
+
+std::optional<DataType> widest_nested(const DataType& left, const DataType& right, Widening widening) {
   if (left.id() != right.id()) return std::nullopt;
   if (left.is(TypeId::kArray)) {
-    auto element = widest(left.element(), right.element(), strings);
+    auto element = widest(left.element(), right.element(), widening);
     if (!element) return std::nullopt;
     return DataType::array(*element, left.contains_null() || right.contains_null());
   }
   if (left.is(TypeId::kMap)) {
-    auto key = widest(left.key(), right.key(), strings);
-    auto value = widest(left.value(), right.value(), strings);
+    auto key = widest(left.key(), right.key(), widening);
+    auto value = widest(left.value(), right.value(), widening);
     if (!key || !value) return std::nullopt;
     return DataType::map(*key, *value, left.contains_null() || right.contains_null());
   }
@@ -86,7 +96,7 @@ std::optional<DataType> widest_nested(const DataType& left, const DataType& righ
       const auto& b = right.fields()[i];
       const auto same = std::equal(a.name.begin(), a.name.end(), b.name.begin(), b.name.end(),
                                    [](char x, char y) { return std::tolower(x) == std::tolower(y); });
-      auto type = same ? widest(a.type, b.type, strings) : std::nullopt;
+      auto type = same ? widest(a.type, b.type, widening) : std::nullopt;
       if (!type) return std::nullopt;
       fields.push_back({a.name, *type, a.nullable || b.nullable, ""});
     }
@@ -95,11 +105,12 @@ std::optional<DataType> widest_nested(const DataType& left, const DataType& righ
   return std::nullopt;
 }
 
-std::optional<DataType> widest(const DataType& left, const DataType& right, bool strings) {
+std::optional<DataType> widest(const DataType& left, const DataType& right, Widening widening) {
   if (auto type = tightest(left, right)) return type;
-  if (auto type = widest_decimal(left, right)) return type;
-  if (auto type = widest_nested(left, right, strings)) return type;
-  if (!strings) return std::nullopt;
+  if (auto type = widening == Widening::kTightest ? roomy_decimal(left, right) : widest_decimal(left, right))
+    return type;
+  if (auto type = widest_nested(left, right, widening)) return type;
+  if (widening != Widening::kStrings) return std::nullopt;
   if (left.is(TypeId::kString)) return promoted_string(right);
   if (right.is(TypeId::kString)) return promoted_string(left);
   return std::nullopt;
@@ -110,7 +121,7 @@ int integral_digits(const DataType& type) { return type.precision() - type.scale
 }  // namespace
 
 std::optional<DataType> widest_common_type(const DataType& left, const DataType& right, bool) {
-  return widest(left, right, true);
+  return widest(left, right, Widening::kStrings);
 }
 
 std::optional<DataType> widest_common_type(std::span<const DataType> all, bool) {
@@ -120,7 +131,7 @@ std::optional<DataType> widest_common_type(std::span<const DataType> all, bool) 
   std::stable_partition(ordered.begin(), ordered.end(),
                         [](const DataType& type) { return type.is(TypeId::kString); });
   for (const DataType& type : ordered) {
-    if (result) result = widest(*result, type, true);
+    if (result) result = widest(*result, type, Widening::kStrings);
   }
   return result;
 }
@@ -128,9 +139,13 @@ std::optional<DataType> widest_common_type(std::span<const DataType> all, bool) 
 std::optional<DataType> widest_without_strings(std::span<const DataType> all) {
   std::optional<DataType> result = DataType();
   for (const DataType& type : all) {
-    if (result) result = widest(*result, type, false);
+    if (result) result = widest(*result, type, Widening::kDecimals);
   }
   return result;
+}
+
+std::optional<DataType> tightest_common_type(const DataType& left, const DataType& right) {
+  return widest(left, right, Widening::kTightest);
 }
 
 bool can_cast_implicitly(const DataType& from, const DataType& to, bool) {

@@ -20,6 +20,10 @@ std::optional<types::DataType> widest_common_type(std::span<const types::DataTyp
 // The same where strings are not promoted to numbers (greatest, array functions).
 std::optional<types::DataType> widest_without_strings(std::span<const types::DataType> all);
 
+// The type that holds both sides without loss (comparisons of nested values); decimals are not made wider.
+std::optional<types::DataType> tightest_common_type(const types::DataType& left,
+                                                    const types::DataType& right);
+
 // Whether a value of `from` is taken where a function wants `to`, with a cast written by the analyzer. A
 // literal string is also taken for numbers, dates and times (Spark folds it).
 bool can_cast_implicitly(const types::DataType& from, const types::DataType& to, bool ansi = true);

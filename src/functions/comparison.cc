@@ -24,10 +24,9 @@ bool same_structure(const DataType& left, const DataType& right) {
 }
 
 std::optional<DataType> comparison_type(const DataType& left, const DataType& right) {
-  const bool nested = left.is_nested() || right.is_nested();
   if (same_structure(left, right)) return left;
-  const DataType both[] = {left, right};
-  return nested ? widest_without_strings(both) : widest_common_type(left, right);
+  const bool nested = left.is_nested() || right.is_nested();
+  return nested ? tightest_common_type(left, right) : widest_common_type(left, right);
 }
 
 std::string_view shown_symbol(std::string_view name) { return name == "==" || name == "!=" ? "=" : name; }
@@ -37,13 +36,19 @@ Result<Call> resolve_comparison(const Context& context) {
   const DataType& left = context.type(0);
   const DataType& right = context.type(1);
   const auto common = comparison_type(left, right);
-  if (!common) return context.binary_differing(left, right);
   const std::string_view name = context.function.name;
+  const std::string symbol(shown_symbol(name));
+  const std::string sql =
+      "\"(" + context.arguments[0].sql + " " + symbol + " " + context.arguments[1].sql + ")\"";
+  if (!common) {
+    return context.mismatch("BINARY_OP_DIFF_TYPES",
+                            {{"left", quoted_type(left)}, {"right", quoted_type(right)}, {"sqlExpr", sql}});
+  }
   const bool equality = name == "==" || name == "<=>" || name == "!=";
   if (equality ? !is_comparable(*common) : !is_orderable(*common)) {
     return context.mismatch(
         "INVALID_ORDERING_TYPE",
-        {{"functionName", "`" + std::string(shown_symbol(name)) + "`"}, {"dataType", quoted_type(*common)}});
+        {{"functionName", "`" + symbol + "`"}, {"dataType", quoted_type(*common)}, {"sqlExpr", sql}});
   }
   bool nullable = context.any_nullable();
   for (const DataType* side : {&left, &right}) {

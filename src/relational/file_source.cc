@@ -480,7 +480,8 @@ Result<Schema> FileSources::infer_csv(const Names& files, const Options& options
       {TypeId::kInteger, "regexp_full_match({}, '[+-]?[0-9]+') AND TRY_CAST({} AS INTEGER) IS NOT NULL"},
       {TypeId::kLong, "regexp_full_match({}, '[+-]?[0-9]+') AND TRY_CAST({} AS BIGINT) IS NOT NULL"},
       {TypeId::kDouble,
-       "regexp_full_match({}, '\\s*[+-]?([0-9]+\\.?[0-9]*|\\.[0-9]+)([eE][+-]?[0-9]+)?\\s*|NaN|-?Inf')"},
+       "regexp_full_match({}, "
+       "'\\s*[+-]?([0-9]+\\.?[0-9]*|\\.[0-9]+)([eE][+-]?[0-9]+)?\\s*|NaN|-?Inf|-?Infinity')"},
       {TypeId::kDate,
        "regexp_full_match({}, '[0-9]{4}-[0-9]{2}-[0-9]{2}') AND TRY_CAST({} AS DATE) IS NOT NULL"},
       {TypeId::kTimestamp,

@@ -401,7 +401,8 @@ ExpressionPtr Parser::exists() {
   return make(std::move(node), start);
 }
 
-// CASE WHEN c THEN v … ELSE e END; CASE x WHEN … compares x with each value.
+// CASE WHEN c THEN v … ELSE e END; CASE x WHEN … compares x with each value, and an error there points at
+// the whole.
 ExpressionPtr Parser::case_expression() {
   const size_t start = position_;
   expect("CASE");
@@ -410,15 +411,15 @@ ExpressionPtr Parser::case_expression() {
   Expressions arguments;
   do {
     expect("WHEN");
-    const size_t condition_start = position_;
-    ExpressionPtr condition = expression();
-    if (subject != nullptr) condition = call("==", {subject, std::move(condition)}, condition_start);
+    arguments.push_back(expression());
     expect("THEN");
-    arguments.push_back(std::move(condition));
     arguments.push_back(expression());
   } while (at("WHEN"));
+  const size_t values = arguments.size();
   if (accept("ELSE")) arguments.push_back(expression());
   expect("END");
+  for (size_t i = 0; subject != nullptr && i < values; i += 2)
+    arguments[i] = call("==", {subject, std::move(arguments[i])}, start);
   return call("when", std::move(arguments), start);
 }
 

@@ -334,8 +334,14 @@ Result<Written> inverse_distribution(Aggregation& aggregation) {
 // The exact answer is within the error that Spark promises. Spark's sketch keeps longs as doubles.
 Result<Written> approximate_percentile(Aggregation& aggregation) {
   CallWriter& call = aggregation.call;
-  ASSIGN_OR_RETURN(const std::string value, call.argument(0));
+  ASSIGN_OR_RETURN(std::string value, call.argument(0));
   ASSIGN_OR_RETURN(std::string share, call.argument(1));
+  if (call.type(0).is(TypeId::kDouble) || call.type(0).is(TypeId::kFloat)) {
+    // Where NaN comes among the numbers depends on the order in which Spark's summary saw them.
+    value = "CASE WHEN isnan(" + value + ") THEN " +
+            call.raise("UNSUPPORTED_FEATURE", {{"feature", "percentile_approx of NaN"}}) + " ELSE " + value +
+            " END";
+  }
   const bool as_double = call.result().is(TypeId::kLong);
   // An array of no percentages: there is nothing to give.
   if (call.type(1).is(TypeId::kArray)) {
