@@ -7,8 +7,8 @@ ended (SIGTERM, then SIGKILL) whatever happens to the command, and its log is sh
 import argparse
 import os
 import pathlib
+import re
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -18,24 +18,17 @@ START_SECONDS = 30
 DRAIN_SECONDS = 40
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def wait_until_ready(server: subprocess.Popen, port: int) -> str | None:
-    """Returns why the server is not ready, or None when it accepts connections."""
+def announced_port(server: subprocess.Popen, log: pathlib.Path) -> tuple[int, str]:
+    """The port that the server chose, or 0 and why it is not ready."""
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
+        announced = re.search(r"listens on sc://\S+:(\d+)\n", log.read_text(errors="replace"))
+        if announced:
+            return int(announced[1]), ""
         if server.poll() is not None:
-            return f"the server ended with status {server.returncode}"
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-            return None
-        except OSError:
-            time.sleep(0.02)
-    return f"the server did not answer on port {port} within {START_SECONDS} s"
+            return 0, f"the server ended with status {server.returncode}"
+        time.sleep(0.02)
+    return 0, f"the server was not ready within {START_SECONDS} s"
 
 
 def stop(server: subprocess.Popen) -> None:
@@ -50,15 +43,14 @@ def stop(server: subprocess.Popen) -> None:
 
 
 def run_with_server(program: pathlib.Path, command: list[str]) -> int:
-    port = free_port()
     log_path = ROOT / "build/demo-server.log"
     environment = dict(os.environ, PYSPARK_PYTHON=os.environ.get("PYSPARK_PYTHON", sys.executable))
     with open(log_path, "wb") as log:
-        server = subprocess.Popen([str(program), "server", "--port", str(port)], stdin=subprocess.DEVNULL, stdout=log,
+        server = subprocess.Popen([str(program), "server", "--port", "0"], stdin=subprocess.DEVNULL, stdout=log,
                                   stderr=subprocess.STDOUT, env=environment)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
-        problem = wait_until_ready(server, port)
+        port, problem = announced_port(server, log_path)
         if problem:
             print(f"with_server: {problem}\n{log_path.read_text(errors='replace')[-4000:]}", file=sys.stderr)
             return 1

@@ -3,7 +3,6 @@
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -24,12 +23,6 @@ def binary() -> Path:
     return max(built, key=lambda path: path.stat().st_mtime)
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 class DeuteronServer:
     """`with DeuteronServer(folder) as server`: started when entered, stopped by its process id when left."""
 
@@ -37,7 +30,7 @@ class DeuteronServer:
         self.folder = Path(folder)
         self.arguments = list(arguments)
         self.environment = environment or {}
-        self.port = free_port()
+        self.port = None  # of its own choice: no other process can take it in between
         self.process = None
 
     @property
@@ -56,16 +49,19 @@ class DeuteronServer:
         self.stop()
 
     def start(self):
-        command = [str(binary()), "server", "--port", str(self.port), *self.arguments]
+        command = [str(binary()), "server", "--port", "0", *self.arguments]
         environment = dict(os.environ, TZ="UTC", PYSPARK_PYTHON=sys.executable) | self.environment
         with open(self.folder / "server.log", "ab") as log:
+            start_of_log = log.tell()
             self.process = subprocess.Popen(command, cwd=self.folder, env=environment, stdin=subprocess.DEVNULL,
                                             stdout=log, stderr=subprocess.STDOUT, start_new_session=True)
         deadline = time.monotonic() + START_TIMEOUT_S
         while time.monotonic() < deadline:
             if self.process.poll() is not None:
                 raise RuntimeError(f"the server ended with {self.process.returncode}:\n{self.log()}")
-            if listens(self.port):
+            announced = re.search(r"listens on sc://\S+:(\d+)\n", self.log(start_of_log))
+            if announced:
+                self.port = int(announced.group(1))
                 return
             time.sleep(0.01)
         self.stop()
@@ -98,11 +94,11 @@ class DeuteronServer:
             except ProcessLookupError:
                 pass
             self.process.wait(STOP_TIMEOUT_S)
-        self.port = free_port()
         self.start()
 
-    def log(self) -> str:
-        return (self.folder / "server.log").read_text(errors="replace")
+    def log(self, start: int = 0) -> str:
+        """From the byte at `start`."""
+        return (self.folder / "server.log").read_bytes()[start:].decode(errors="replace")
 
     def descendants(self) -> list:
         return descendants(self.pid)
@@ -122,14 +118,6 @@ spark = SparkSession.builder.remote(sys.argv[1]).getOrCreate()
 print(spark.range(7).count())
 spark.stop()
 """
-
-
-def listens(port: int) -> bool:
-    try:
-        socket.create_connection(("127.0.0.1", port), timeout=1).close()
-        return True
-    except OSError:
-        return False
 
 
 def parents() -> dict:

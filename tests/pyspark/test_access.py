@@ -13,7 +13,7 @@ import pyspark.sql.connect.proto as pb2
 import pyspark.sql.connect.proto.base_pb2_grpc as service
 import pytest
 from conftest import connect
-from deuteron_server import COUNT, DeuteronServer, binary, client, descendants, free_port
+from deuteron_server import COUNT, DeuteronServer, binary, client, descendants
 from pyspark.errors import PySparkException
 
 pytestmark = pytest.mark.deuteron
@@ -33,7 +33,7 @@ def count_from_elsewhere(tmp_path):
 
 
 def refused(*arguments):
-    answer = subprocess.run([str(binary()), "server", "--port", str(free_port()), *arguments], capture_output=True, text=True,
+    answer = subprocess.run([str(binary()), "server", "--port", "0", *arguments], capture_output=True, text=True,
                             timeout=20)
     assert answer.returncode > 0
     lines = [line for line in answer.stderr.splitlines() if line.strip()]
