@@ -18,6 +18,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 os.environ.setdefault("TZ", "UTC")
 
 import digits  # noqa: E402
+import gang_scale  # noqa: E402
 import gangs  # noqa: E402
 import python_functions  # noqa: E402
 import servers  # noqa: E402
@@ -27,8 +28,8 @@ import tpch  # noqa: E402
 import transfer  # noqa: E402
 from pyspark import cloudpickle  # noqa: E402
 
-PARTS = {"startup": startup, "gangs": gangs, "transfer": transfer, "python": python_functions, "tpch": tpch, "digits": digits}
-for part in (gangs, transfer, python_functions):
+PARTS = {"startup": startup, "gangs": gangs, "scale": gang_scale, "transfer": transfer, "python": python_functions, "tpch": tpch, "digits": digits}
+for part in (gangs, gang_scale, transfer, python_functions):
     cloudpickle.register_pickle_by_value(part)
 
 

@@ -129,10 +129,14 @@ class ApacheSpark:
         self.server.stop()
 
 
+def deuteron(*options):
+    program = Path(os.environ.get("DEUTERON_BINARY", REPOSITORY / "build/bin/deuteron"))
+    return CommandServer("deuteron", [program, "server", "--port", "{port}", *options])
+
+
 def make(name):
     if name == "deuteron":
-        program = Path(os.environ.get("DEUTERON_BINARY", REPOSITORY / "build/bin/deuteron"))
-        return CommandServer(name, [program, "server", "--port", "{port}"])
+        return deuteron()
     if name == "sail":
         return CommandServer(name, [PEERS / "sail", "spark", "server", "--port", "{port}"])
     return ApacheSpark()
