@@ -99,11 +99,11 @@ worker_pool::WorkerTask PythonLauncher::make_task(const tasks::TaskContext& cont
 
 void PythonLauncher::kill(tasks::TaskId task) { pool_->kill(task); }
 
-void PythonLauncher::answer_barrier(tasks::TaskId task, tasks::BarrierReply reply) {
+void PythonLauncher::answer_barrier(const std::vector<tasks::TaskId>& tasks, tasks::BarrierReply reply) {
   if (reply.status.ok()) {
-    pool_->answer_barrier(task, std::move(reply.messages));
+    pool_->answer_barrier(tasks, std::move(reply.messages));
   } else {
-    pool_->refuse_barrier(task);
+    pool_->refuse_barrier(tasks);
   }
 }
 

@@ -25,7 +25,7 @@ class PythonLauncher : public scheduler::Launcher, public worker_pool::WorkerPoo
 
   void start(scheduler::LaunchRequest request) override;
   void kill(tasks::TaskId task) override;
-  void answer_barrier(tasks::TaskId task, tasks::BarrierReply reply) override;
+  void answer_barrier(const std::vector<tasks::TaskId>& tasks, tasks::BarrierReply reply) override;
   void look_at(const std::vector<tasks::TaskId>& tasks) override;
 
   void on_task_started(tasks::TaskId task, worker_pool::WorkerId worker, pid_t process) override;

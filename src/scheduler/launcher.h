@@ -20,8 +20,8 @@ class Launcher {
   virtual void start(LaunchRequest request) = 0;
   // At once and by force. The task's end is told as any other's; a task that has ended already is no error.
   virtual void kill(tasks::TaskId task) = 0;
-  // To a rank whose barrier request was told; it may have died since.
-  virtual void answer_barrier(tasks::TaskId task, tasks::BarrierReply reply) = 0;
+  // To ranks whose barrier requests were told, the same to each; any may have died since.
+  virtual void answer_barrier(const std::vector<tasks::TaskId>& tasks, tasks::BarrierReply reply) = 0;
   // These ranks keep others waiting for suspiciously long, or are kept waiting by others: tell what they do
   // (task_stacks), before they are killed, if that follows.
   virtual void look_at(const std::vector<tasks::TaskId>& /*tasks*/) {}

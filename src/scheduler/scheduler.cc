@@ -269,8 +269,8 @@ void Scheduler::act(const core::KillTask& action) {
 }
 
 void Scheduler::act(const core::ReleaseBarrier& action) {
-  const auto messages = std::make_shared<const std::vector<std::string>>(action.messages);
-  for (const tasks::TaskId task : action.tasks) launcher_.answer_barrier(task, {Status(), messages});
+  launcher_.answer_barrier(action.tasks,
+                           {Status(), std::make_shared<const std::vector<std::string>>(action.messages)});
   int64_t bytes = 0;
   for (const std::string& message : action.messages) bytes += static_cast<int64_t>(message.size());
   bus_.publish(events::BarrierReleased{action.stage, action.attempt, action.epoch,
@@ -279,7 +279,7 @@ void Scheduler::act(const core::ReleaseBarrier& action) {
 }
 
 void Scheduler::act(const core::FailBarrier& action) {
-  for (const tasks::TaskId task : action.tasks) launcher_.answer_barrier(task, {action.status, nullptr});
+  launcher_.answer_barrier(action.tasks, {action.status, nullptr});
   bus_.publish(events::BarrierFailed{action.stage, action.attempt, action.epoch, error_text(action.status)});
 }
 

@@ -13,8 +13,8 @@ class FakeLauncher : public Launcher {
  public:
   void start(LaunchRequest request) override { on_start(request.context); }
   void kill(tasks::TaskId task) override { on_kill(task); }
-  void answer_barrier(tasks::TaskId task, tasks::BarrierReply reply) override {
-    on_answer(task, std::move(reply));
+  void answer_barrier(const std::vector<tasks::TaskId>& tasks, tasks::BarrierReply reply) override {
+    for (const tasks::TaskId task : tasks) on_answer(task, reply);
   }
   void look_at(const std::vector<tasks::TaskId>& tasks) override { on_look(tasks); }
 

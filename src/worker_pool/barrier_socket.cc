@@ -126,14 +126,20 @@ BarrierSocket::Connection* BarrierSocket::oldest_call() {
   return &connections_.at(descriptor);
 }
 
-void BarrierSocket::answer(const std::vector<std::string>& messages) {
+BarrierSocket::Answer BarrierSocket::encode(const std::vector<std::string>& messages) {
+  std::string text;
+  append_integer(text, messages.size());
+  for (const std::string& message : messages) {
+    append_integer(text, message.size());
+    text += message;
+  }
+  return std::make_shared<const std::string>(std::move(text));
+}
+
+void BarrierSocket::answer(Answer answer) {
   Connection* connection = oldest_call();
   if (connection == nullptr) return;
-  append_integer(connection->to_send, messages.size());
-  for (const std::string& message : messages) {
-    append_integer(connection->to_send, message.size());
-    connection->to_send += message;
-  }
+  connection->answer = std::move(answer);
   send(*connection);
 }
 
@@ -143,10 +149,12 @@ void BarrierSocket::refuse() {
 
 void BarrierSocket::send(Connection& connection) {
   const int descriptor = connection.socket.get();
-  const ssize_t sent = ::send(descriptor, connection.to_send.data(), connection.to_send.size(), MSG_NOSIGNAL);
+  const std::string& answer = *connection.answer;
+  const ssize_t sent =
+      ::send(descriptor, answer.data() + connection.sent, answer.size() - connection.sent, MSG_NOSIGNAL);
   if (sent < 0 && errno != EAGAIN) return drop(descriptor);
-  connection.to_send.erase(0, std::max<ssize_t>(sent, 0));
-  if (connection.to_send.empty()) return drop(descriptor);  // the close ends the answer
+  connection.sent += std::max<ssize_t>(sent, 0);
+  if (connection.sent == answer.size()) return drop(descriptor);  // the close ends the answer
   loop_.change(descriptor, EPOLLOUT);
 }
 

@@ -28,8 +28,12 @@ class BarrierSocket {
   BarrierSocket(const BarrierSocket&) = delete;
   BarrierSocket& operator=(const BarrierSocket&) = delete;
 
-  // Answers the oldest call that waits; ignored when there is none. The messages are in order of ranks.
-  void answer(const std::vector<std::string>& messages);
+  // Messages in order of ranks, as they are sent; all ranks of a gang share one.
+  using Answer = std::shared_ptr<const std::string>;
+  static Answer encode(const std::vector<std::string>& messages);
+
+  // Answers the oldest call that waits; ignored when there is none.
+  void answer(Answer answer);
   // Closes the oldest call that waits: user code sees an EOFError.
   void refuse();
 
@@ -37,7 +41,8 @@ class BarrierSocket {
   struct Connection {
     FileDescriptor socket;
     std::string received;
-    std::string to_send;
+    Answer answer;  // once there is one
+    size_t sent = 0;
     bool called = false;
   };
 

@@ -20,7 +20,7 @@ class BarrierSocketTest : public testing::Test {
     folder_ = folder;
     auto socket = BarrierSocket::listen(loop_, path(), [this](tasks::BarrierRequest request) {
       requests_.push_back(request);
-      if (requests_.size() == answer_after_) socket_->answer({"zero", "one"});
+      if (requests_.size() == answer_after_) socket_->answer(BarrierSocket::encode({"zero", "one"}));
     });
     ASSERT_TRUE(socket.ok()) << socket.status().to_string();
     socket_ = *std::move(socket);
@@ -80,7 +80,7 @@ TEST_F(BarrierSocketTest, GarbageAndDisappearingClientsAreDropped) {
   run_for(milliseconds(30));
   char byte;
   EXPECT_EQ(recv(garbage, &byte, 1, 0), 0);
-  socket_->answer({});  // nobody waits
+  socket_->answer(BarrierSocket::encode({}));  // nobody waits
   close(garbage);
 }
 

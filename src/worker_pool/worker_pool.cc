@@ -127,8 +127,8 @@ class WorkerPool::Loop {
   void kill(TaskId task);
   void request_stacks(TaskId task);
   void forget_slabs(const std::vector<uint64_t>& slabs);
-  void answer_barrier(TaskId task, const std::vector<std::string>& messages);
-  void refuse_barrier(TaskId task);
+  void answer_barrier(const std::vector<TaskId>& tasks, const std::vector<std::string>& messages);
+  void refuse_barrier(const std::vector<TaskId>& tasks);
 
   // Answers to barriers are urgent and touch nothing but the task's socket: at once when we are on the loop's
   // thread.
@@ -720,12 +720,18 @@ void WorkerPool::Loop::forget_slabs(const std::vector<uint64_t>& slabs) {
   for (auto& [id, worker] : workers_) worker.process->forget_slabs(slabs);
 }
 
-void WorkerPool::Loop::answer_barrier(TaskId task, const std::vector<std::string>& messages) {
-  if (const auto socket = barriers_.find(task); socket != barriers_.end()) socket->second->answer(messages);
+void WorkerPool::Loop::answer_barrier(const std::vector<TaskId>& tasks,
+                                      const std::vector<std::string>& messages) {
+  const BarrierSocket::Answer answer = BarrierSocket::encode(messages);
+  for (const TaskId task : tasks) {
+    if (const auto socket = barriers_.find(task); socket != barriers_.end()) socket->second->answer(answer);
+  }
 }
 
-void WorkerPool::Loop::refuse_barrier(TaskId task) {
-  if (const auto socket = barriers_.find(task); socket != barriers_.end()) socket->second->refuse();
+void WorkerPool::Loop::refuse_barrier(const std::vector<TaskId>& tasks) {
+  for (const TaskId task : tasks) {
+    if (const auto socket = barriers_.find(task); socket != barriers_.end()) socket->second->refuse();
+  }
 }
 
 // ---- housekeeping
@@ -886,13 +892,15 @@ void WorkerPool::forget_slabs(std::vector<uint64_t> slabs) {
 
 std::string WorkerPool::barrier_path(TaskId task) const { return loop_->barrier_path(task); }
 
-void WorkerPool::answer_barrier(TaskId task, std::shared_ptr<const std::vector<std::string>> messages) {
-  loop_->post_urgent(
-      [loop = loop_.get(), task, messages = std::move(messages)] { loop->answer_barrier(task, *messages); });
+void WorkerPool::answer_barrier(std::vector<TaskId> tasks,
+                                std::shared_ptr<const std::vector<std::string>> messages) {
+  loop_->post_urgent([loop = loop_.get(), tasks = std::move(tasks), messages = std::move(messages)] {
+    loop->answer_barrier(tasks, *messages);
+  });
 }
 
-void WorkerPool::refuse_barrier(TaskId task) {
-  loop_->post_urgent([loop = loop_.get(), task] { loop->refuse_barrier(task); });
+void WorkerPool::refuse_barrier(std::vector<TaskId> tasks) {
+  loop_->post_urgent([loop = loop_.get(), tasks = std::move(tasks)] { loop->refuse_barrier(tasks); });
 }
 
 }  // namespace deuteron::worker_pool

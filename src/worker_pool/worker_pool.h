@@ -152,9 +152,9 @@ class WorkerPool {
 
   // The socket at which a task with `barrier` asks; valid from submit() on.
   std::string barrier_path(TaskId task) const;
-  void answer_barrier(TaskId task, std::shared_ptr<const std::vector<std::string>> messages);
-  // The caller in Python gets an EOFError; whoever wants to be sure kills the task.
-  void refuse_barrier(TaskId task);
+  void answer_barrier(std::vector<TaskId> tasks, std::shared_ptr<const std::vector<std::string>> messages);
+  // The callers in Python get an EOFError; whoever wants to be sure kills the tasks.
+  void refuse_barrier(std::vector<TaskId> tasks);
 
  private:
   class Loop;

@@ -113,8 +113,12 @@ class Recorder : public WorkerPoolListener {
     calls_[task] = request.message;
     if (static_cast<int>(calls_.size()) < ranks) return;
     auto messages = std::make_shared<std::vector<std::string>>();
-    for (const auto& [rank, message] : calls_) messages->push_back(message);
-    for (const auto& [rank, message] : calls_) pool->answer_barrier(rank, messages);
+    std::vector<TaskId> tasks;
+    for (const auto& [task_of_rank, message] : calls_) {
+      tasks.push_back(task_of_rank);
+      messages->push_back(message);
+    }
+    pool->answer_barrier(std::move(tasks), messages);
     calls_.clear();
   }
 
