@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "server/options.h"
 #include "server/server.h"
+#include "server/simulate_command.h"
 
 namespace {
 
@@ -117,6 +118,10 @@ int main(int argc, char** argv) {
   Options options;
   CLI::App* server = program.add_subcommand("server", "Listen for Spark Connect clients");
   add_options(*server, options);
+  deuteron::server::SimulateOptions simulated;
+  CLI::App* simulate =
+      program.add_subcommand("simulate", "Compare schedulers on a cluster that is not there");
+  deuteron::server::add_options(*simulate, simulated);
   CLI11_PARSE(program, argc, argv);
-  return serve(options);
+  return simulate->parsed() ? deuteron::server::simulate(simulated) : serve(options);
 }
