@@ -72,5 +72,5 @@ fuzz: setup ## each fuzzer for a while (FUZZ_SECONDS=60)
 format: ## clang-format over src/ and include/
 	@tools/format
 
-tidy: setup ## clang-tidy over the files that differ from HEAD (FILES=… for others)
+tidy: setup ## clang-tidy over the files that differ from HEAD (FILES=… for others, FILES=all)
 	@tools/tidy $(FILES)
