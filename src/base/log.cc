@@ -3,6 +3,9 @@
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
+#include <mutex>
+#include <shared_mutex>
+
 namespace deuteron {
 namespace {
 
@@ -25,10 +28,30 @@ spdlog::logger& logger() {
   return *kLogger;
 }
 
+struct Observer {
+  std::shared_mutex mutex;
+  LogObserver call;  // guarded by mutex
+};
+
+Observer& observer() {
+  static Observer* const kObserver = new Observer;
+  return *kObserver;
+}
+
 }  // namespace
 
 void set_log_level(LogLevel level) { logger().set_level(spdlog_level(level)); }
 
-void log(LogLevel level, std::string_view message) { logger().log(spdlog_level(level), message); }
+void observe_log(LogObserver call) {
+  std::unique_lock lock(observer().mutex);
+  observer().call = std::move(call);
+}
+
+void log(LogLevel level, std::string_view message) {
+  if (!logger().should_log(spdlog_level(level))) return;
+  logger().log(spdlog_level(level), message);
+  std::shared_lock lock(observer().mutex);
+  if (observer().call) observer().call(level, message);
+}
 
 }  // namespace deuteron

@@ -10,6 +10,7 @@
 
 #include "base/cancellation.h"
 #include "events/bus.h"
+#include "events/server_log.h"
 #include "exchange/block.h"
 #include "exchange/shared_memory.h"
 #include "execution/plan_cache.h"
@@ -87,6 +88,7 @@ struct ExecutorOptions {
   int32_t spare_workers = 2;                    // kept ready per session once it has run Python
   uint64_t worker_memory_bytes = 0;             // per worker; 0: 60 % of the machine
   int worker_log_descriptor = 2;                // where workers' output goes, a line each; -1: nowhere
+  events::ServerLog* log = nullptr;             // likewise, with their rank and attempt; must outlive it
   std::string runtime_directory;                // parent of the workers' sockets; "": the system's
   std::map<std::string, std::string> settings;  // the server's, of the queue (queue_settings.h)
   bool withhold_kills = false;                  // a fault, for tests (worker_pool.h)

@@ -26,6 +26,13 @@ struct SlabWatch {
   worker_pool::WorkerPool* pool = nullptr;
 };
 
+worker_pool::WorkerPoolOptions::LineHandler lines_without_task(events::ServerLog& log) {
+  return [&log, origin = std::make_shared<const events::LogOrigin>(events::LogOrigin{.source = "python"})](
+             const std::string& label, std::string_view line) {
+    log.append(origin, "[" + label + "] " + std::string(line));
+  };
+}
+
 // Of a query that the analysis runs.
 class NoProgress : public ProgressSink {
  public:
@@ -40,7 +47,7 @@ class LocalExecutor : public Executor {
       : options_(options),
         memory_(std::move(memory)),
         bus_(bus),
-        launcher_(memory_, bus),
+        launcher_(memory_, bus, options.log),
         scheduler_(tasks::Slots{options.cpus > 0 ? options.cpus : number_of_cores(), {}}, launcher_, bus,
                    std::move(policy)),
         services_{engine,
@@ -55,6 +62,7 @@ class LocalExecutor : public Executor {
     worker_pool::WorkerPoolOptions pool_options;
     pool_options.runtime_directory = options_.runtime_directory;
     pool_options.log_descriptor = options_.worker_log_descriptor;
+    if (options_.log != nullptr) pool_options.on_line = lines_without_task(*options_.log);
     pool_options.withhold_kills = options_.withhold_kills;
     ASSIGN_OR_RETURN(pool_, worker_pool::WorkerPool::make(pool_options, launcher_));
     launcher_.connect(*pool_, scheduler_);

@@ -38,6 +38,14 @@ Status with_whole_traceback(const Status& status) {
       .with_traceback(traceback);
 }
 
+worker_pool::WorkerTask::LineHandler lines_of_task(events::ServerLog& log, const PythonProgram& program,
+                                                   const tasks::TaskContext& context) {
+  auto origin = std::make_shared<const events::LogOrigin>(
+      events::LogOrigin{context.ranks > 0 ? "rank" : "task", program.session_id, program.operation_id,
+                        context.stage, context.attempt, context.partition});
+  return [&log, origin = std::move(origin)](std::string_view line) { log.append(origin, line); };
+}
+
 }  // namespace
 
 void PythonLauncher::connect(worker_pool::WorkerPool& pool, scheduler::LaunchObserver& observer) {
@@ -83,6 +91,7 @@ worker_pool::WorkerTask PythonLauncher::make_task(const tasks::TaskContext& cont
   task.task = context.task;
   task.zygote = program.zygote;
   task.label = program.name + "[" + std::to_string(context.partition) + "]";
+  if (log_ != nullptr) task.on_line = lines_of_task(*log_, program, context);
   task.header = worker_pool::build_task_header(header);
   for (const InputPart& part : work.input) {
     if (const auto* region = std::get_if<exchange::Region>(&part)) {

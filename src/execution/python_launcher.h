@@ -8,6 +8,7 @@
 #include <mutex>
 
 #include "events/bus.h"
+#include "events/server_log.h"
 #include "exchange/shared_memory.h"
 #include "execution/python_task.h"
 #include "scheduler/launcher.h"
@@ -17,8 +18,9 @@ namespace deuteron::execution {
 
 class PythonLauncher : public scheduler::Launcher, public worker_pool::WorkerPoolListener {
  public:
-  PythonLauncher(std::shared_ptr<exchange::SharedMemory> memory, events::Bus& bus)
-      : memory_(std::move(memory)), bus_(bus) {}
+  // What tasks print goes to `log` too, unless it is null.
+  PythonLauncher(std::shared_ptr<exchange::SharedMemory> memory, events::Bus& bus, events::ServerLog* log)
+      : memory_(std::move(memory)), bus_(bus), log_(log) {}
   // Before the first task; both must outlive every task. (The three know each other, so they are joined after
   // they are made.)
   void connect(worker_pool::WorkerPool& pool, scheduler::LaunchObserver& observer);
@@ -50,6 +52,7 @@ class PythonLauncher : public scheduler::Launcher, public worker_pool::WorkerPoo
 
   const std::shared_ptr<exchange::SharedMemory> memory_;
   events::Bus& bus_;
+  events::ServerLog* const log_;
   worker_pool::WorkerPool* pool_ = nullptr;
   scheduler::LaunchObserver* observer_ = nullptr;
   std::mutex mutex_;

@@ -27,6 +27,7 @@ struct PythonProgram {
   std::map<std::string, std::string> environment;
   std::string name;        // of the function, for people
   std::string session_id;  // owner of the shared memory
+  std::string operation_id;
   std::string files_directory;
   std::vector<std::string> python_paths;
   worker_pool::ZygoteId zygote = 0;

@@ -360,6 +360,7 @@ std::shared_ptr<PythonProgram> QueryRun::make_program(const PythonStage& stage) 
   program->local_properties = request_.local_properties;
   program->name = stage.name;
   program->session_id = request_.session_id;
+  program->operation_id = request_.operation_id;
   program->files_directory = services_.files_directory;
   program->python_paths = request_.python_paths;
   program->zygote = services_.zygote_for(request_);

@@ -8,12 +8,14 @@
 #include <iostream>
 
 #include "base/log.h"
+#include "server/logs_command.h"
 #include "server/options.h"
 #include "server/server.h"
 #include "server/simulate_command.h"
 
 namespace {
 
+using deuteron::server::LogsOptions;
 using deuteron::server::Options;
 
 void add_options(CLI::App& command, Options& options) {
@@ -40,6 +42,11 @@ void add_options(CLI::App& command, Options& options) {
   command.add_option("--event-log", options.event_log,
                      "Folder for the event log (a JSON line for each event)");
   command.add_option(
+      "--log-directory", options.log_directory,
+      "Folder that keeps the log which `deuteron logs` shows (default: it goes with the server)");
+  command.add_option("--log-size", options.log_size, "Of the log's file, and of the old one beside it")
+      ->capture_default_str();
+  command.add_option(
       "--conf", options.settings,
       "KEY=VALUE, may be repeated: a setting's default, for example spark.scheduler.mode=FAIR");
   command.add_flag("--fault-withhold-kills", options.fault_withhold_kills)->group("");  // not in the help
@@ -60,6 +67,33 @@ void add_options(CLI::App& command, Options& options) {
       .add_option("--drain-seconds", options.drain_seconds, "On SIGTERM, how long running queries may go on")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
+}
+
+void add_options(CLI::App& command, LogsOptions& options) {
+  command.add_option("--directory", options.directory, "The folder that was a server's --log-directory");
+  command.add_option("--port", options.port,
+                     "Of the running server whose log is shown; needed if several run");
+  command.add_option("--operation", options.operation,
+                     "Only lines of this operation: its id, or the first letters of it, as lines show them");
+  command.add_option("--session", options.session, "Only lines of this session, likewise");
+  command
+      .add_option("--rank", options.rank, "Only lines of this rank (or partition), and what is said about it")
+      ->check(CLI::NonNegativeNumber);
+  command.add_option("--since", options.since,
+                     "Only younger lines: 90s, 10min, 2h, or a time in UTC as lines show it");
+  command.add_flag("--follow,-f", options.follow, "Go on with lines as they come, until the server ends");
+  command.footer(
+      "Each line says when (UTC), who, and of what; all are in the order of time:\n"
+      "  2026-11-25T10:11:12.123456Z rank 1 attempt 0 op 1234abcd | epoch 3 loss 0.25\n"
+      "  2026-11-25T10:11:12.523811Z engine rank 1 attempt 0 op 1234abcd | the attempt has failed: …\n"
+      "  2026-11-25T10:11:12.613502Z engine attempt 1 op 1234abcd | the gang train of 2 ranks starts again\n"
+      "Who: `rank` N of a gang, `task` N of a Python function, `engine` about gangs and failures, `server` "
+      "about itself,\n"
+      "`python` a process that runs no task.\n\n"
+      "  deuteron logs                            all that the running server has\n"
+      "  deuteron logs --follow --rank 1          what rank 1 prints, as it comes\n"
+      "  deuteron logs --since 10min | grep fail\n"
+      "  deuteron logs --directory /var/log/deuteron --operation 1234abcd");
 }
 
 void apply_log_level(const std::string& level) {
@@ -106,6 +140,12 @@ int serve(const Options& options) {
   return 0;
 }
 
+int show(const LogsOptions& options) {
+  const deuteron::Status status = deuteron::server::show_logs(options, std::cout);
+  if (!status.ok()) std::cerr << "deuteron: " << status.detail().message << std::endl;
+  return status.ok() ? 0 : 1;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -122,6 +162,10 @@ int main(int argc, char** argv) {
   CLI::App* simulate =
       program.add_subcommand("simulate", "Compare schedulers on a cluster that is not there");
   deuteron::server::add_options(*simulate, simulated);
+  LogsOptions logs_options;
+  CLI::App* logs = program.add_subcommand("logs", "Show what ranks print and what the engine says of them");
+  add_options(*logs, logs_options);
   CLI11_PARSE(program, argc, argv);
+  if (logs->parsed()) return show(logs_options);
   return simulate->parsed() ? deuteron::server::simulate(simulated) : serve(options);
 }

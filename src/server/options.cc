@@ -47,7 +47,7 @@ Status check(const Options& options) {
         "listening on " + options.host +
         " lets others in: give --token with --tls-certificate and --tls-key, or say --insecure");
   }
-  for (const std::string& size : {options.memory, options.worker_memory}) {
+  for (const std::string& size : {options.memory, options.worker_memory, options.log_size}) {
     if (!size.empty()) RETURN_IF_ERROR(parse_memory_size(size).status());
   }
   for (const std::string& setting : options.settings) {

@@ -24,6 +24,8 @@ struct Options {
   std::string spill_directory;  // "": the temporary directory
   std::string python;           // interpreter of the workers; "": PYSPARK_PYTHON, else python3
   std::string event_log;        // directory; "": none
+  std::string log_directory;    // of the log that `deuteron logs` shows; "": one that goes with the server
+  std::string log_size = "32MB";
   std::string log_level = "info";
   std::vector<std::string> settings;  // KEY=VALUE: defaults of all sessions, and what only a server may set
   int detach_seconds = 0;             // 0: 5 s for clients of this machine, 300 s for others

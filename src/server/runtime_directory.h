@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "base/status.h"
 
@@ -15,6 +16,9 @@ class RuntimeDirectory {
   RuntimeDirectory(RuntimeDirectory&& other) noexcept : path_(std::move(other.path_)) { other.path_.clear(); }
   RuntimeDirectory& operator=(RuntimeDirectory&&) = delete;
   ~RuntimeDirectory();
+
+  // Those below $TMPDIR or /tmp of living servers of this user.
+  static std::vector<std::string> of_running_servers();
 
   const std::string& path() const { return path_; }
 

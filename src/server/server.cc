@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <condition_variable>
+#include <filesystem>
 #include <mutex>
 #include <optional>
 #include <thread>
@@ -11,13 +12,16 @@
 #include "connect/native/backend.h"
 #include "connect/service/service.h"
 #include "events/bus.h"
+#include "events/event_lines.h"
 #include "events/event_log.h"
+#include "events/server_log.h"
 #include "exchange/shared_memory.h"
 #include "execution/executor.h"
 #include "relational/engine.h"
 #include "server/callback_heartbeat.h"
 #include "server/listener.h"
 #include "server/python_environment.h"
+#include "server/running_servers.h"
 #include "server/runtime_directory.h"
 #include "session/registry.h"
 
@@ -84,12 +88,19 @@ struct Server::Parts {
   Parts(const Options& options, RuntimeDirectory directory)
       : options(options), directory(std::move(directory)) {}
 
+  ~Parts() { observe_log(nullptr); }
+
+  Status start_log();
   Status start_engine(const PythonEnvironment& python);
   Status start_service();
   void clean_up_now_and_then();
 
   const Options options;
   const RuntimeDirectory directory;
+  const std::string log_directory = options.log_directory.empty()
+                                        ? directory.path() + "/log"
+                                        : std::filesystem::absolute(options.log_directory).string();
+  std::unique_ptr<events::ServerLog> log;
   events::Bus bus;
   std::shared_ptr<exchange::SharedMemory> memory;
   std::unique_ptr<relational::Engine> engine;
@@ -106,12 +117,22 @@ struct Server::Parts {
   std::thread cleaner;
 };
 
+Status Server::Parts::start_log() {
+  ASSIGN_OR_RETURN(log, events::ServerLog::open(log_directory, *parse_memory_size(options.log_size)));
+  events::tell_events(bus, *log);
+  const auto origin = std::make_shared<const events::LogOrigin>(events::LogOrigin{.source = "server"});
+  observe_log(
+      [log = log.get(), origin](LogLevel, std::string_view message) { log->append(origin, message); });
+  return {};
+}
+
 Status Server::Parts::start_engine(const PythonEnvironment& python) {
   const std::string spill = options.spill_directory.empty() ? directory.path() : options.spill_directory;
   memory = exchange::SharedMemory::create(memory_options(options, spill));
   ASSIGN_OR_RETURN(engine, relational::make_engine(engine_options(options, spill), memory));
-  ASSIGN_OR_RETURN(executor, execution::make_executor(executor_options(options, python, directory.path()),
-                                                      *engine, memory, bus));
+  execution::ExecutorOptions its_options = executor_options(options, python, directory.path());
+  its_options.log = log.get();
+  ASSIGN_OR_RETURN(executor, execution::make_executor(its_options, *engine, memory, bus));
   return {};
 }
 
@@ -128,6 +149,7 @@ Status Server::Parts::start_service() {
   backend = std::make_unique<connect::NativeBackend>(*sessions);
   service = std::make_unique<connect::Service>(*backend, service_options(options));
   ASSIGN_OR_RETURN(listener, listen(options, *service));
+  RETURN_IF_ERROR(leave_note(directory.path(), {listener.port, log_directory}));
   heartbeat.emplace();
   cleaner = std::thread([this] { clean_up_now_and_then(); });
   return {};
@@ -151,6 +173,7 @@ Result<std::unique_ptr<Server>> Server::start(const Options& options) {
   ASSIGN_OR_RETURN(const PythonEnvironment python, find_python(options.python));
   ASSIGN_OR_RETURN(RuntimeDirectory directory, RuntimeDirectory::make(""));
   auto parts = std::make_unique<Parts>(options, std::move(directory));
+  RETURN_IF_ERROR(parts->start_log());
   if (!options.event_log.empty()) {
     ASSIGN_OR_RETURN(const std::string path, events::write_event_log(options.event_log, parts->bus));
     log_info("events are written to " + path);

@@ -6,6 +6,8 @@
 namespace deuteron::worker_pool {
 
 namespace {
+const char* const kGangEpoch = "deuteron.gang.epoch";
+
 class Writer {
  public:
   void boolean(bool value) { bytes_ += value ? '\1' : '\0'; }
@@ -56,6 +58,7 @@ std::string context_json(const PySparkTask& task) {
   if (context.ranks > 0) {
     json["connInfo"] = task.barrier_path;
     json["secret"] = nullptr;
+    json["localProperties"][kGangEpoch] = "0";  // python/deuteron/worker/gang_epoch.py counts
   }
   return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }

@@ -44,7 +44,7 @@ TEST(PySparkTask, HeaderHasTheFieldsInPySparksOrder) {
   EXPECT_EQ(
       reader.text(),
       R"({"attemptNumber":1,"connInfo":"/run/barrier-42","cpus":1,"isBarrier":true,)"
-      R"("localProperties":{"addresses":"127.0.0.1:1,127.0.0.1:2"},"partitionId":3,)"
+      R"("localProperties":{"addresses":"127.0.0.1:1,127.0.0.1:2","deuteron.gang.epoch":"0"},"partitionId":3,)"
       R"("resources":{"gpu":{"addresses":["0"],"name":"gpu"}},"secret":null,"stageId":7,"taskAttemptId":42})");
   EXPECT_EQ(reader.text(), "/files");
   EXPECT_EQ(reader.integer(4), 1);

@@ -124,7 +124,7 @@ Status WorkerProcess::run(std::shared_ptr<const WorkerTask> task) {
   task_ = std::move(task);
   state_ = State::kRunning;
   ++tasks_run_;
-  output_->set_label(task_->label);
+  output_->set_source(task_->label, task_->on_line);
   send_parts({{"type", "run"},
               {"task", task_->task},
               {"header", task_->header.size()},
@@ -179,6 +179,7 @@ void WorkerProcess::forget_slabs(const std::vector<uint64_t>& slabs) {
 }
 
 std::shared_ptr<const WorkerTask> WorkerProcess::release_task(bool usable) {
+  output_->finish_line();
   state_ = usable ? State::kIdle : State::kEnding;
   return std::move(task_);
 }

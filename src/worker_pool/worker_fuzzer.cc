@@ -30,7 +30,7 @@ std::shared_ptr<const WorkerTask> task_writing_to(int output) {
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   std::string_view text(reinterpret_cast<const char*>(data), size);
   EventLoop loop;
-  WorkerLog log(-1);
+  WorkerLog log(-1, nullptr);
   const FileDescriptor output(memfd_create("output", MFD_CLOEXEC));
   if (ftruncate(output.get(), kOutputBytes) != 0) return 0;
   std::unique_ptr<WorkerProcess> worker;

@@ -4,7 +4,9 @@
 #include <poll.h>
 #include <sys/epoll.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <utility>
 
 namespace deuteron::worker_pool {
 
@@ -12,7 +14,9 @@ namespace {
 constexpr size_t kLongestLine =
     3500;  // with its label below PIPE_BUF, so that a writable pipe takes all of it
 constexpr size_t kTailBytes = 4096;
-constexpr int kReadsAtOnce = 16;  // then others get their turn
+constexpr int kReadsAtOnce = 4;                       // all that a pipe holds; then others get their turn
+constexpr size_t kKeptOfLine = 8 * 1024 - 64;         // of a longer line only the length is known
+constexpr uint64_t kShownBytes = uint64_t{16} << 20;  // of one source, in a log that nobody bounds
 }  // namespace
 
 void WorkerLog::write_line(std::string_view label, std::string_view line) {
@@ -41,10 +45,18 @@ WorkerOutput::~WorkerOutput() {
   end();
 }
 
-void WorkerOutput::set_label(std::string label) {
-  if (label == label_) return;
-  read_available();  // what was printed before belongs to the old name
+void WorkerOutput::set_source(std::string label, WorkerTask::LineHandler on_line) {
+  finish_line();  // what was printed before belongs to the old name
   label_ = std::move(label);
+  on_line_ = std::move(on_line);
+  shown_bytes_ = 0;
+}
+
+void WorkerOutput::finish_line() {
+  read_available();
+  if (partial_.empty() && line_bytes_ == 0) return;
+  partial_ += '\n';
+  take_lines();
 }
 
 const std::string& WorkerOutput::tail() {
@@ -66,20 +78,48 @@ void WorkerOutput::read_available() {
 void WorkerOutput::take_lines() {
   size_t begin = 0;
   while (begin < partial_.size()) {
-    const size_t end_of_line = partial_.find('\n', begin);
+    if (std::exchange(skips_newline_, false) && partial_[begin] == '\n') {
+      ++begin;
+      continue;
+    }
+    const size_t end_of_line = partial_.find_first_of("\r\n", begin);
     if (end_of_line == std::string::npos && partial_.size() - begin < kLongestLine) break;
     const size_t length = std::min(end_of_line - begin, kLongestLine);
-    const std::string_view line = std::string_view(partial_).substr(begin, length);
-    log_.write_line(label_, line);
-    tail_.append(line).append("\n");
-    begin += length + (begin + length == end_of_line ? 1 : 0);
+    const bool ends_line = begin + length == end_of_line;
+    take_piece(std::string_view(partial_).substr(begin, length), ends_line);
+    skips_newline_ = ends_line && partial_[end_of_line] == '\r';
+    begin += length + (ends_line ? 1 : 0);
   }
   partial_.erase(0, begin);
   if (tail_.size() > kTailBytes) tail_.erase(0, tail_.size() - kTailBytes);
 }
 
+void WorkerOutput::take_piece(std::string_view piece, bool ends_line) {
+  show(piece);
+  tail_.append(piece).append("\n");
+  if (tail_.size() > 4 * kTailBytes) tail_.erase(0, tail_.size() - kTailBytes);
+  line_bytes_ += piece.size();
+  const bool is_whole = ends_line && line_bytes_ == piece.size();
+  if (!is_whole) line_.append(piece.substr(0, kKeptOfLine - std::min(kKeptOfLine, line_.size())));
+  if (!ends_line) return;
+  if (line_bytes_ > line_.size() && !is_whole) {
+    line_ += " … (" + std::to_string(line_bytes_ - line_.size()) + " bytes more)";
+  }
+  const std::string_view line = is_whole ? piece : std::string_view(line_);
+  on_line_ ? on_line_(line) : log_.tell_line(label_, line);
+  line_.clear();
+  line_bytes_ = 0;
+}
+
+void WorkerOutput::show(std::string_view piece) {
+  if (shown_bytes_ > kShownBytes) return;
+  shown_bytes_ += piece.size() + 1;
+  log_.write_line(label_, piece);
+  if (shown_bytes_ > kShownBytes) log_.write_line(label_, "(prints too much: more is not shown here)");
+}
+
 void WorkerOutput::end() {
-  if (!partial_.empty()) {
+  if (!partial_.empty() || line_bytes_ > 0) {
     partial_ += '\n';
     take_lines();
   }

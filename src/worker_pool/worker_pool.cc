@@ -101,7 +101,7 @@ class WorkerPool::Loop {
       : options_(std::move(options)),
         listener_(listener),
         directory_(std::move(directory)),
-        log_(options_.log_descriptor) {
+        log_(options_.log_descriptor, options_.on_line) {
     thread_ = std::thread([this] { loop_.run(); });
   }
 

@@ -14,9 +14,11 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -55,7 +57,10 @@ struct ZygoteOptions {
 struct WorkerTask {
   TaskId task = 0;  // never used before
   ZygoteId zygote = 0;
-  std::string label;   // before each line that the task prints
+  std::string label;  // before each line that the task prints
+  // Called with each of these lines, on the pool's thread; must not block.
+  using LineHandler = std::function<void(std::string_view line)>;
+  LineHandler on_line;
   std::string header;  // build_task_header()
   std::vector<InputPart> input;
   bool input_complete = true;  // false: add_input() will bring more
@@ -112,6 +117,9 @@ struct WorkerPoolOptions {
   std::string
       runtime_directory;   // parent of the pool's own folder (mode 0700); empty: $XDG_RUNTIME_DIR or /tmp
   int log_descriptor = 2;  // where workers' output goes, a line each; -1: nowhere
+  // Called with each line that a process prints that has no task (yet), on the pool's thread; must not block.
+  using LineHandler = std::function<void(const std::string& label, std::string_view line)>;
+  LineHandler on_line;
   std::chrono::milliseconds memory_check_interval{50};
   std::chrono::milliseconds preload_delay{
       2'000};  // from a worker's import of torch to the zygote's; negative: never

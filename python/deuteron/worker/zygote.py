@@ -19,7 +19,7 @@ import signal
 import socket
 import sys
 
-from deuteron.worker import protocol, spark_files
+from deuteron.worker import gang_epoch, protocol, spark_files
 from deuteron.worker.warm_up import run_tiny_task
 from deuteron.worker.worker_process import WorkerProcess
 
@@ -258,6 +258,7 @@ def main():
     for module in LAZY_IMPORTS:
         importlib.import_module(module)
     spark_files.provide()
+    gang_epoch.provide()
     run_tiny_task()
     freeze_heap()
     Zygote(socket.socket(fileno=options.control_descriptor)).run()
