@@ -7,6 +7,15 @@ namespace deuteron::simulator {
 const std::vector<PolicyKind>& policies() {
   static const std::vector<PolicyKind> kinds = {
       {"fifo", "in the order of submission, nobody goes around the first", make_fifo},
+      {"polling", "asks every 15 s whether there is room, 40 times, then fails, as Spark's barrier stages",
+       make_polling},
+      {"permit", "pod by pod, held idle; who is not whole after 5 minutes gives all back for 10 s",
+       make_permit},
+      {"placeholders",
+       "pod by pod, held idle; after 15 minutes given back, and on without, behind the others",
+       make_placeholders},
+      {"one-group", "one group after the other if there is room, again every second, nothing reserved",
+       make_one_group},
       {"easy", "EASY backfill every 30 s: others may go around the first if they do not delay it", make_easy},
       {"conservative", "backfill with a reservation for everybody who waits, moved forwards every 30 s",
        make_conservative},

@@ -34,8 +34,12 @@ const std::vector<PolicyKind>& policies();
 // None: no policy of this name.
 const PolicyKind* find_policy(const std::string& name);
 
-// In src/simulator/policies, a file each.
+// In src/simulator/policies.
 std::unique_ptr<Policy> make_fifo(Cluster& cluster);
+std::unique_ptr<Policy> make_polling(Cluster& cluster);
+std::unique_ptr<Policy> make_permit(Cluster& cluster);
+std::unique_ptr<Policy> make_placeholders(Cluster& cluster);
+std::unique_ptr<Policy> make_one_group(Cluster& cluster);
 std::unique_ptr<Policy> make_easy(Cluster& cluster);
 std::unique_ptr<Policy> make_conservative(Cluster& cluster);
 std::unique_ptr<Policy> make_deuteron(Cluster& cluster);

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <map>
 #include <stdexcept>
 
@@ -153,6 +154,39 @@ TEST(Policies, DeuteronLetsOthersGoAroundAtOnce) {
   EXPECT_EQ(starts("deuteron", 4, kHistory), (std::vector<double>{0, 100, 2, 200}));
 }
 
+// The fourth finds room at 63 and keeps it until 563; the second asks at 1, 16, ... 571.
+TEST(Policies, PollingStartsWhoAsksWhenThereIsRoom) {
+  EXPECT_EQ(starts("polling", 4, kHistory), (std::vector<double>{0, 571, 2, 63}));
+}
+
+TEST(Policies, PollingFailsAfter40Retries) {
+  std::vector<Gang> gangs = kHistory;
+  gangs[3].runs = gangs[3].limit = seconds(900);
+  const auto outcomes = simulate(4, gangs, *find_policy("polling")).outcomes;
+  EXPECT_FALSE(outcomes[1].started);
+  EXPECT_TRUE(outcomes[3].ended);
+}
+
+TEST(Policies, OneGroupStartsWhoeverFits) {
+  EXPECT_EQ(starts("one-group", 4, kHistory), (std::vector<double>{0, 552, 2, 52}));
+}
+
+// The second holds the fourth GPU from 1 to 301. Then the third has it until 351, and then again the second.
+TEST(Policies, PermitIsGivenBackAfter5Minutes) {
+  std::vector<Gang> gangs = kHistory;
+  EXPECT_EQ(starts("permit", 4, gangs), (std::vector<double>{0, 100, 200, 200}));
+  gangs[0].runs = gangs[0].limit = seconds(400);
+  EXPECT_EQ(starts("permit", 4, gangs), (std::vector<double>{0, 400, 301, 500}));
+}
+
+// The second holds the fourth GPU from 1 to 901, and then stands behind the others.
+TEST(Policies, PlaceholdersAreGivenBackAfter15Minutes) {
+  std::vector<Gang> gangs = kHistory;
+  EXPECT_EQ(starts("placeholders", 4, gangs), (std::vector<double>{0, 100, 200, 200}));
+  gangs[0].runs = gangs[0].limit = seconds(1200);
+  EXPECT_EQ(starts("placeholders", 4, gangs), (std::vector<double>{0, 1451, 901, 951}));
+}
+
 class EachPolicy : public ::testing::TestWithParam<std::string> {};
 
 TEST_P(EachPolicy, GivesTheSameResultAgain) {
@@ -175,7 +209,9 @@ TEST_P(EachPolicy, UsesNoMoreGpusThanThereAreAndStartsEverybodyWhole) {
       std::map<SteadyTime, int64_t> changes;
       for (const Gang& gang : gangs) {
         const Outcome& outcome = simulated.outcomes[static_cast<size_t>(gang.id)];
-        ASSERT_TRUE(outcome.started && outcome.ended) << gang.id;
+        ASSERT_EQ(outcome.started.has_value(), outcome.ended.has_value()) << gang.id;
+        if (!outcome.started && GetParam() == "polling") continue;  // it gives up
+        ASSERT_TRUE(outcome.started) << gang.id;
         ASSERT_GE(*outcome.started, gang.submitted);
         ASSERT_EQ(*outcome.ended - *outcome.started, gang.runs);
         changes[*outcome.started] += gang.gpus;
@@ -195,7 +231,11 @@ INSTANTIATE_TEST_SUITE_P(All, EachPolicy, ::testing::ValuesIn([] {
                            for (const auto& kind : policies()) names.push_back(kind.name);
                            return names;
                          }()),
-                         [](const auto& info) { return info.param; });
+                         [](const auto& info) {
+                           std::string name = info.param;
+                           std::replace(name.begin(), name.end(), '-', '_');
+                           return name;
+                         });
 
 TEST(Report, TellsWaitsBySize) {
   const std::vector<Gang> gangs = {gang(0, 0, 1, 10, 10), gang(1, 0, 1, 10, 10), gang(2, 0, 8, 10, 10),

@@ -2,7 +2,6 @@
 // limit, all reservations are moved forwards, in their order, where there is room now; none moves backwards.
 #include <algorithm>
 #include <set>
-#include <unordered_map>
 
 #include "simulator/policy.h"
 #include "simulator/profile.h"
