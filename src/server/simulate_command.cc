@@ -54,7 +54,7 @@ void add_options(CLI::App& command, SimulateOptions& options) {
       list_of_policies() +
       "\nThe table: GPUs in use, and held by gangs that could not start yet, between the first fifth\n"
       "of the submissions and the last; and for how long gangs waited for their start, by size.\n"
-      "\nExample, a minute's work:\n"
+      "\nExample, some seconds long (conservative takes a minute where the queue is long):\n"
       "  deuteron simulate --nodes 1000 --load 0.9 --policy easy,deuteron --json /tmp/simulated.json\n"
       "\nWhat a simulation cannot show: docs/simulation.md");
 }

@@ -72,7 +72,13 @@ TEST(Workload, RefusesWhatIsNone) {
   EXPECT_TRUE(check(WorkloadRules{}).ok());
   EXPECT_EQ(check(WorkloadRules{.nodes = 0}).condition(), "INVALID_OPTION");
   EXPECT_EQ(check(WorkloadRules{.gangs = 0}).condition(), "INVALID_OPTION");
+  EXPECT_EQ(check(WorkloadRules{.gangs = 1000000000}).condition(), "INVALID_OPTION");
   EXPECT_EQ(check(WorkloadRules{.load = 0}).condition(), "INVALID_OPTION");
+}
+
+TEST(Workload, MayBeOneGang) {
+  const auto gangs = make_workload({.nodes = 1, .gangs = 1});
+  for (const auto& kind : policies()) EXPECT_EQ(starts(kind.name, 8, gangs).size(), 1u) << kind.name;
 }
 
 TEST(Line, FindsTheFirstThatFits) {

@@ -51,7 +51,8 @@ int64_t Random::below(int64_t bound) {
 Status check(const WorkloadRules& rules) {
   if (rules.nodes < 1 || rules.gpus_per_node < 1) return invalid("a cluster needs a node and a GPU");
   if (rules.gpus() > 10000000) return invalid("no more than 10,000,000 GPUs are simulated");
-  if (rules.gangs < 1) return invalid("--jobs takes a number from 1");
+  if (rules.gangs < 1 || rules.gangs > 100000000)
+    return invalid("--jobs takes a number from 1 to 100,000,000");
   if (!(rules.load > 0 && rules.load <= 10)) return invalid("--load takes a number above 0, up to 10");
   if (rules.largest < 1) return invalid("--largest takes a number from 1");
   if (!(rules.median_minutes > 0) || !(rules.spread >= 0))
