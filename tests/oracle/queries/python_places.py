@@ -124,8 +124,8 @@ spark.sql("select distinct plain(v) % 2 from d order by 1")
 spark.sql("select plain(v) from d union select v from d order by 1")
 # case: plain-v-from-d-limit-0 unordered
 spark.sql("select plain(v) from d limit 0")
-# case: k-collect-list-plain-v-from-d-group-by-k-order-by-k
-spark.sql("select k, collect_list(plain(v)) from d group by k order by k")
+# case: k-sort-array-collect-list-plain-v-from-d-group-by-k-order-by-k
+spark.sql("select k, sort_array(collect_list(plain(v))) from d group by k order by k")
 # case: count-distinct-plain-v-count-plain-v-filter-where-even-v-from-d unordered
 spark.sql("select count(distinct plain(v)), count(plain(v)) filter (where even(v)) from d")
 # case: k-plain-v-from-d-group-by-k-plain-v-order-by-1-2
