@@ -17,7 +17,7 @@ FUZZ_SECONDS ?= 60
 ARGS ?=
 REMOTE ?=
 
-.PHONY: help setup build test histories demo demo-spark bench record asan-ubsan tsan fuzz format tidy check
+.PHONY: help setup build test histories soak demo demo-spark bench record asan-ubsan tsan fuzz format tidy check
 
 help: ## this list
 	@echo "make TARGET [NAME=value …]; a first time: make demo, then make test"
@@ -36,6 +36,9 @@ test: setup ## build and run every test (TEST_PROCESSES=4)
 histories: setup ## random histories of the scheduler, many of them (HISTORIES=100000)
 	@PRESET=release tools/build scheduler_scheduler_histories_test
 	@DEUTERON_HISTORIES=$(HISTORIES) build/release/src/scheduler/scheduler_scheduler_histories_test
+
+soak: build ## 2,000 gangs and Python queries while processes are killed; nothing may be wrong or left over (ARGS=--jobs=100)
+	@$(PYTHON) tests/soak/soak.py $(ARGS)
 
 check: ## the quick checks only: layers, generated pages, format
 	@python3 tools/check_layers.py

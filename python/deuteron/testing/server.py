@@ -61,6 +61,10 @@ class Server:
         self._process.wait()
         raise RuntimeError(f"the server did not start:\n{self.log()}")
 
+    @property
+    def pid(self):
+        return self._process.pid
+
     def stop(self):
         """SIGTERM, and SIGKILL if that is not enough. Its processes end with it."""
         self._process.send_signal(signal.SIGTERM)
