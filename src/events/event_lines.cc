@@ -63,8 +63,10 @@ std::string EventLines::text_of(const EventBody& body, LogOrigin& origin) {
     stages_[stage->stage] = {stage->job, stage->kind == "gang", stage->name};
   } else if (const auto* waits = std::get_if<GangWaits>(&body)) {
     place(waits->stage, -1, -1, origin);
-    std::string text = "the gang waits at position " + std::to_string(waits->position) + " of the pool " +
-                       waits->pool + ": " + waits->reason;
+    std::string text = "the gang waits";
+    if (waits->position > 0)
+      text += " at position " + std::to_string(waits->position) + " of the pool " + waits->pool;
+    text += ": " + waits->reason;
     if (waits->expected_ms >= 0) text += "; expected to start in " + seconds(waits->expected_ms);
     return text;
   } else if (const auto* started = std::get_if<GangAttemptStarted>(&body)) {
@@ -77,6 +79,16 @@ std::string EventLines::text_of(const EventBody& body, LogOrigin& origin) {
   } else if (const auto* failed = std::get_if<GangAttemptFailed>(&body)) {
     place(failed->stage, failed->attempt, failed->rank, origin);
     return "the attempt has failed: " + failed->error;
+  } else if (const auto* notice = std::get_if<GangNotice>(&body)) {
+    place(notice->stage, notice->attempt, -1, origin);
+    const std::string stage = std::to_string(notice->by);
+    return notice->notice_ms < 0 ? "the attempt goes on: stage " + stage + " needs its slots no longer"
+                                 : "the attempt will end in " + seconds(notice->notice_ms) +
+                                       " to make way for stage " + stage + ", whose priority is higher";
+  } else if (const auto* preempted = std::get_if<GangPreempted>(&body)) {
+    place(preempted->stage, preempted->attempt, preempted->rank, origin);
+    return "the attempt makes way for stage " + std::to_string(preempted->by) +
+           (preempted->error.empty() ? "" : " and has failed meanwhile: " + preempted->error);
   } else if (const auto* broken = std::get_if<BarrierFailed>(&body)) {
     place(broken->stage, broken->attempt, -1, origin);
     return "barrier " + std::to_string(broken->epoch) + " breaks: " + first_line(broken->error);

@@ -1,6 +1,10 @@
 #include "execution/python_launcher.h"
 
 #include <algorithm>
+#include <set>
+
+#include "base/log.h"
+#include "execution/gang_directory.h"
 
 namespace deuteron::execution {
 namespace {
@@ -65,7 +69,8 @@ void PythonLauncher::start(scheduler::LaunchRequest request) {
   worker_pool::WorkerTask pool_task = make_task(request.context, work, **output);
   {
     std::lock_guard lock(mutex_);
-    running_[task] = std::make_shared<RunningTask>(RunningTask{request.work, *output});
+    running_[task] =
+        std::make_shared<RunningTask>(RunningTask{request.work, *output, request.context.attempt});
   }
   pool_->submit(std::move(pool_task));
 }
@@ -102,6 +107,10 @@ worker_pool::WorkerTask PythonLauncher::make_task(const tasks::TaskContext& cont
   }
   task.output = {output.descriptor(), static_cast<uint64_t>(output.id()), 0, 0};
   task.environment = program.environment;
+  if (!program.gang_directory.empty()) {
+    task.environment[kGangDirectoryVariable] = program.gang_directory;
+    task.environment[kGangNoticeVariable] = notice_file(program.gang_directory, context.attempt);
+  }
   task.barrier = context.ranks > 0;
   return task;
 }
@@ -113,6 +122,23 @@ void PythonLauncher::answer_barrier(const std::vector<tasks::TaskId>& tasks, tas
     pool_->answer_barrier(tasks, std::move(reply.messages));
   } else {
     pool_->refuse_barrier(tasks);
+  }
+}
+
+// The ranks of an attempt share one file.
+void PythonLauncher::give_notice(const std::vector<tasks::TaskId>& tasks, std::optional<SteadyTime> end) {
+  std::set<std::string> files;
+  {
+    std::lock_guard lock(mutex_);
+    for (const tasks::TaskId task : tasks) {
+      const auto found = running_.find(task);
+      if (found == running_.end()) continue;
+      const auto& work = static_cast<const PythonWork&>(*found->second->work);
+      files.insert(notice_file(work.program->gang_directory, found->second->attempt));
+    }
+  }
+  for (const std::string& file : files) {
+    if (const Status status = tell_notice(file, end); !status.ok()) log_warning(status.to_string());
   }
 }
 

@@ -28,6 +28,7 @@ class PythonLauncher : public scheduler::Launcher, public worker_pool::WorkerPoo
   void start(scheduler::LaunchRequest request) override;
   void kill(tasks::TaskId task) override;
   void answer_barrier(const std::vector<tasks::TaskId>& tasks, tasks::BarrierReply reply) override;
+  void give_notice(const std::vector<tasks::TaskId>& tasks, std::optional<SteadyTime> end) override;
   void look_at(const std::vector<tasks::TaskId>& tasks) override;
 
   void on_task_started(tasks::TaskId task, worker_pool::WorkerId worker, pid_t process) override;
@@ -43,6 +44,7 @@ class PythonLauncher : public scheduler::Launcher, public worker_pool::WorkerPoo
   struct RunningTask {
     std::shared_ptr<const tasks::TaskWork> work;
     exchange::SlabPtr output;
+    int32_t attempt = 0;
   };
 
   worker_pool::WorkerTask make_task(const tasks::TaskContext& context, const PythonWork& work,

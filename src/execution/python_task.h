@@ -25,8 +25,9 @@ struct PythonProgram {
   std::map<std::string, std::string> evaluation_conf;
   std::map<std::string, std::string> local_properties;
   std::map<std::string, std::string> environment;
-  std::string name;        // of the function, for people
-  std::string session_id;  // owner of the shared memory
+  std::string gang_directory;  // of a gang (gang_directory.h)
+  std::string name;            // of the function, for people
+  std::string session_id;      // owner of the shared memory
   std::string operation_id;
   std::string files_directory;
   std::vector<std::string> python_paths;

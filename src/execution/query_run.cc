@@ -268,7 +268,7 @@ Result<exchange::StageOutputPtr> QueryRun::run_gang(
     std::map<int32_t, std::shared_ptr<PythonOutput>>& outputs) {
   RETURN_IF_ERROR(check_gang(stage));
   ASSIGN_OR_RETURN(const GangDirectory directory, GangDirectory::make(services_.runtime_directory));
-  program->environment[kGangDirectoryVariable] = directory.path();
+  program->gang_directory = directory.path();
   scheduler::GangRequest request;
   ASSIGN_OR_RETURN(request.rules, gang_rules(request_.settings));
   ASSIGN_OR_RETURN(request.queue, queue_rules(request_.settings));

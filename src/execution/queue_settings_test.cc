@@ -16,6 +16,7 @@ TEST(QueueSettings, NothingSetMeansTheDefaults) {
   EXPECT_EQ(rules->max_attempts, 4);
   EXPECT_FALSE(rules->time_limit.has_value());
   EXPECT_EQ(rules->hang.policy, HangPolicy::kWarn);
+  EXPECT_FALSE(rules->is_preemptible);
   EXPECT_EQ(queue_policy({})->mode, QueueMode::kFifo);
   EXPECT_EQ(queue_rules({})->pool, "default");
 }
@@ -26,6 +27,8 @@ TEST(QueueSettings, AGangsRulesAreRead) {
                                  {"spark.deuteron.gang.timeLimit", "2h"},
                                  {"spark.deuteron.gang.backoff", "10ms"},
                                  {"spark.deuteron.gang.stopOnSameFailure", "true"},
+                                 {"spark.deuteron.gang.preemptible", "true"},
+                                 {"spark.deuteron.gang.preemption.notice", "2m"},
                                  {"spark.deuteron.gang.hang.policy", "relaunch"},
                                  {"spark.deuteron.gang.hang.timeout", "0"}});
   ASSERT_TRUE(rules.ok()) << rules.status().to_string();
@@ -34,6 +37,8 @@ TEST(QueueSettings, AGangsRulesAreRead) {
   EXPECT_EQ(rules->time_limit, std::chrono::hours(2));
   EXPECT_EQ(rules->backoff, milliseconds(10));
   EXPECT_TRUE(rules->stops_on_same_failure);
+  EXPECT_TRUE(rules->is_preemptible);
+  EXPECT_EQ(rules->notice, std::chrono::minutes(2));
   EXPECT_EQ(rules->hang.policy, HangPolicy::kRelaunch);
   EXPECT_FALSE(rules->hang.timeout.has_value()) << "0 turns it off";
 }

@@ -3,7 +3,10 @@
 #pragma once
 
 #include <memory>
+#include <optional>
+#include <vector>
 
+#include "base/clock.h"
 #include "tasks/task.h"
 
 namespace deuteron::scheduler {
@@ -22,6 +25,9 @@ class Launcher {
   virtual void kill(tasks::TaskId task) = 0;
   // To ranks whose barrier requests were told, the same to each; any may have died since.
   virtual void answer_barrier(const std::vector<tasks::TaskId>& tasks, tasks::BarrierReply reply) = 0;
+  // The attempt of these ranks will be ended at that time, to make way for others, or will not (none): for
+  // their program to know.
+  virtual void give_notice(const std::vector<tasks::TaskId>& /*tasks*/, std::optional<SteadyTime> /*end*/) {}
   // These ranks keep others waiting for suspiciously long, or are kept waiting by others: tell what they do
   // (task_stacks), before they are killed, if that follows.
   virtual void look_at(const std::vector<tasks::TaskId>& /*tasks*/) {}

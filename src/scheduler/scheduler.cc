@@ -287,11 +287,29 @@ void Scheduler::act(const core::RanksMissing& action) {
   bus_.publish(events::RanksMissing{action.stage, action.attempt, action.epoch, join(action.ranks),
                                     milliseconds(action.waited), name_of(action.policy)});
   stages_.at(action.stage).hang = {action.ranks, {}, action.policy != core::HangPolicy::kWarn};
-  std::vector<tasks::TaskId> gang;
+  launcher_.look_at(tasks_of(action.stage));
+}
+
+std::vector<tasks::TaskId> Scheduler::tasks_of(tasks::StageId stage) const {
+  std::vector<tasks::TaskId> found;
   for (const auto& [task, running] : tasks_) {
-    if (running.context.stage == action.stage) gang.push_back(task);
+    if (running.context.stage == stage) found.push_back(task);
   }
-  launcher_.look_at(gang);
+  return found;
+}
+
+void Scheduler::act(const core::GiveNotice& action) {
+  std::optional<SteadyTime> end;
+  if (action.left) end = steady_now() + *action.left;
+  launcher_.give_notice(tasks_of(action.stage), end);
+  bus_.publish(events::GangNotice{action.stage, action.attempt, action.by,
+                                  action.left ? milliseconds(*action.left) : -1});
+}
+
+void Scheduler::act(const core::GangPreempted& action) {
+  bus_.publish(events::GangPreempted{action.stage, action.attempt, action.by, action.rank,
+                                     action.rank < 0 ? "" : error_text(action.status)});
+  stages_.at(action.stage).listener->gang_attempt_failed(action.attempt, action.status);
 }
 
 void Scheduler::act(const core::GangWaits& action) {

@@ -27,7 +27,7 @@ class StageListener {
   // Of a gang: counts only when the stage ends well; a later attempt replaces it.
   virtual void task_succeeded(int32_t partition, int32_t attempt,
                               std::shared_ptr<tasks::TaskOutput> output) = 0;
-  // Whatever the ranks of this attempt left must be dropped.
+  // Or made way for another gang: whatever the ranks of this attempt left must be dropped.
   virtual void gang_attempt_failed(int32_t /*attempt*/, const Status& /*status*/) {}
   // The last call about the stage: none of its tasks runs any more.
   virtual void stage_ended(const Status& status) = 0;
@@ -120,6 +120,7 @@ class Scheduler : public LaunchObserver {
   void run();
   void handle(Message message);
   void perform(const core::Action& action);
+  std::vector<tasks::TaskId> tasks_of(tasks::StageId stage) const;
   std::vector<core::GangWaits> forecast(tasks::JobId job) const;
   static Status with_stacks(const Status& status, const HangReport& hang);
   void report_stacks(tasks::TaskId task, const tasks::TaskStacks& stacks);
@@ -132,6 +133,8 @@ class Scheduler : public LaunchObserver {
   void act(const core::RanksMissing& action);
   void act(const core::TaskSucceeded& action);
   void act(const core::GangWaits& action);
+  void act(const core::GiveNotice& action);
+  void act(const core::GangPreempted& action);
   void act(const core::GangAttemptStarted& action);
   void act(const core::GangAttemptFailed& action);
   void act(const core::StageEnded& action);

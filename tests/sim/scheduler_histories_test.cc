@@ -68,6 +68,8 @@ class History {
     rules.backoff = milliseconds(pick(0, 300));
     rules.stops_on_same_failure = chance(50);
     rules.hang = {static_cast<HangPolicy>(pick(0, 2)), milliseconds(pick(50, 1000)), pick(1, 10)};
+    rules.is_preemptible = chance(50);
+    rules.notice = milliseconds(pick(0, 300));
     return rules;
   }
 
@@ -101,6 +103,7 @@ class History {
       ranks_[stage] = ranks;
       possible_[stage] = fits(demand, ranks, total_);
       attempts_allowed_[stage] = rules.max_attempts;
+      preemptible_[stage] = rules.is_preemptible;
       apply(SubmitGang{job, stage, demand, ranks, rules, pick_queue(), std::to_string(pick(0, 3))});
     } else {
       possible_[stage] = fits(demand, 1, total_);
@@ -178,6 +181,7 @@ class History {
     note_holds();
     note_who_waits(queued);
     check_queue();
+    check_who_makes_way();
   }
 
   // ---- the bound
@@ -207,6 +211,10 @@ class History {
       if (!holds_.emplace(id, now_).second) continue;
       if (const auto end = state_.slots.at(id).expected_end)
         longest_hold_ = std::max(longest_hold_, *end - now_);
+    }
+    for (const StageId stage : asked_now_) {
+      const HoldId hold = std::get<Gang>(state_.stages.at(stage).kind).hold;
+      longest_hold_ = std::max(longest_hold_, *state_.slots.at(hold).expected_end - holds_.at(hold));
     }
     std::erase_if(holds_, [&](const auto& hold) { return held.count(hold.first) == 0; });
   }
@@ -254,11 +262,60 @@ class History {
     }
   }
 
+  // Nobody makes way for one who does not wait, of no higher priority, or for whom it would not suffice, and
+  // nobody for ever; who does has slots to give or stands aside.
+  void check_who_makes_way() {
+    std::map<StageId, Slots> coming;
+    for (const auto& [id, stage] : state_.stages) {
+      const auto* gang = std::get_if<Gang>(&stage.kind);
+      if (gang == nullptr) continue;
+      EXPECT_LE(gang->preemption.times, std::max(0, kHighestPriority - stage.priority));
+      EXPECT_EQ(gang->preemption.ends.has_value() && gang->phase != GangPhase::kRunning, false);
+      if (!gang->preemption.makes_way) continue;
+      const StageId by = gang->preemption.by;
+      EXPECT_TRUE(state_.queue.holds(by)) << "stage " << id << " makes way for nobody";
+      EXPECT_FALSE(state_.queue.holds(id));
+      EXPECT_TRUE(preemptible_.at(id));
+      EXPECT_LT(stage.priority, state_.stages.at(by).priority);
+      EXPECT_EQ(state_.making_way.at(by).count(id), 1u);
+    }
+    for (const StageId asked : asked_now_) check_that_it_is_needed(asked);
+    asked_now_.clear();
+    started_after_asking_.clear();
+  }
+
+  // With what those have who make way the head can start; without what was asked of this one it can not.
+  void check_that_it_is_needed(StageId asked) {
+    const Gang& victim = std::get<Gang>(state_.stages.at(asked).kind);
+    const StageId head = victim.preemption.by;
+    EXPECT_EQ(state_.reservation.stage, head);
+    Slots available = state_.slots.free();
+    for (const auto& [by, gangs] : state_.making_way) {
+      for (const StageId id : gangs) {
+        const Stage& stage = state_.stages.at(id);
+        if (stage.running > 0)
+          give_back(state_.slots.at(std::get<Gang>(stage.kind).hold).amount, available);
+      }
+    }
+    for (const HoldId hold : started_after_asking_) give_back(state_.slots.at(hold).amount, available);
+    const Slots& need = state_.queue.at(head).demand;
+    EXPECT_TRUE(fits(need, available)) << "in vain";
+    take(state_.slots.at(victim.hold).amount, available);
+    EXPECT_FALSE(fits(need, available)) << "not needed";
+  }
+
+  // The first task of those that take their slots now.
+  bool is_hold(const tasks::TaskContext& context) const {
+    const auto* gang = std::get_if<Gang>(&state_.stages.at(context.stage).kind);
+    return gang == nullptr || gang->hold == context.task;
+  }
+
   void act(const LaunchTask& action) {
     const auto& context = action.context;
     EXPECT_TRUE(open_.at(context.stage));
     EXPECT_TRUE(possible_.at(context.stage));
     if (context.ranks == 0) ++started_now_[context.stage];
+    if (!asked_now_.empty() && is_hold(context)) started_after_asking_.push_back(context.task);
     for (const auto& [id, other] : running_) {
       EXPECT_FALSE(other.context.stage == context.stage && other.context.partition == context.partition)
           << "two attempts of one partition at once";
@@ -271,7 +328,8 @@ class History {
             .second);
     if (context.ranks > 0) {
       ++gang_launches_[context.stage];
-      EXPECT_LT(context.attempt, attempts_allowed_.at(context.stage));
+      EXPECT_LT(context.attempt, attempts_allowed_.at(context.stage) + excused_[context.stage]);
+      EXPECT_TRUE(given_up_.count({context.stage, context.attempt - 1}) > 0 || context.attempt == 0);
       if (chance(3)) running_.at(context.task).barriers_left = 1;  // will miss a barrier
     } else {
       EXPECT_TRUE(succeeded_.count({context.stage, context.partition}) == 0) << "it has counted already";
@@ -324,6 +382,15 @@ class History {
   }
   void act(const GangAttemptFailed& action) {
     EXPECT_FALSE(action.status.ok());
+    given_up_.insert({action.stage, action.attempt});
+  }
+  void act(const GiveNotice& action) {
+    if (action.left) asked_now_.insert(action.stage);
+    EXPECT_EQ(action.attempt, std::get<Gang>(state_.stages.at(action.stage).kind).attempt);
+  }
+  void act(const GangPreempted& action) {
+    EXPECT_TRUE(preemptible_.at(action.stage));
+    ++excused_[action.stage];
     given_up_.insert({action.stage, action.attempt});
   }
   void act(const StageEnded& action) {
@@ -381,6 +448,8 @@ class History {
     EXPECT_TRUE(state_.stages.empty());
     EXPECT_EQ(state_.slots.free(), state_.slots.total());
     EXPECT_TRUE(state_.timers.empty());
+    EXPECT_TRUE(state_.preemptible.empty());
+    EXPECT_TRUE(state_.making_way.empty());
     EXPECT_TRUE(state_.jobs.empty());
     for (const auto& [stage, open] : open_) EXPECT_FALSE(open) << "stage " << stage;
   }
@@ -394,7 +463,10 @@ class History {
   std::vector<StageId> growing_;
   std::map<StageId, bool> open_, possible_;
   std::map<StageId, Slots> demand_;
-  std::map<StageId, int32_t> ranks_, attempts_allowed_, added_, gang_launches_;
+  std::map<StageId, int32_t> ranks_, attempts_allowed_, excused_, added_, gang_launches_;
+  std::map<StageId, bool> preemptible_;
+  std::set<StageId> asked_now_;                // in this step, to make way
+  std::vector<HoldId> started_after_asking_;  // around the head
   std::map<TaskId, SimulatedTask> running_;
   std::set<std::pair<StageId, int32_t>> given_up_;  // attempts of gangs
   std::set<std::pair<StageId, int32_t>> succeeded_;
@@ -419,6 +491,7 @@ class Flood {
     QueueRules victim, flood;
     int32_t most_ranks_of_flood = 4;
     Duration allowed{};  // beyond twice the longest hold for itself and each that waits before it
+    bool is_preemptible = false;  // the victim, which then has to end
   };
 
   void run(const Scene& scene) {
@@ -428,8 +501,11 @@ class Flood {
     while (state.queue.size() < 2) submit(state, kSlots / 2, scene.flood);
     const SteadyTime since = now_;
     const Duration allowed = scene.allowed + 3 * 2 * kLongest;
-    const StageId victim = submit(state, scene.ranks, scene.victim);
-    while (launched_.count(victim) == 0) {
+    GangRules rules;
+    rules.is_preemptible = scene.is_preemptible;
+    rules.notice = Duration::zero();
+    const StageId victim = submit(state, scene.ranks, scene.victim, rules);
+    while ((scene.is_preemptible ? ended_ : launched_).count(victim) == 0) {
       ASSERT_LE(now_ - since, allowed) << "it waits for too long";
       for (int job = pick(1, 5); job > 0; --job)
         submit(state, pick(1, scene.most_ranks_of_flood), scene.flood);
@@ -445,21 +521,27 @@ class Flood {
     return std::uniform_int_distribution<int32_t>(low, high)(random_);
   }
 
-  StageId submit(State& state, int32_t ranks, const QueueRules& rules) {
+  StageId submit(State& state, int32_t ranks, const QueueRules& queue, const GangRules& rules = {}) {
     const StageId stage = next_stage_++;
-    apply(state, SubmitGang{stage, stage, {}, ranks, {}, rules, std::to_string(pick(0, 300))});
+    apply(state, SubmitGang{stage, stage, {}, ranks, rules, queue, std::to_string(pick(0, 300))});
     return stage;
   }
 
   void end_next(State& state) {
+    while (next_deadline(state) && *next_deadline(state) <= ends_.begin()->first) {
+      now_ = std::max(now_, *next_deadline(state));
+      apply(state, Tick{});
+    }
     const auto [time, task] = *ends_.begin();
     ends_.erase(ends_.begin());
     now_ = std::max(now_, time);
-    apply(state, TaskEnded{task, FailureKind::kNone, Status()});
+    apply(state, TaskEnded{task, killed_.count(task) > 0 ? FailureKind::kWorkerLost : FailureKind::kNone, {}});
   }
 
   void apply(State& state, const Event& event) {
     for (const Action& action : step(state, event, now_)) {
+      if (const auto* kill = std::get_if<KillTask>(&action)) killed_.insert(kill->task);
+      if (const auto* ended = std::get_if<StageEnded>(&action)) ended_.insert(ended->stage);
       if (const auto* started = std::get_if<GangAttemptStarted>(&action)) {
         launched_.insert(started->stage);
         gang_ends_ = now_ + (pick(1, 4) == 1 ? kLongest : milliseconds(pick(1, 20)));
@@ -473,7 +555,8 @@ class Flood {
   SteadyTime now_{}, gang_ends_{};
   StageId next_stage_ = 1;
   std::set<std::pair<SteadyTime, TaskId>> ends_;
-  std::set<StageId> launched_;
+  std::set<StageId> launched_, ended_;
+  std::set<TaskId> killed_;
 };
 
 uint32_t histories(uint32_t otherwise) {
@@ -507,6 +590,14 @@ TEST(SchedulerFlood, AFairPoolWithALargeMinimumDoesNotStarveOthers) {
 
 TEST(SchedulerFlood, LargeGangsDoNotStarveASmallJob) {
   flood({.ranks = 1, .most_ranks_of_flood = Flood::kSlots});
+}
+
+// It is stopped ten times at most, and then runs to its end.
+TEST(SchedulerFlood, HigherPrioritiesDoNotStopAGangForEver) {
+  flood({.policy = {.ageing = milliseconds(10)},
+         .flood = {"default", 10},
+         .allowed = std::chrono::seconds(10),
+         .is_preemptible = true});
 }
 
 TEST(SchedulerHistories, KeepTheInvariants) {

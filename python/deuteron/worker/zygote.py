@@ -19,7 +19,7 @@ import signal
 import socket
 import sys
 
-from deuteron.worker import gang_epoch, protocol, spark_files
+from deuteron.worker import gang_epoch, gang_preemption, protocol, spark_files
 from deuteron.worker.warm_up import run_tiny_task
 from deuteron.worker.worker_process import WorkerProcess
 
@@ -259,6 +259,7 @@ def main():
         importlib.import_module(module)
     spark_files.provide()
     gang_epoch.provide()
+    gang_preemption.provide()
     run_tiny_task()
     freeze_heap()
     Zygote(socket.socket(fileno=options.control_descriptor)).run()

@@ -84,7 +84,15 @@ std::string reason(const State& state, const Waiting& waiting, int64_t position)
   const StageId head = state.reservation.stage;
   if (head != 0 && head != waiting.place.stage) text += ", reserved for stage " + std::to_string(head);
   if (position > 1) text += "; " + std::to_string(position - 1) + " before it in pool " + waiting.pool;
+  if (const auto found = state.making_way.find(waiting.place.stage); found != state.making_way.end()) {
+    for (const StageId stage : found->second) text += "; stage " + std::to_string(stage) + " makes way";
+  }
   return text;
+}
+
+std::string reason_to_pause(const Gang& gang) {
+  if (!gang.preemption.makes_way) return "pauses before attempt " + std::to_string(gang.attempt);
+  return "preempted by stage " + std::to_string(gang.preemption.by) + ", which has not started";
 }
 
 }  // namespace
@@ -96,18 +104,20 @@ std::optional<GangWaits> forecast(const State& state, StageId id, SteadyTime now
   const auto* gang = std::get_if<Gang>(&stage.kind);
   if (gang == nullptr) return std::nullopt;
   if (gang->phase == GangPhase::kPausing) {
-    const Duration pause = std::max(gang->pause_ends - now, Duration::zero());
-    return GangWaits{stage.job, id, stage.pool, 0, "pauses before attempt " + std::to_string(gang->attempt),
-                     pause};
+    std::optional<Duration> pause = std::max(gang->pause_ends - now, Duration::zero());
+    if (gang->preemption.makes_way) pause.reset();
+    return GangWaits{stage.job, id, stage.pool, 0, reason_to_pause(*gang), pause};
   }
   if (!state.queue.holds(id)) return std::nullopt;
   const Waiting& waiting = state.queue.at(id);
   const int64_t position = state.queue.position(id);
+  const std::string cause =
+      gang->is_excused ? "preempted by stage " + std::to_string(gang->preemption.by) + "; " : "";
   return GangWaits{stage.job,
                    id,
                    stage.pool,
                    position,
-                   reason(state, waiting, position),
+                   cause + reason(state, waiting, position),
                    position > kFarthest ? std::nullopt : expected_start(state, waiting, now)};
 }
 

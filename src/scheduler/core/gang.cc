@@ -27,16 +27,19 @@ Status exhausted(const Status& failure, int32_t attempts) {
 }  // namespace
 
 void Step::start_gang(StageId id, Stage& stage, Gang& gang) {
-  state_.queue.remove(id);
   gang.hold = state_.next_task;
   take_slots(stage, gang.hold, demand_of(stage));
-  if (!gang.time_limit && gang.rules.time_limit) gang.time_limit = now_ + *gang.rules.time_limit;
+  if (!gang.time_limit && gang.time_left) gang.time_limit = now_ + *gang.time_left;
+  note_preemptible(id, stage, gang);
   start_attempt(id, stage, gang);
+  waits_no_longer(id);
 }
 
 void Step::start_attempt(StageId id, Stage& stage, Gang& gang) {
   gang.phase = GangPhase::kRunning;
   gang.attempt_started = now_;
+  gang.is_excused = false;
+  gang.preemption.by = 0;
   gang.tasks.clear();
   gang.finished.clear();
   gang.epoch = {};
@@ -61,21 +64,36 @@ void Step::rank_ended(Stage& stage, Gang& gang, const RunningTask& task, const T
 
 // All ranks have ended. Slots that are wanted again at once are not given back.
 void Step::attempt_ended(StageId id, Stage& stage, Gang& gang) {
-  if (gang.phase == GangPhase::kEnding && !stage.cancelled && !gang.verdict) {
-    if (++gang.attempt >= gang.rules.max_attempts) {
-      gang.verdict = exhausted(stage.failure, gang.attempt);
+  const bool ended_well = gang.phase == GangPhase::kRunning;
+  if (!ended_well && !stage.cancelled && !gang.verdict) {
+    ++gang.attempt;
+    if (!gang.is_excused && ++gang.failures >= gang.rules.max_attempts) {
+      gang.verdict = exhausted(stage.failure, gang.failures);
     } else {
-      gang.pause_ends = gang.attempt_started + distance(gang.rules, gang.attempt);
-      if (gang.pause_ends <= now_) return start_attempt(id, stage, gang);
+      gang.pause_ends = gang.is_excused ? now_ : gang.attempt_started + distance(gang.rules, gang.failures);
+      if (gang.pause_ends <= now_ && !gang.preemption.makes_way) return start_attempt(id, stage, gang);
     }
   }
-  const bool ended_well = gang.phase == GangPhase::kRunning;
   if (ended_well) state_.durations.add(gang.likeness, now_ - gang.attempt_started);
+  forget_preemptible(stage, gang);
   give_back_slots(stage, gang.hold);
   if (ended_well || stage.cancelled) return end_stage(id, Status(stage.failure));
   if (gang.verdict) return end_stage(id, Status(*gang.verdict));
+  // Making way for others does not take from its own time.
+  if (gang.preemption.makes_way && gang.time_limit) {
+    gang.time_left = *gang.time_limit - now_;
+    gang.time_limit.reset();
+  }
   gang.phase = GangPhase::kPausing;
   began_to_wait_.insert(id);
+  wait_or_pause(id, stage, gang);
+}
+
+void Step::wait_or_pause(StageId id, Stage& stage, Gang& gang) {
+  if (gang.pause_ends <= now_ && !gang.preemption.makes_way) {
+    gang.phase = GangPhase::kWaiting;
+    enqueue(id, stage);
+  }
   set_timer(id, gang);
 }
 
@@ -83,8 +101,13 @@ void Step::fail_attempt(StageId id, Stage& stage, Gang& gang, int32_t rank, cons
                         bool is_raised) {
   if (gang.phase != GangPhase::kRunning) return;  // only the first failure counts
   stage.failure = status;
-  judge_failure(gang, rank, status, is_raised);
-  actions_.push_back(GangAttemptFailed{id, gang.attempt, rank, status});
+  gang.is_excused = gang.preemption.by != 0 && !gang.verdict;
+  if (gang.is_excused) {
+    actions_.push_back(GangPreempted{id, gang.attempt, gang.preemption.by, rank, status});
+  } else {
+    judge_failure(gang, rank, status, is_raised);
+    actions_.push_back(GangAttemptFailed{id, gang.attempt, rank, status});
+  }
   stop_ranks(id, stage, gang);
 }
 
@@ -94,7 +117,7 @@ void Step::judge_failure(Gang& gang, int32_t rank, const Status& status, bool is
   RaisedFailure failure{rank, status.detail().message};
   const bool is_same = gang.last_failure == failure;
   gang.last_failure = std::move(failure);
-  const int32_t attempts = gang.attempt + 1;
+  const int32_t attempts = gang.failures + 1;
   if (!is_same || !gang.rules.stops_on_same_failure || attempts >= gang.rules.max_attempts) return;
   gang.verdict = error("GANG_FAILS_ALIKE", {{"attempts", std::to_string(attempts)},
                                             {"rank", std::to_string(rank)},
@@ -104,6 +127,7 @@ void Step::judge_failure(Gang& gang, int32_t rank, const Status& status, bool is
 
 void Step::stop_ranks(StageId id, Stage& stage, Gang& gang) {
   gang.phase = GangPhase::kEnding;
+  gang.preemption.ends.reset();
   fail_epoch(id, stage, gang);
   for (const TaskId task : gang.tasks) kill(id, task);
   set_timer(id, gang);
@@ -112,10 +136,9 @@ void Step::stop_ranks(StageId id, Stage& stage, Gang& gang) {
 void Step::gang_is_due(StageId id, Stage& stage, Gang& gang) {
   clear_timer(id, gang);
   if (gang.time_limit && *gang.time_limit <= now_) return end_at_time_limit(id, stage, gang);
-  if (gang.phase == GangPhase::kPausing) {
-    gang.phase = GangPhase::kWaiting;
-    enqueue(id, stage);
-  } else if (gang.phase == GangPhase::kRunning) {
+  if (gang.phase == GangPhase::kPausing) return wait_or_pause(id, stage, gang);
+  if (gang.phase == GangPhase::kRunning) {
+    if (gang.preemption.ends && *gang.preemption.ends <= now_) return end_at_notice(id, stage, gang);
     look_for_missing_ranks(id, stage, gang);
   }
   set_timer(id, gang);
@@ -133,7 +156,8 @@ void Step::set_timer(StageId id, Gang& gang) {
   clear_timer(id, gang);
   std::optional<SteadyTime> due = gang.time_limit;
   const auto also = [&due](SteadyTime time) { due = due ? std::min(*due, time) : time; };
-  if (gang.phase == GangPhase::kPausing) also(gang.pause_ends);
+  if (gang.phase == GangPhase::kPausing && gang.pause_ends > now_) also(gang.pause_ends);
+  if (gang.phase == GangPhase::kRunning && gang.preemption.ends) also(*gang.preemption.ends);
   if (gang.phase == GangPhase::kRunning && !gang.epoch.arrived.empty()) {
     also(gang.epoch.deadline);
     if (gang.epoch.look_at) also(*gang.epoch.look_at);

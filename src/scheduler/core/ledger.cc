@@ -26,6 +26,13 @@ Hold Ledger::give_back(HoldId id) {
   return hold;
 }
 
+void Ledger::expect(HoldId id, std::optional<SteadyTime> end) {
+  Hold& hold = holds_.at(id);
+  if (hold.expected_end) ends_.erase({*hold.expected_end, id});
+  hold.expected_end = end;
+  if (end) ends_.insert({*end, id});
+}
+
 Duration longest_hold(const Reservation& reservation, const Slots& need, const Slots& free,
                       const Slots& demand, SteadyTime now) {
   if (leaves(demand, free, need)) return kForever;
@@ -53,6 +60,11 @@ Reservation reserve(const Ledger& ledger, StageId stage, const Slots& need, Rese
   found.looked_at = now;
   found.is_stale = false;
   return found;
+}
+
+void look_again(Reservation& reservation, SteadyTime now) {
+  reservation.is_stale = true;
+  reservation.looked_at = now - kBetweenLooks;
 }
 
 void note_taken(Reservation& reservation, const Hold& hold, SteadyTime now) {

@@ -26,6 +26,7 @@ class Ledger {
   const Slots& free() const { return free_; }
   void take(HoldId id, Hold hold);
   Hold give_back(HoldId id);
+  void expect(HoldId id, std::optional<SteadyTime> end);
   const Hold& at(HoldId id) const { return holds_.at(id); }
   // The ends that are expected, in order. A hold that is overdue counts as one without an end.
   using Ends = std::set<std::pair<SteadyTime, HoldId>>;
@@ -56,6 +57,8 @@ Duration longest_hold(const Reservation& reservation, const Slots& need, const S
 // The reservation of a stage that needs more than is free; `before` is what was last known.
 Reservation reserve(const Ledger& ledger, StageId stage, const Slots& need, Reservation before,
                     SteadyTime now);
+// Ends are expected earlier than before: the next `reserve` looks at them.
+void look_again(Reservation& reservation, SteadyTime now);
 // Keeps the account of `spare`.
 void note_taken(Reservation& reservation, const Hold& hold, SteadyTime now);
 void note_given_back(Reservation& reservation, const Hold& hold);

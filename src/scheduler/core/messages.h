@@ -47,6 +47,9 @@ struct GangRules {
   // Two attempts in a row that end with the same exception of the same rank are the last.
   bool stops_on_same_failure = false;
   HangRules hang;
+  // May be stopped for a stage of higher priority, `notice` after it was told; such an end is no failure.
+  bool is_preemptible = false;
+  Duration notice = std::chrono::seconds(30);
 };
 
 // ---- what happened
@@ -149,6 +152,23 @@ struct GangWaits {
   std::string reason;
   std::optional<Duration> expected;  // from now; none: not known
 };
+// The attempt will be ended after `left`, to make way for the stage `by`; its ranks are told, so that they
+// can write what the next attempt starts from. None: it goes on, nobody needs its slots any more.
+struct GiveNotice {
+  StageId stage = 0;
+  int32_t attempt = 0;
+  StageId by = 0;
+  std::optional<Duration> left;
+};
+// Such an attempt ends, at the end of the notice or because a rank has failed after it was told. Does not
+// count as a failure.
+struct GangPreempted {
+  StageId stage = 0;
+  int32_t attempt = 0;
+  StageId by = 0;
+  int32_t rank = -1;  // who has failed
+  Status status;
+};
 struct GangAttemptStarted {
   StageId stage = 0;
   int32_t attempt = 0;
@@ -166,8 +186,9 @@ struct StageEnded {
   StageId stage = 0;
   Status status;
 };
-using Action = std::variant<LaunchTask, KillTask, ReleaseBarrier, FailBarrier, RanksMissing, TaskSucceeded,
-                            GangWaits, GangAttemptStarted, GangAttemptFailed, StageEnded>;
+using Action =
+    std::variant<LaunchTask, KillTask, ReleaseBarrier, FailBarrier, RanksMissing, TaskSucceeded, GangWaits,
+                 GiveNotice, GangPreempted, GangAttemptStarted, GangAttemptFailed, StageEnded>;
 using Actions = std::vector<Action>;
 
 }  // namespace deuteron::scheduler::core

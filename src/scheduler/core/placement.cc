@@ -17,30 +17,41 @@ void Step::enqueue(StageId id, const Stage& stage) {
 }
 
 void Step::leave_queue(StageId id) {
-  state_.queue.remove(id);
+  waits_no_longer(id);
   has_changed_ = is_freed_ = true;
 }
 
-// Hands out free slots in the order of the queue. When its head must wait, others may go around it.
+void Step::waits_no_longer(StageId id) {
+  state_.queue.remove(id);
+  way_is_made(id);
+}
+
+// Hands out free slots in the order of the queue. When its head must wait, others may go around it, for which
+// somebody may have made way who comes back into the queue then, and changes it again.
 void Step::place() {
   const StageId before = state_.reservation.stage;
   const std::optional<SteadyTime> promised = state_.reservation.start;
   bool has_started = false;
+  let_wait_again();
   while (const auto head = state_.queue.head(now_)) {
     const Slots& need = state_.queue.at(*head).demand;
     if (!fits(need, state_.slots.free())) {
+      const bool is_new = is_freed_ || has_started || *head != before;
+      if (is_new) make_way(*head, need);
       state_.reservation = reserve(state_.slots, *head, need, std::move(state_.reservation), now_);
-      go_around(need, is_freed_ || has_started || *head != before || state_.reservation.start != promised);
+      go_around(need, is_new || state_.reservation.start != promised);
       break;
     }
     has_started = true;
     state_.reservation = {};
     state_.queue.pass_turn();
     start(*head, state_.stages.at(*head));
+    let_wait_again();
   }
   if (state_.queue.size() == 0) state_.reservation = {};
   if (state_.reservation.stage != before && state_.reservation.stage != 0)
     began_to_wait_.insert(state_.reservation.stage);
+  has_changed_ = !way_made_.empty();
 }
 
 // Who was not let around the head before is not now, unless something was freed or promised anew: else only
@@ -73,7 +84,7 @@ std::optional<Duration> Step::expected_duration(const Stage& stage) const {
     return seen ? seen : state_.durations.expected(tasks->likeness);
   }
   const auto* gang = std::get_if<Gang>(&stage.kind);
-  std::optional<Duration> most = gang->rules.time_limit;
+  std::optional<Duration> most = gang->time_left;
   if (gang->time_limit) most = *gang->time_limit - now_;
   const auto expected = state_.durations.expected(gang->likeness);
   return expected && most ? std::min(*expected, *most) : expected ? expected : most;

@@ -4,9 +4,9 @@
 //
 // A task stage takes what slots are free. A gang takes the slots of all its ranks at once or none, and gives
 // them back at once, when the last rank has ended. Who waits stands in the queue (queue.h); its head holds a
-// reservation (ledger.h), and others may use the slots meanwhile if that does not delay it. When a rank of a
-// gang fails, the other ranks are killed, and when all have ended, the next attempt starts with the same
-// ranks.
+// reservation (ledger.h), and others may use the slots meanwhile if that does not delay it. Gangs of lower
+// priority that allow it make way for the head (preemption.cc). When a rank of a gang fails, the other ranks
+// are killed, and when all have ended, the next attempt starts with the same ranks.
 #pragma once
 
 #include <deque>
@@ -76,7 +76,16 @@ enum class GangPhase {
   kWaiting,  // in the queue
   kRunning,
   kEnding,  // the attempt has failed, and not all of its ranks have ended
-  kPausing  // before the next attempt, without slots
+  kPausing  // before the next attempt, without slots: for some time, or until another has started
+};
+
+// Of a gang that has to make way for another stage, or had to.
+struct Preemption {
+  StageId by = 0;                  // who asked this attempt, or the one before while there is none; 0: nobody
+  bool makes_way = false;          // `by` still waits, and this gang does not wait before it
+  std::optional<SteadyTime> ends;  // of the notice
+  std::optional<SteadyTime> expected_before;  // the end of its hold that was expected without this
+  int32_t times = 0;  // how often it was asked: each protects it by one level of priority
 };
 
 struct Gang {
@@ -85,8 +94,12 @@ struct Gang {
   std::string likeness;
   GangPhase phase = GangPhase::kWaiting;
   int32_t attempt = 0;
+  int32_t failures = 0;     // attempts that count as such
+  bool is_excused = false;  // this attempt has failed, and does not count
   SteadyTime attempt_started{};
-  std::optional<SteadyTime> time_limit;  // from the first start on
+  std::optional<Duration> time_left;     // of its limit, when it starts
+  std::optional<SteadyTime> time_limit;  // from then on
+  Preemption preemption;
   SteadyTime pause_ends{};
   HoldId hold = 0;
   std::vector<TaskId> tasks;   // of this attempt, by rank
@@ -102,6 +115,7 @@ struct Stage {
   JobId job = 0;
   Slots slots_per_task;
   std::string pool;
+  int32_t priority = 0;
   Place place;
   std::variant<TaskStage, Gang> kind;
   int32_t running = 0;    // tasks that have not ended
@@ -119,7 +133,11 @@ struct State {
   std::map<JobId, std::set<StageId>> jobs;
   std::unordered_map<TaskId, RunningTask> running;
   std::set<std::pair<SteadyTime, StageId>> timers;
-  Durations durations;  // by likeness
+  // Gangs that hold slots and may be asked to make way, who is asked first in front: the least protected,
+  // then the latest start.
+  std::map<std::pair<int32_t, HoldId>, StageId> preemptible;
+  std::map<StageId, std::set<StageId>> making_way;  // who makes way for a stage that waits
+  Durations durations;                              // by likeness
   TaskId next_task = 1;
 };
 

@@ -48,6 +48,7 @@ void Step::handle(const SubmitGang& event) {
   gang.ranks = event.ranks;
   gang.rules = event.rules;
   gang.rules.max_attempts = std::max(1, event.rules.max_attempts);
+  gang.time_left = event.rules.time_limit;
   gang.likeness = event.likeness;
   stage.kind = std::move(gang);
   enqueue(event.stage, stage);
@@ -92,13 +93,14 @@ Stage& Step::add_stage(JobId job, StageId id, const Slots& slots_per_task, const
   stage.job = job;
   stage.slots_per_task = slots_per_task;
   stage.pool = state_.queue.pool_of(rules);
+  stage.priority = std::clamp(rules.priority, -kHighestPriority, kHighestPriority);
   stage.place = state_.queue.place(id, rules.priority, now_);
   state_.jobs[job].insert(id);
   return state_.stages.emplace(id, std::move(stage)).first->second;
 }
 
 Actions Step::finish() {
-  if (has_changed_) place();
+  while (has_changed_) place();
   tell_who_waits();
   return std::move(actions_);
 }
@@ -123,7 +125,10 @@ void Step::cancel(StageId id, Stage& stage) {
 
 void Step::end_stage(StageId id, const Status& status) {
   Stage& stage = state_.stages.at(id);
-  if (auto* gang = std::get_if<Gang>(&stage.kind)) clear_timer(id, *gang);
+  if (auto* gang = std::get_if<Gang>(&stage.kind)) {
+    clear_timer(id, *gang);
+    stop_making_way(id, *gang);
+  }
   leave_queue(id);
   actions_.push_back(StageEnded{stage.job, id, status});
   const auto job = state_.jobs.find(stage.job);

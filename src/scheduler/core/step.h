@@ -1,6 +1,6 @@
 // One event's worth of work: the state it changes and the actions it collects. Its parts lie in files by what
-// they are about: step.cc (stages and jobs), placement.cc (who gets slots), task_stage.cc, gang.cc (attempts
-// and what they fail of), barrier.cc (epochs, ranks that do not come).
+// they are about: step.cc (stages and jobs), placement.cc (who gets slots), preemption.cc (who makes way),
+// task_stage.cc, gang.cc (attempts and what they fail of), barrier.cc (epochs, ranks that do not come).
 #pragma once
 
 #include <optional>
@@ -41,6 +41,7 @@ class Step {
   // placement.cc
   void enqueue(StageId id, const Stage& stage);
   void leave_queue(StageId id);
+  void waits_no_longer(StageId id);
   void place();
   void go_around(const Slots& need, bool is_new);
   void start(StageId id, Stage& stage);
@@ -49,6 +50,18 @@ class Step {
   void take_slots(const Stage& stage, HoldId id, const Slots& amount);
   void give_back_slots(const Stage& stage, HoldId id);
   void tell_who_waits();
+
+  // preemption.cc
+  void make_way(StageId head, const Slots& need);
+  Slots slots_to_come() const;
+  void note_preemptible(StageId id, const Stage& stage, const Gang& gang);
+  void forget_preemptible(const Stage& stage, const Gang& gang);
+  void give_notice(StageId id, StageId by);
+  void withdraw_notice(StageId id, Gang& gang);
+  void way_is_made(StageId by);
+  void let_wait_again();
+  void stop_making_way(StageId id, Gang& gang);
+  void end_at_notice(StageId id, Stage& stage, Gang& gang);
 
   // task_stage.cc
   void start_task(StageId id, Stage& stage, TaskStage& tasks);
@@ -68,6 +81,7 @@ class Step {
   void stop_ranks(StageId id, Stage& stage, Gang& gang);
   void end_at_time_limit(StageId id, Stage& stage, Gang& gang);
   void gang_is_due(StageId id, Stage& stage, Gang& gang);
+  void wait_or_pause(StageId id, Stage& stage, Gang& gang);
   void set_timer(StageId id, Gang& gang);
   void clear_timer(StageId id, Gang& gang);
 
@@ -84,6 +98,7 @@ class Step {
   bool has_changed_ = false;         // who waits, or what is free
   bool is_freed_ = false;            // slots, or the place of somebody who waited
   std::set<StageId> began_to_wait_;  // in this step
+  std::set<StageId> way_made_;       // gangs that wait for themselves again
 };
 
 // What one start takes: a task's slots, or those of all ranks.

@@ -41,6 +41,17 @@ class Core : public ::testing::Test {
     rules.max_attempts = max_attempts;
     return step(SubmitGang{1, stage, {}, ranks, rules, queue_, "train"});
   }
+  Actions submit_preemptible(StageId stage, int32_t ranks, int32_t priority) {
+    GangRules rules = rules_;
+    rules.is_preemptible = true;
+    return step(SubmitGang{1, stage, {}, ranks, rules, {"default", priority}, ""});
+  }
+  // The processes of killed ranks end.
+  Actions end_all(const std::vector<TaskId>& ranks) {
+    Actions actions;
+    for (const TaskId task : ranks) actions = step(lost(task));
+    return actions;
+  }
   // A stage of one task, which runs if it may.
   Actions submit_task(StageId stage) {
     step(SubmitTaskStage{1, stage, {}, 1, 4, queue_});
@@ -441,6 +452,159 @@ TEST_F(Core, ATimeLimitCountsAllAttemptsAndTheirPauses) {
   now_ += seconds(4);
   EXPECT_TRUE(launched(step(lost(ranks[0]))).empty());
   EXPECT_EQ(pick<StageEnded>(pass(seconds(2))).at(0).status.condition(), "GANG_TIME_LIMIT");
+}
+
+// ---- making way
+
+TEST_F(Core, AGangOfLowerPriorityMakesWayAndComesBack) {
+  const auto low = launched(submit_preemptible(1, 4, -1));
+  const Actions actions = submit_gang(2, 3);
+  const auto notice = pick<GiveNotice>(actions);
+  ASSERT_EQ(notice.size(), 1u);
+  EXPECT_EQ(std::make_tuple(notice[0].stage, notice[0].attempt, notice[0].by), std::make_tuple(1, 0, 2));
+  EXPECT_EQ(notice[0].left, seconds(30));
+  EXPECT_EQ(pick<GangWaits>(actions).at(0).expected, seconds(30));
+  EXPECT_EQ(pick<GangWaits>(actions).at(0).reason, "needs 3 CPUs, free: 0 CPUs; stage 1 makes way");
+  EXPECT_TRUE(pass(milliseconds(29999)).empty());
+  const Actions ended = pass(milliseconds(1));
+  EXPECT_EQ(pick<KillTask>(ended).size(), 4u);
+  EXPECT_TRUE(pick<GangAttemptFailed>(ended).empty());
+  EXPECT_EQ(pick<GangPreempted>(ended).at(0).by, 2);
+  const auto high = launched(end_all(low));
+  EXPECT_EQ(high.size(), 3u);
+  const auto waits = forecast(state_, 1, now_);
+  ASSERT_TRUE(waits.has_value()) << "it stands in the queue again";
+  EXPECT_EQ(waits->reason, "preempted by stage 2; needs 4 CPUs, free: 1 CPU");
+  Actions last;
+  for (const TaskId task : high) last = step(succeeded(task));
+  for (const auto& launch : pick<LaunchTask>(last)) EXPECT_EQ(launch.context.attempt, 1);
+  EXPECT_EQ(launched(last).size(), 4u);
+}
+
+TEST_F(Core, WhoDoesNotAllowItOrHasTheSamePriorityIsLeftAlone) {
+  rules_.is_preemptible = true;
+  submit_gang(1, 2);
+  rules_.is_preemptible = false;
+  queue_.priority = -1;
+  submit_gang(2, 2);
+  queue_.priority = 0;
+  EXPECT_TRUE(pick<GiveNotice>(submit_gang(3, 2)).empty());
+}
+
+TEST_F(Core, NobodyMakesWayInVain) {
+  submit_gang(1, 2);
+  submit_preemptible(2, 2, -1);
+  EXPECT_TRUE(pick<GiveNotice>(submit_gang(3, 4)).empty()) << "two slots will not come back";
+}
+
+TEST_F(Core, AsFewMakeWayAsSufficeTheLowestPriorityAndTheLatestStartFirst) {
+  submit_preemptible(1, 1, -2);
+  submit_preemptible(2, 1, -3);
+  submit_preemptible(3, 1, -3);
+  submit_preemptible(4, 1, -1);
+  const auto first = pick<GiveNotice>(submit_gang(5, 1));
+  ASSERT_EQ(first.size(), 1u);
+  EXPECT_EQ(first[0].stage, 3);
+  step(CancelJob{1});
+  for (const auto& [task, running] : std::map(state_.running.begin(), state_.running.end())) step(lost(task));
+  submit_preemptible(6, 1, -2);
+  submit_preemptible(7, 3, -1);
+  const auto large = pick<GiveNotice>(submit_gang(8, 3));
+  ASSERT_EQ(large.size(), 1u) << "the other alone would not do";
+  EXPECT_EQ(large[0].stage, 7);
+}
+
+TEST_F(Core, WhoIsNotNeededAnyMoreGoesOn) {
+  const auto other = launched(submit_gang(1, 2));
+  const auto low = launched(submit_preemptible(2, 2, -1));
+  ASSERT_EQ(pick<GiveNotice>(submit_gang(3, 2)).size(), 1u);
+  step(succeeded(other[0]));
+  const Actions actions = step(succeeded(other[1]));
+  EXPECT_EQ(launched(actions).size(), 2u);
+  EXPECT_FALSE(pick<GiveNotice>(actions).at(0).left.has_value());
+  EXPECT_TRUE(pass(seconds(60)).empty());
+  step(raised(low[0]));
+  const Actions again = step(lost(low[1]));
+  EXPECT_EQ(launched(again).size(), 2u) << "who was told may end by failing: that does not count";
+  EXPECT_EQ(std::get<Gang>(state_.stages.at(2).kind).failures, 0);
+}
+
+TEST_F(Core, ARankThatEndsInTheTimeOfTheNoticeIsDoneAndTheGangToo) {
+  const auto low = launched(submit_preemptible(1, 4, -1));
+  submit_gang(2, 2);
+  now_ += seconds(10);
+  Actions actions;
+  for (const TaskId task : low) actions = step(succeeded(task));
+  EXPECT_TRUE(pick<StageEnded>(actions).at(0).status.ok());
+  EXPECT_EQ(launched(actions).size(), 2u);
+}
+
+TEST_F(Core, MakingWayIsNoFailure) {
+  rules_.max_attempts = 1;
+  auto low = launched(submit_preemptible(1, 4, -1));
+  for (StageId stage = 2; stage < 4; ++stage) {
+    queue_.priority = 10;
+    submit_gang(stage, 4);
+    pass(seconds(30));
+    const auto high = launched(end_all(low));
+    Actions actions;
+    for (const TaskId task : high) actions = step(succeeded(task));
+    low = launched(actions);
+    ASSERT_EQ(low.size(), 4u);
+  }
+  EXPECT_EQ(std::get<Gang>(state_.stages.at(1).kind).attempt, 2);
+  step(raised(low[0]));
+  for (size_t rank = 1; rank < 3; ++rank) step(lost(low[rank]));
+  EXPECT_EQ(pick<StageEnded>(step(lost(low[3]))).at(0).status.condition(), "BARRIER_STAGE_FAILED");
+}
+
+TEST_F(Core, EachTimeProtectsByOneLevel) {
+  auto low = launched(submit_preemptible(1, 4, 0));
+  queue_.priority = 2;
+  for (StageId stage = 2; stage < 4; ++stage) {
+    ASSERT_EQ(pick<GiveNotice>(submit_gang(stage, 4)).size(), 1u);
+    pass(seconds(30));
+    Actions actions;
+    for (const TaskId task : launched(end_all(low))) actions = step(succeeded(task));
+    low = launched(actions);
+  }
+  EXPECT_TRUE(pick<GiveNotice>(submit_gang(4, 4)).empty());
+}
+
+TEST_F(Core, ATimeLimitDoesNotCountMakingWay) {
+  rules_.time_limit = seconds(100);
+  const auto low = launched(submit_preemptible(1, 4, -1));
+  rules_.time_limit.reset();
+  now_ += seconds(20);
+  submit_gang(2, 4);
+  pass(seconds(30));
+  const auto high = launched(end_all(low));
+  EXPECT_TRUE(pass(seconds(1000)).empty());
+  for (const TaskId task : high) step(succeeded(task));
+  EXPECT_TRUE(pick<KillTask>(pass(seconds(49))).empty());
+  EXPECT_EQ(pick<KillTask>(pass(seconds(1))).size(), 4u);
+}
+
+TEST_F(Core, WhoMakesWayForATaskStageWaitsUntilItHasNoMoreTasksThatWait) {
+  const auto low = launched(submit_preemptible(1, 4, -1));
+  submit_task(2);
+  step(AddTask{2, 1});
+  pass(seconds(30));
+  EXPECT_EQ(launched(end_all(low)).size(), 2u);
+  EXPECT_EQ(forecast(state_, 1, now_)->position, 1);
+  step(CancelJob{1});
+}
+
+TEST_F(Core, WhoHasMadeWayWaitsAgainWhenTheOtherIsCancelled) {
+  const auto other = launched(submit_gang(1, 1));
+  const auto low = launched(submit_preemptible(2, 3, -1));
+  step(SubmitGang{7, 3, {}, 3, rules_, queue_, ""});
+  pass(seconds(30));
+  step(lost(low[0]));
+  const Actions cancelled = step(CancelJob{7});
+  EXPECT_EQ(pick<StageEnded>(cancelled).size(), 1u);
+  step(lost(low[1]));
+  EXPECT_EQ(launched(step(lost(low[2]))).size(), 3u) << "its slots are still its own";
 }
 
 // ---- ranks that do not come

@@ -7,7 +7,7 @@ using tasks::FailureKind;
 void Step::start_task(StageId id, Stage& stage, TaskStage& tasks) {
   const PendingTask next = tasks.pending.front();
   tasks.pending.pop_front();
-  if (tasks.pending.empty()) state_.queue.remove(id);
+  if (tasks.pending.empty()) waits_no_longer(id);
   take_slots(stage, state_.next_task, stage.slots_per_task);
   tasks.tasks.insert(launch(id, stage, next.partition, next.attempt, 0));
 }
