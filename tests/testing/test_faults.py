@@ -43,6 +43,13 @@ def test_training_survives_a_rank_that_is_killed_again(deuteron_session, kill_ra
     assert [row.attempt for row in run(deuteron_session)] == [2, 2]
 
 
+def test_a_rank_is_killed_when_the_test_says_so(deuteron_session, kill_rank):
+    asked = []
+    kill_rank(1, when=lambda: asked.append(time.monotonic()) or len(asked) > 3)
+    assert [row.attempt for row in run(deuteron_session)] == [1, 1]
+    assert len(asked) == 4
+
+
 def test_a_hanging_rank_is_named(deuteron_session, hang_rank):
     deuteron_session.conf.set("spark.deuteron.gang.hang.policy", "fail")
     deuteron_session.conf.set("spark.deuteron.gang.hang.timeout", "500ms")

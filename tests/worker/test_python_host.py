@@ -6,12 +6,13 @@ import signal
 import socket
 import struct
 import threading
-import time
 
 import pyarrow as pa
 import pytest
 from pyspark.sql.types import LongType, StructType
 
+from deuteron.worker.zygote import worker_that_started
+from tests.pyspark.deuteron_server import descendants, wait_until
 from tests.worker.driver import Driver, memory_file, read, struct_stream, task_header
 
 SCHEMA = StructType().add("a", LongType())
@@ -241,29 +242,58 @@ def test_a_data_limit_gives_a_memory_error(driver):
     assert result["status"] == "failed" and "MemoryError" in traceback
 
 
-def test_what_a_killed_worker_started_is_ended_too(driver):
-    def spawning(iterator):
+@pytest.mark.parametrize("program", ["exec sleep 1000", "exec setsid sleep 1000", "setsid sh -c 'setsid sleep 1000; true'"])
+def test_what_a_killed_worker_started_is_ended_too(driver, program):
+    other = start_sleeping(driver, "exec setsid sleep 1000")
+    worker = start_sleeping(driver, program)
+    started = wait_for_programs(driver, worker, program.count("sleep 1000"))
+    os.kill(worker.pid, signal.SIGKILL)
+    assert driver.exited(worker)[1] == signal.SIGKILL
+    wait_until(lambda: not any(os.path.exists(f"/proc/{pid}") for pid in started), 10, f"the end of {started}")
+    assert wait_for_programs(driver, other, 1)
+    os.kill(other.pid, signal.SIGKILL)
+    assert driver.exited(other)[1] == signal.SIGKILL
+
+
+def start_sleeping(driver, program):
+    """A worker whose task starts a program in a shell, and waits."""
+
+    def sleeping(iterator):
         import subprocess
         import time
 
-        child = subprocess.Popen(["sleep", "1000"])
-        print("child", child.pid, flush=True)
+        subprocess.Popen(["sh", "-c", program])
         time.sleep(1000)
         yield
 
     worker = driver.fork()
+
     stream = struct_stream(batches(1))
     worker.run(
-        task_header(spawning, SCHEMA), [[1, 0, len(stream)], END_OF_INPUT],
+        task_header(sleeping, SCHEMA), [[1, 0, len(stream)], END_OF_INPUT],
         {1: memory_file(stream), 2: memory_file()}, [2, 0])  # fmt: skip
-    assert select.select([worker.output], [], [], 10)[0]
-    child = int(worker.printed().split()[-1])
-    os.kill(worker.pid, signal.SIGKILL)
-    assert driver.exited(worker)[1] == signal.SIGKILL
-    deadline = time.monotonic() + 5
-    while os.path.exists(f"/proc/{child}") and time.monotonic() < deadline:
-        time.sleep(0.01)
-    assert not os.path.exists(f"/proc/{child}")
+    return worker
+
+
+def wait_for_programs(driver, worker, sleeping):
+    """The processes that the worker has started, when so many of them sleep."""
+    found = {}
+
+    def as_many():
+        found.clear()
+        found.update({pid: name_of(pid) for pid in descendants(driver.process.pid) if worker_that_started(pid) == str(worker.number)})
+        return list(found.values()).count("sleep") == sleeping
+
+    wait_until(as_many, 10, f"{sleeping} programs")
+    return list(found)
+
+
+def name_of(pid):
+    try:
+        with open(f"/proc/{pid}/comm", encoding="utf-8") as file:
+            return file.read().strip()
+    except OSError:
+        return None
 
 
 def test_the_environment_is_per_task(driver):

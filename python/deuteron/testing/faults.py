@@ -16,12 +16,13 @@ class RankEnded(Exception):
 
 
 class Fault:
-    """Befalls `rank` of attempt `attempt` of the next gang that has such a rank, when that has passed `barriers` barriers."""
+    """Befalls `rank` of attempt `attempt` of the next gang that has such a rank, when that has passed `barriers` barriers
+    and `when()` is true."""
 
     signal = None
 
-    def __init__(self, server, rank, *, attempt=0, barriers=0):
-        self.rank, self.attempt, self.barriers = rank, attempt, barriers
+    def __init__(self, server, rank, *, attempt=0, barriers=0, when=lambda: True):
+        self.rank, self.attempt, self.barriers, self.when = rank, attempt, barriers, when
         self.process = None  # of the rank, once it runs
         self.error = None  # why it did not come to the fault
         self._server = server
@@ -68,12 +69,15 @@ class Fault:
         self._happened.set()
 
     def _wait_for_rank(self):
-        while not self._cancelled.is_set():
+        while not (self._time_has_come() or self._cancelled.is_set()):
             for event in self._events.read():
                 self._follow(event)
-                if self.process is not None and self._passed >= self.barriers:
+                if self._time_has_come():
                     return
             self._cancelled.wait(LOOK_INTERVAL_S)
+
+    def _time_has_come(self):
+        return self.process is not None and self._passed >= self.barriers and self.when()
 
     def _follow(self, event):
         kind = event["event"]

@@ -36,6 +36,8 @@ LAZY_IMPORTS = (
     "pyspark.sql.types",
 )
 
+WORKER_VARIABLE = "DEUTERON_WORKER"  # whose descendant a program is
+
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
 
@@ -68,6 +70,9 @@ class Zygote:
             kill_group(pid)
         for pid in self._children:
             os.waitpid(pid, 0)
+        self._children.clear()
+        while self._kill_orphans():
+            os.wait()
 
     def _serve(self):
         protocol.send(
@@ -147,7 +152,7 @@ class Zygote:
         self._control.close()
 
     def _reap(self):
-        """Collects ended workers, and processes that lost their parent and fell to the zygote."""
+        """Collects ended workers, and processes that lost their parent and fell to the zygote; ends what a worker left behind."""
         while True:
             try:
                 ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
@@ -158,8 +163,21 @@ class Zygote:
             who = self._children.pop(ended.si_pid, None)
             if who is not None:
                 kill_group(ended.si_pid)  # what it left running; its number is taken until it is collected
+            self._kill_orphans()
+            if who is not None:
                 self._report_end(who, ended)
             os.waitpid(ended.si_pid, 0)
+
+    def _kill_orphans(self):
+        """Kills what ended workers started in other process groups, as torchrun and mpirun do; gives back how many there were.
+
+        What one of them has started itself falls to the zygote when it ends, and is found then.
+        """
+        living = {str(who["worker"]) for who in self._children.values() if "worker" in who}
+        orphans = [pid for pid in children_of_this_process() - self._children.keys() if worker_that_started(pid) not in (None, *living)]
+        for pid in orphans:
+            os.kill(pid, signal.SIGKILL)  # its number is taken until it is collected, which only this thread does
+        return len(orphans)
 
     def _report_end(self, who, ended):
         exited = ended.si_code == os.CLD_EXITED
@@ -182,8 +200,25 @@ def kill_group(pid):
         pass
 
 
+def children_of_this_process():
+    with open(f"/proc/self/task/{os.getpid()}/children", encoding="ascii") as file:
+        return {int(pid) for pid in file.read().split()}
+
+
+def worker_that_started(pid):
+    """The number of the worker in which the program that `pid` runs was started, however indirectly; None if it does not tell."""
+    try:
+        with open(f"/proc/{pid}/environ", "rb") as file:
+            variables = dict(variable.partition(b"=")[::2] for variable in file.read().split(b"\0"))
+    except OSError:
+        return None
+    number = variables.get(WORKER_VARIABLE.encode())
+    return number and number.decode()
+
+
 def become_worker(message, descriptors):
     os.setpgid(0, 0)  # so that what the user's function starts can be ended with it
+    os.environ[WORKER_VARIABLE] = str(message["worker"])
     control, header, output, stacks = descriptors
     redirect_output(output)
     prepare_worker(message, stacks)
