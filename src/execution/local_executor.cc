@@ -48,7 +48,7 @@ class LocalExecutor : public Executor {
         memory_(std::move(memory)),
         bus_(bus),
         launcher_(memory_, bus, options.log),
-        scheduler_(tasks::Slots{options.cpus > 0 ? options.cpus : number_of_cores(), {}}, launcher_, bus,
+        scheduler_(tasks::Machine{options.cpus > 0 ? options.cpus : number_of_cores(), {}}, launcher_, bus,
                    std::move(policy)),
         services_{engine,
                   scheduler_,
@@ -115,7 +115,7 @@ class LocalExecutor : public Executor {
   }
 
   Result<std::string> explain(const RelationPtr& plan, const Request& request) override {
-    return explain_stages(plan, services_.engine, request, scheduler_.slots().cpus);
+    return explain_stages(plan, services_.engine, request, scheduler_.machine().cpus);
   }
 
   void warm_up() override { pool_->start_template(zygote_options()); }

@@ -9,7 +9,7 @@
 #include "execution/plan_rewrite.h"
 #include "execution/position_columns.h"
 #include "execution/queue_settings.h"
-#include "scheduler/core/slots.h"
+#include "scheduler/core/inventory.h"
 
 namespace deuteron::execution {
 namespace {
@@ -130,7 +130,7 @@ relational::RunContext QueryRun::context() const {
   context.time_zone = request_.time_zone;
   context.now_micros = now_micros_;
   context.owner = request_.session_id;
-  context.default_parallelism = services_.scheduler.slots().cpus;
+  context.default_parallelism = services_.scheduler.machine().cpus;
   return context;
 }
 
@@ -228,7 +228,7 @@ Result<exchange::StageOutputPtr> QueryRun::run_tasks(
   ASSIGN_OR_RETURN(request.queue, queue_rules(request_.settings));
   request.likeness = request_.session_id + "/" + stage.name;
   const tasks::StageId id = services_.scheduler.submit_tasks(request, collector);
-  const int64_t limit = kPartitionsPerSlotInFlight * services_.scheduler.slots().cpus;
+  const int64_t limit = kPartitionsPerSlotInFlight * services_.scheduler.machine().cpus;
   int64_t added = 0;
   ASSIGN_OR_RETURN(const int32_t planned, planned_tasks(stage));
   begin_stage(planned);
@@ -294,7 +294,7 @@ Result<exchange::StageOutputPtr> QueryRun::run_gang(
 // Before its input is made: a gang that can never run should not cost anything.
 Status QueryRun::check_gang(const PythonStage& stage) const {
   ASSIGN_OR_RETURN(const int32_t ranks, planned_tasks(stage));
-  return scheduler::core::check_gang(slots_per_task(), ranks, services_.scheduler.slots());
+  return scheduler::core::check_gang(slots_per_task(), ranks, services_.scheduler.machine());
 }
 
 Result<int32_t> QueryRun::planned_tasks(const PythonStage& stage) const {

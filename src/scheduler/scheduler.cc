@@ -53,8 +53,12 @@ Status Scheduler::with_stacks(const Status& status, const HangReport& hang) {
   return Status(std::move(detail));
 }
 
-Scheduler::Scheduler(tasks::Slots slots, Launcher& launcher, events::Bus& bus, core::QueuePolicy policy)
-    : slots_(slots), launcher_(launcher), bus_(bus), state_(std::move(slots), std::move(policy)) {
+Scheduler::Scheduler(tasks::Machine machine, Launcher& launcher, events::Bus& bus, core::QueuePolicy policy,
+                     core::ExclusionPolicy exclusion)
+    : machine_(std::move(machine)),
+      launcher_(launcher),
+      bus_(bus),
+      state_(machine_, std::move(policy), exclusion) {
   thread_ = std::thread(&Scheduler::run, this);
 }
 
@@ -315,6 +319,18 @@ void Scheduler::act(const core::GangPreempted& action) {
 void Scheduler::act(const core::GangWaits& action) {
   bus_.publish(events::GangWaits{action.job, action.stage, action.pool, action.position, action.reason,
                                  action.expected ? milliseconds(*action.expected) : -1});
+}
+
+void Scheduler::act(const core::AddressLeftOut& action) {
+  const int64_t seconds = milliseconds(action.time) / 1000;
+  bus_.publish(events::AddressLeftOut{action.resource, action.address, action.lost_tasks, seconds});
+  log_warning(action.resource + " " + action.address + " is left out for " + std::to_string(seconds) +
+              " s: " + std::to_string(action.lost_tasks) + " tasks in a row lost their process there");
+}
+
+void Scheduler::act(const core::AddressReadmitted& action) {
+  bus_.publish(events::AddressReadmitted{action.resource, action.address});
+  log_info(action.resource + " " + action.address + " is used again");
 }
 
 void Scheduler::act(const core::TaskSucceeded& action) {

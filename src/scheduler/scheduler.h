@@ -56,7 +56,8 @@ struct GangRequest {
 class Scheduler : public LaunchObserver {
  public:
   // The launcher and the bus must outlive the scheduler.
-  Scheduler(tasks::Slots slots, Launcher& launcher, events::Bus& bus, core::QueuePolicy policy = {});
+  Scheduler(tasks::Machine machine, Launcher& launcher, events::Bus& bus, core::QueuePolicy policy = {},
+            core::ExclusionPolicy exclusion = {});
   // Calls stop().
   ~Scheduler() override;
   Scheduler(const Scheduler&) = delete;
@@ -66,7 +67,7 @@ class Scheduler : public LaunchObserver {
   // afterwards, nor is any listener; what others still report is not looked at.
   void stop();
 
-  const tasks::Slots& slots() const { return slots_; }
+  const tasks::Machine& machine() const { return machine_; }
 
   tasks::JobId new_job(const std::string& session_id, const std::string& operation_id);
   // Stops everything of the job: its stages end as cancelled.
@@ -135,11 +136,13 @@ class Scheduler : public LaunchObserver {
   void act(const core::GangWaits& action);
   void act(const core::GiveNotice& action);
   void act(const core::GangPreempted& action);
+  void act(const core::AddressLeftOut& action);
+  void act(const core::AddressReadmitted& action);
   void act(const core::GangAttemptStarted& action);
   void act(const core::GangAttemptFailed& action);
   void act(const core::StageEnded& action);
 
-  const tasks::Slots slots_;
+  const tasks::Machine machine_;
   Launcher& launcher_;
   events::Bus& bus_;
 

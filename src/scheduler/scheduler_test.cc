@@ -50,7 +50,7 @@ TEST(Scheduler, RunsAGangWithABarrierAndRestartsIt) {
     std::lock_guard lock(mutex);
     seen.push_back(events::to_json(event));
   });
-  Scheduler scheduler(tasks::Slots{2, {}}, launcher, bus);
+  Scheduler scheduler(tasks::Machine{2, {}}, launcher, bus);
   launcher.on_start = [&](const tasks::TaskContext& context) {
     if (context.attempt == 0 && context.partition == 1) {
       scheduler.task_ended(context.task,
@@ -87,7 +87,7 @@ TEST(Scheduler, RunsAGangWithABarrierAndRestartsIt) {
 TEST(Scheduler, ABarrierTimeoutComesByItself) {
   FakeLauncher launcher;
   events::Bus bus;
-  Scheduler scheduler(tasks::Slots{2, {}}, launcher, bus);
+  Scheduler scheduler(tasks::Machine{2, {}}, launcher, bus);
   launcher.on_start = [&](const tasks::TaskContext& context) {
     if (context.partition == 0) scheduler.barrier_requested(context.task, {});
   };
@@ -116,7 +116,7 @@ TEST(Scheduler, StoppingEndsWhatIsUnderWay) {
   launcher.on_start = [&](const tasks::TaskContext& context) {
     if (context.partition == 1) started.set_value();
   };
-  Scheduler scheduler(tasks::Slots{2, {}}, launcher, bus);
+  Scheduler scheduler(tasks::Machine{2, {}}, launcher, bus);
   scheduler.submit_gang({scheduler.new_job("s", "o"), "train", {}, {nullptr, nullptr}, {}, {}, ""}, listener);
   started.get_future().wait();
   scheduler.stop();
@@ -128,7 +128,7 @@ TEST(Scheduler, StoppingEndsWhatIsUnderWay) {
 TEST(Scheduler, CancelEndsAStage) {
   FakeLauncher launcher;
   events::Bus bus;
-  Scheduler scheduler(tasks::Slots{2, {}}, launcher, bus);
+  Scheduler scheduler(tasks::Machine{2, {}}, launcher, bus);
   launcher.on_kill = [&](tasks::TaskId task) {
     scheduler.task_ended(task, {tasks::FailureKind::kWorkerLost, internal_error("killed"), nullptr, 0, 0});
   };
@@ -143,7 +143,7 @@ TEST(Scheduler, CancelEndsAStage) {
 TEST(Scheduler, AGangThatWaitsSaysWhereAndWhy) {
   FakeLauncher launcher;
   events::Bus bus;
-  Scheduler scheduler(tasks::Slots{2, {}}, launcher, bus);
+  Scheduler scheduler(tasks::Machine{2, {}}, launcher, bus);
   const auto job = scheduler.new_job("s", "o");
   const auto first = std::make_shared<Ended>(), second = std::make_shared<Ended>();
   scheduler.submit_gang({job, "train", {}, {nullptr, nullptr}, {}, {}, ""}, first);
@@ -160,7 +160,7 @@ TEST(Scheduler, AGangThatWaitsSaysWhereAndWhy) {
 TEST(Scheduler, AGangWithMissingRanksIsLookedAtBeforeItFails) {
   FakeLauncher launcher;
   events::Bus bus;
-  Scheduler scheduler(tasks::Slots{2, {}}, launcher, bus);
+  Scheduler scheduler(tasks::Machine{2, {}}, launcher, bus);
   std::vector<tasks::TaskId> looked_at;
   launcher.on_look = [&](const std::vector<tasks::TaskId>& tasks) {
     looked_at = tasks;

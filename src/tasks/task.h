@@ -17,11 +17,17 @@ using TaskId = int64_t;  // of one task attempt; never used again within a proce
 using StageId = int64_t;
 using JobId = int64_t;
 
-// What a task needs, and what a machine has: CPUs, and named resources ("gpu") by count.
+// Of a named resource, in millionths: half a gpu is 500'000.
+using Amount = int64_t;
+constexpr Amount kWhole = 1'000'000;
+
+// What a task needs: CPUs, named resources ("gpu") and memory. A part of a resource is a part of one that
+// others may share; what is more than one is a whole number.
 struct Slots {
   int32_t cpus = 1;
-  std::map<std::string, int32_t> resources;
-  bool operator==(const Slots&) const = default;
+  std::map<std::string, Amount> resources;
+  int64_t memory = 0;  // bytes
+  auto operator<=>(const Slots&) const = default;
 };
 
 // The work of one task, the same for each of its attempts. Immutable once submitted.
@@ -45,6 +51,7 @@ struct TaskContext {
   int32_t attempt = 0;  // counted from 0
   int32_t ranks = 0;
   Slots slots;
+  std::map<std::string, std::vector<std::string>> addresses;  // of its resources: "gpu" -> {"0"}
 };
 
 enum class BarrierKind { kBarrier, kAllGather };

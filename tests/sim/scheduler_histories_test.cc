@@ -8,7 +8,7 @@
 #include <cstdlib>
 #include <random>
 
-#include "scheduler/core/slots.h"
+#include "scheduler/core/inventory.h"
 #include "scheduler/core/state.h"
 
 namespace deuteron::scheduler::core {
@@ -16,6 +16,7 @@ namespace {
 
 using tasks::BarrierKind;
 using tasks::FailureKind;
+using tasks::kWhole;
 
 using std::chrono::milliseconds;
 
@@ -30,9 +31,9 @@ class History {
  public:
   explicit History(uint32_t seed)
       : random_(seed),
-        total_{pick(1, 6), {{"gpu", pick(0, 3)}}},
+        total_{pick(1, 6), {{"gpu", pick_gpus()}}},
         policy_{pick_policy()},
-        state_(total_, policy_) {}
+        state_(total_, policy_, {pick(0, 3), milliseconds(pick(1, 2000))}) {}
 
   void run(int steps) {
     for (int count = 0; count < steps; ++count) {
@@ -48,6 +49,20 @@ class History {
     return std::uniform_int_distribution<int32_t>(low, high)(random_);
   }
   bool chance(int percent) { return pick(1, 100) <= percent; }
+
+  // Pairs that are close to each other.
+  tasks::Resource pick_gpus() {
+    tasks::Resource gpus;
+    for (int32_t index = pick(0, 4) - 1; index >= 0; --index) gpus.addresses.push_back(std::to_string(index));
+    if (gpus.addresses.size() >= 2) gpus.groups.push_back({0, 1});
+    if (gpus.addresses.size() >= 4) gpus.groups.push_back({2, 3});
+    return gpus;
+  }
+  Slots pick_slots() {
+    Slots slots{pick(1, 2), {}};
+    if (chance(20)) slots.resources["gpu"] = chance(50) ? pick(1, 2) * kWhole : kWhole / pick(2, 4);
+    return slots;
+  }
 
   QueuePolicy pick_policy() {
     QueuePolicy policy;
@@ -93,20 +108,18 @@ class History {
   void submit() {
     const StageId stage = next_stage_++;
     const JobId job = pick(1, 5);
-    const Slots demand{pick(1, 2), chance(20) ? std::map<std::string, int32_t>{{"gpu", 1}}
-                                              : std::map<std::string, int32_t>{}};
+    const Slots demand = pick_slots();
     open_[stage] = true;
-    demand_[stage] = demand;
     if (chance(50)) {
       const int32_t ranks = pick(0, 5);
       const GangRules rules = pick_rules();
       ranks_[stage] = ranks;
-      possible_[stage] = fits(demand, ranks, total_);
+      possible_[stage] = check_gang(demand, ranks, total_).ok();
       attempts_allowed_[stage] = rules.max_attempts;
       preemptible_[stage] = rules.is_preemptible;
       apply(SubmitGang{job, stage, demand, ranks, rules, pick_queue(), std::to_string(pick(0, 3))});
     } else {
-      possible_[stage] = fits(demand, 1, total_);
+      possible_[stage] = Inventory(total_).fits({demand, 1});
       growing_.push_back(stage);
       apply(SubmitTaskStage{job, stage, demand, pick(1, 3), pick(1, 4), pick_queue(),
                             std::to_string(pick(0, 3))});
@@ -132,10 +145,10 @@ class History {
   void late_message() {
     const TaskId task = pick(0, static_cast<int32_t>(state_.next_task) + 3);
     if (running_.count(task) > 0) return;
-    const Slots before = state_.slots.free();
+    const std::string before = state_.slots.free().describe();
     EXPECT_TRUE(step(state_, TaskEnded{task, FailureKind::kNone, Status()}, now_).empty());
     EXPECT_TRUE(step(state_, BarrierArrived{task, {}}, now_).empty());
-    EXPECT_EQ(before, state_.slots.free());
+    EXPECT_EQ(before, state_.slots.free().describe());
   }
 
   void advance_a_task() {
@@ -240,7 +253,10 @@ class History {
     const int64_t before = std::count_if(departures_.begin(), departures_.end(), [&](const auto& departure) {
       return departure.first >= since && departure.second <= place;
     });
-    Duration bound = 2 * longest_hold_ * (2 * before + 1);
+    // What is left out, or used again, counts as one more before it.
+    const int64_t changes =
+        std::ranges::count_if(exclusions_, [&](SteadyTime time) { return time >= since; });
+    Duration bound = 2 * longest_hold_ * (2 * (before + changes) + 1);
     if (policy_.mode == QueueMode::kFair)
       bound += std::max(place.since + policy_.patience - since, Duration::zero()) + 2 * longest_hold_;
     EXPECT_LE(now_ - since, bound) << "stage " << stage << ", " << before << " before it";
@@ -251,12 +267,12 @@ class History {
     if (state_.queue.size() == 0) return;
     const Reservation& reservation = state_.reservation;
     ASSERT_TRUE(state_.queue.holds(reservation.stage));
-    const Slots& need = state_.queue.at(reservation.stage).demand;
-    const Slots& free = state_.slots.free();
-    EXPECT_FALSE(fits(need, free)) << "the head could run";
+    const Demand& need = state_.queue.at(reservation.stage).demand;
+    const Inventory& free = state_.slots.free();
+    EXPECT_FALSE(free.fits(need)) << "the head could run";
     for (const auto& [stage, place] : queued_stages()) {
       const Waiting& waiting = state_.queue.at(stage);
-      EXPECT_FALSE(fits(waiting.demand, free) &&
+      EXPECT_FALSE(free.fits(waiting.demand) &&
                    probable_hold(waiting) <= longest_hold(reservation, need, free, waiting.demand, now_))
           << "stage " << stage << " could go around the head";
     }
@@ -265,7 +281,6 @@ class History {
   // Nobody makes way for one who does not wait, of no higher priority, or for whom it would not suffice, and
   // nobody for ever; who does has slots to give or stands aside.
   void check_who_makes_way() {
-    std::map<StageId, Slots> coming;
     for (const auto& [id, stage] : state_.stages) {
       const auto* gang = std::get_if<Gang>(&stage.kind);
       if (gang == nullptr) continue;
@@ -289,19 +304,19 @@ class History {
     const Gang& victim = std::get<Gang>(state_.stages.at(asked).kind);
     const StageId head = victim.preemption.by;
     EXPECT_EQ(state_.reservation.stage, head);
-    Slots available = state_.slots.free();
+    Inventory available = state_.slots.free();
     for (const auto& [by, gangs] : state_.making_way) {
       for (const StageId id : gangs) {
         const Stage& stage = state_.stages.at(id);
         if (stage.running > 0)
-          give_back(state_.slots.at(std::get<Gang>(stage.kind).hold).amount, available);
+          available.give_back(state_.slots.at(std::get<Gang>(stage.kind).hold).given);
       }
     }
-    for (const HoldId hold : started_after_asking_) give_back(state_.slots.at(hold).amount, available);
-    const Slots& need = state_.queue.at(head).demand;
-    EXPECT_TRUE(fits(need, available)) << "in vain";
-    take(state_.slots.at(victim.hold).amount, available);
-    EXPECT_FALSE(fits(need, available)) << "not needed";
+    for (const HoldId hold : started_after_asking_) available.give_back(state_.slots.at(hold).given);
+    const Demand& need = state_.queue.at(head).demand;
+    EXPECT_TRUE(available.fits(need)) << "in vain";
+    available.take(state_.slots.at(victim.hold).given);
+    EXPECT_FALSE(available.fits(need)) << "not needed";
   }
 
   // The first task of those that take their slots now.
@@ -316,6 +331,13 @@ class History {
     EXPECT_TRUE(possible_.at(context.stage));
     if (context.ranks == 0) ++started_now_[context.stage];
     if (!asked_now_.empty() && is_hold(context)) started_after_asking_.push_back(context.task);
+    const Amount gpus = context.slots.resources.count("gpu") > 0 ? context.slots.resources.at("gpu") : 0;
+    EXPECT_EQ(static_cast<Amount>(context.addresses.count("gpu") > 0 ? context.addresses.at("gpu").size() : 0),
+              (gpus + kWhole - 1) / kWhole);
+    // A gang keeps what it was given from attempt to attempt, and until its last rank has ended.
+    const TaskId start = context.ranks > 0 ? -context.stage : context.task;
+    if (context.ranks > 0 && context.partition == 0) started_[start].clear();
+    started_[start].push_back(context);
     for (const auto& [id, other] : running_) {
       EXPECT_FALSE(other.context.stage == context.stage && other.context.partition == context.partition)
           << "two attempts of one partition at once";
@@ -375,6 +397,11 @@ class History {
       EXPECT_TRUE(state_.queue.holds(action.stage));
     }
   }
+  void act(const AddressLeftOut& action) {
+    EXPECT_EQ(action.resource, "gpu");
+    exclusions_.push_back(now_);
+  }
+  void act(const AddressReadmitted& /*action*/) { exclusions_.push_back(now_); }
   void act(const RanksMissing& action) {
     EXPECT_FALSE(action.ranks.empty());
     for (const TaskId task : action.tasks)
@@ -409,20 +436,25 @@ class History {
 
   // No slot is booked twice or lost. A gang has all its slots until its last rank has ended.
   void check() {
-    Slots used{0, {}};
-    std::set<StageId> gangs;
-    for (const auto& [id, task] : running_) {
-      const StageId stage = task.context.stage;
-      if (task.context.ranks == 0) {
-        give_back(demand_.at(stage), used);
-      } else if (gangs.insert(stage).second) {
-        give_back(times(demand_.at(stage), task.context.ranks), used);
+    int64_t cpus = 0;
+    std::map<std::string, Amount> used;  // by address
+    for (const auto& [start, tasks] : started_) {
+      const auto runs = [&](const tasks::TaskContext& task) { return running_.count(task.task) > 0; };
+      if (std::ranges::none_of(tasks, runs)) continue;
+      for (const tasks::TaskContext& task : tasks) {
+        cpus += task.slots.cpus;
+        for (const auto& [name, addresses] : task.addresses) {
+          for (const std::string& address : addresses) used[address] += std::min(task.slots.resources.at(name), kWhole);
+        }
       }
     }
-    const Slots& free = state_.slots.free();
-    EXPECT_GE(free.cpus, 0);
-    EXPECT_EQ(free.cpus + used.cpus, total_.cpus);
-    EXPECT_EQ(free.resources.at("gpu") + used.resources["gpu"], total_.resources.at("gpu"));
+    const Inventory& free = state_.slots.free();
+    EXPECT_GE(free.cpus(), 0);
+    EXPECT_EQ(free.cpus() + cpus, total_.cpus);
+    for (size_t index = 0; index < free.free("gpu").size(); ++index) {
+      EXPECT_GE(free.free("gpu")[index], 0) << "an address is booked twice";
+      EXPECT_EQ(free.free("gpu")[index] + used[total_.resources.at("gpu").addresses[index]], kWhole);
+    }
     EXPECT_EQ(state_.running.size(), running_.size());
   }
 
@@ -446,7 +478,7 @@ class History {
       check();
     }
     EXPECT_TRUE(state_.stages.empty());
-    EXPECT_EQ(state_.slots.free(), state_.slots.total());
+    EXPECT_EQ(state_.slots.free().describe(), describe(total_));
     EXPECT_TRUE(state_.timers.empty());
     EXPECT_TRUE(state_.preemptible.empty());
     EXPECT_TRUE(state_.making_way.empty());
@@ -455,23 +487,24 @@ class History {
   }
 
   std::mt19937 random_;
-  Slots total_;
+  const tasks::Machine total_;
   const QueuePolicy policy_;
   State state_;
   SteadyTime now_{};
   StageId next_stage_ = 1;
   std::vector<StageId> growing_;
   std::map<StageId, bool> open_, possible_;
-  std::map<StageId, Slots> demand_;
   std::map<StageId, int32_t> ranks_, attempts_allowed_, excused_, added_, gang_launches_;
   std::map<StageId, bool> preemptible_;
-  std::set<StageId> asked_now_;                // in this step, to make way
+  std::set<StageId> asked_now_;               // in this step, to make way
   std::vector<HoldId> started_after_asking_;  // around the head
+  std::map<TaskId, std::vector<tasks::TaskContext>> started_;  // tasks that started together
   std::map<TaskId, SimulatedTask> running_;
   std::set<std::pair<StageId, int32_t>> given_up_;  // attempts of gangs
   std::set<std::pair<StageId, int32_t>> succeeded_;
 
   std::map<StageId, int32_t> started_now_;                // out of the queue, in this step
+  std::vector<SteadyTime> exclusions_;
   std::map<StageId, SteadyTime> waits_since_;             // its next start
   std::map<StageId, Place> places_;                       //
   std::vector<std::pair<SteadyTime, Place>> departures_;  // starts, and who left without one
@@ -495,7 +528,7 @@ class Flood {
   };
 
   void run(const Scene& scene) {
-    State state{Slots{kSlots, {}}, scene.policy};
+    State state{tasks::Machine{kSlots, {}}, scene.policy};
     for (int job = 0; job < 30; ++job) submit(state, pick(1, 4), scene.flood);
     while (state.queue.size() > 0) end_next(state);
     while (state.queue.size() < 2) submit(state, kSlots / 2, scene.flood);

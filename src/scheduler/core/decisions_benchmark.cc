@@ -59,7 +59,7 @@ class Cluster {
         std::chrono::duration_cast<Duration>(std::chrono::duration<double, std::ratio<3600>>(hours));
     rules.time_limit = duration * 2;
     durations_.push_back(duration);
-    decide(SubmitGang{next_stage_, next_stage_, {1, {{"gpu", 1}}}, ranks, rules, {}, ""});
+    decide(SubmitGang{next_stage_, next_stage_, {1, {{"gpu", tasks::kWhole}}}, ranks, rules, {}, ""});
     ++next_stage_;
   }
 
@@ -79,7 +79,8 @@ class Cluster {
   using Ranks = std::pair<TaskId, int32_t>;  // the first one's task, and how many
   using End = std::pair<SteadyTime, Ranks>;
   std::mt19937 random_{7};
-  State state_{Slots{kMachines * kGpusOfMachine, {{"gpu", kMachines* kGpusOfMachine}}}};
+  State state_{tasks::Machine{kMachines * kGpusOfMachine,
+                              {{"gpu", {{}, {}, kMachines* kGpusOfMachine* tasks::kWhole}}}}};
   SteadyTime now_{};
   StageId next_stage_ = 1;
   std::vector<Duration> durations_;  // by stage

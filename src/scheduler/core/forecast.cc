@@ -2,7 +2,6 @@
 // expected.
 #include <algorithm>
 
-#include "scheduler/core/slots.h"
 #include "scheduler/core/step.h"
 
 namespace deuteron::scheduler::core {
@@ -17,12 +16,13 @@ class Outlook {
       : ledger_(ledger), time_(now), free_(ledger.free()), next_(ledger.ends().lower_bound({now, 0})) {}
 
   // The next in order starts when there is room; none: nobody knows when.
-  std::optional<SteadyTime> start(const Slots& demand, std::optional<Duration> expected) {
-    while (!fits(demand, free_)) {
+  std::optional<SteadyTime> start(const Demand& demand, std::optional<Duration> expected) {
+    while (!free_.fits(demand)) {
       if (!pass_an_end()) return std::nullopt;
     }
-    take(demand, free_);
-    if (expected) own_ends_.emplace(time_ + *expected, demand);
+    Allocation given = free_.allocate(demand);
+    free_.take(given);
+    if (expected) own_ends_.emplace(time_ + *expected, std::move(given));
     return time_;
   }
 
@@ -32,22 +32,22 @@ class Outlook {
     if (!own_ends_.empty() && (!has_next || own_ends_.begin()->first <= next_->first)) {
       const auto own = own_ends_.begin();
       time_ = std::max(time_, own->first);
-      give_back(own->second, free_);
+      free_.give_back(own->second);
       own_ends_.erase(own);
       return true;
     }
     if (!has_next) return false;
     time_ = std::max(time_, next_->first);
-    give_back(ledger_.at(next_->second).amount, free_);
+    free_.give_back(ledger_.at(next_->second).given);
     ++next_;
     return true;
   }
 
   const Ledger& ledger_;
   SteadyTime time_;
-  Slots free_;
+  Inventory free_;
   Ledger::Ends::const_iterator next_;
-  std::multimap<SteadyTime, Slots> own_ends_;
+  std::multimap<SteadyTime, Allocation> own_ends_;
 };
 
 int64_t starts_of(const Stage& stage) {
@@ -80,7 +80,7 @@ std::optional<Duration> expected_start(const State& state, const Waiting& waitin
 }
 
 std::string reason(const State& state, const Waiting& waiting, int64_t position) {
-  std::string text = "needs " + describe(waiting.demand) + ", free: " + describe(state.slots.free());
+  std::string text = "needs " + describe(waiting.demand) + ", free: " + state.slots.free().describe();
   const StageId head = state.reservation.stage;
   if (head != 0 && head != waiting.place.stage) text += ", reserved for stage " + std::to_string(head);
   if (position > 1) text += "; " + std::to_string(position - 1) + " before it in pool " + waiting.pool;

@@ -1,6 +1,5 @@
 #include <algorithm>
 
-#include "scheduler/core/slots.h"
 #include "scheduler/core/step.h"
 
 namespace deuteron::scheduler::core {
@@ -28,7 +27,7 @@ Status exhausted(const Status& failure, int32_t attempts) {
 
 void Step::start_gang(StageId id, Stage& stage, Gang& gang) {
   gang.hold = state_.next_task;
-  take_slots(stage, gang.hold, demand_of(stage));
+  take_slots(stage, gang.hold);
   if (!gang.time_limit && gang.time_left) gang.time_limit = now_ + *gang.time_left;
   note_preemptible(id, stage, gang);
   start_attempt(id, stage, gang);
@@ -46,7 +45,7 @@ void Step::start_attempt(StageId id, Stage& stage, Gang& gang) {
   stage.failure = Status();
   actions_.push_back(GangAttemptStarted{id, gang.attempt, gang.ranks});
   for (int32_t rank = 0; rank < gang.ranks; ++rank)
-    gang.tasks.push_back(launch(id, stage, rank, gang.attempt, gang.ranks));
+    gang.tasks.push_back(launch(id, stage, gang.hold, rank, gang.attempt, gang.ranks));
   set_timer(id, gang);
 }
 
@@ -71,7 +70,9 @@ void Step::attempt_ended(StageId id, Stage& stage, Gang& gang) {
       gang.verdict = exhausted(stage.failure, gang.failures);
     } else {
       gang.pause_ends = gang.is_excused ? now_ : gang.attempt_started + distance(gang.rules, gang.failures);
-      if (gang.pause_ends <= now_ && !gang.preemption.makes_way) return start_attempt(id, stage, gang);
+      const bool keeps_slots =
+          !gang.preemption.makes_way && !state_.slots.free().is_left_out(state_.slots.at(gang.hold).given);
+      if (gang.pause_ends <= now_ && keeps_slots) return start_attempt(id, stage, gang);
     }
   }
   if (ended_well) state_.durations.add(gang.likeness, now_ - gang.attempt_started);

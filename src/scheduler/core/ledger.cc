@@ -1,7 +1,5 @@
 #include "scheduler/core/ledger.h"
 
-#include "scheduler/core/slots.h"
-
 namespace deuteron::scheduler::core {
 namespace {
 
@@ -13,7 +11,7 @@ bool ends_by(const Hold& hold, SteadyTime time) { return hold.expected_end && *h
 }  // namespace
 
 void Ledger::take(HoldId id, Hold hold) {
-  core::take(hold.amount, free_);
+  free_.take(hold.given);
   if (hold.expected_end) ends_.insert({*hold.expected_end, id});
   holds_.emplace(id, std::move(hold));
 }
@@ -22,7 +20,7 @@ Hold Ledger::give_back(HoldId id) {
   auto node = holds_.extract(id);
   Hold hold = std::move(node.mapped());
   if (hold.expected_end) ends_.erase({*hold.expected_end, id});
-  core::give_back(hold.amount, free_);
+  free_.give_back(hold.given);
   return hold;
 }
 
@@ -33,27 +31,26 @@ void Ledger::expect(HoldId id, std::optional<SteadyTime> end) {
   if (end) ends_.insert({*end, id});
 }
 
-Duration longest_hold(const Reservation& reservation, const Slots& need, const Slots& free,
-                      const Slots& demand, SteadyTime now) {
-  if (leaves(demand, free, need)) return kForever;
+Duration longest_hold(const Reservation& reservation, const Demand& need, const Inventory& free,
+                      const Demand& demand, SteadyTime now) {
+  if (free.leaves(demand, need)) return kForever;
   if (!reservation.start || *reservation.start <= now) return Duration::zero();
-  return fits(demand, reservation.spare) ? kForever : *reservation.start - now;
+  Inventory at_start = reservation.at_start;
+  at_start.take(free.allocate(demand));
+  return at_start.fits(need) ? kForever : *reservation.start - now;
 }
 
-Reservation reserve(const Ledger& ledger, StageId stage, const Slots& need, Reservation before,
+Reservation reserve(const Ledger& ledger, StageId stage, const Demand& need, Reservation before,
                     SteadyTime now) {
   const bool is_known = before.stage == stage;
   if (is_known && !(before.is_stale && now - before.looked_at >= kBetweenLooks)) return before;
   Reservation found;
   found.stage = stage;
-  Slots available = ledger.free();
+  found.at_start = ledger.free();
   const Ledger::Ends& ends = ledger.ends();
   for (auto end = ends.lower_bound({now, 0}); end != ends.end() && !found.start; ++end) {
-    give_back(ledger.at(end->second).amount, available);
-    if (!fits(need, available)) continue;
-    found.start = end->first;
-    take(need, available);
-    found.spare = available;
+    found.at_start.give_back(ledger.at(end->second).given);
+    if (found.at_start.fits(need)) found.start = end->first;
   }
   // A promise may become better, not worse.
   if (is_known && before.start && !(found.start && *found.start < *before.start)) found = std::move(before);
@@ -69,12 +66,12 @@ void look_again(Reservation& reservation, SteadyTime now) {
 
 void note_taken(Reservation& reservation, const Hold& hold, SteadyTime now) {
   if (!reservation.start || *reservation.start <= now || ends_by(hold, *reservation.start)) return;
-  take(hold.amount, reservation.spare);
+  reservation.at_start.take(hold.given);
 }
 
 void note_given_back(Reservation& reservation, const Hold& hold) {
   reservation.is_stale = true;
-  if (reservation.start && !ends_by(hold, *reservation.start)) give_back(hold.amount, reservation.spare);
+  if (reservation.start && !ends_by(hold, *reservation.start)) reservation.at_start.give_back(hold.given);
 }
 
 }  // namespace deuteron::scheduler::core

@@ -15,51 +15,54 @@ using HoldId = TaskId;  // the first task of those that were started together
 
 // Slots that were taken together and come back together.
 struct Hold {
-  Slots amount;
+  Allocation given;
   std::optional<SteadyTime> expected_end;
 };
 
 class Ledger {
  public:
-  explicit Ledger(Slots total) : total_(std::move(total)), free_(total_) {}
-  const Slots& total() const { return total_; }
-  const Slots& free() const { return free_; }
+  explicit Ledger(const tasks::Machine& machine) : machine_(machine), free_(machine) {}
+  const tasks::Machine& machine() const { return machine_; }
+  const Inventory& free() const { return free_; }
   void take(HoldId id, Hold hold);
   Hold give_back(HoldId id);
   void expect(HoldId id, std::optional<SteadyTime> end);
   const Hold& at(HoldId id) const { return holds_.at(id); }
+  void leave_out(const std::string& resource, int32_t address, bool is_left_out) {
+    free_.leave_out(resource, address, is_left_out);
+  }
   // The ends that are expected, in order. A hold that is overdue counts as one without an end.
   using Ends = std::set<std::pair<SteadyTime, HoldId>>;
   const Ends& ends() const { return ends_; }
 
  private:
-  const Slots total_;
-  Slots free_;
+  const tasks::Machine machine_;
+  Inventory free_;
   std::unordered_map<HoldId, Hold> holds_;
   Ends ends_;
 };
 
 // The slots of the stage in front of the queue. By `start` it will have them, if everything ends when it is
-// expected to. Until then others may use slots if they give them back before, or use no more than `spare`.
-// A start that has passed is not moved: from then on nothing is taken that the stage needs.
+// expected to. Until then others may use slots if they give them back before, or if `at_start` has room for
+// both. A start that has passed is not moved: from then on nothing is taken that the stage needs.
 struct Reservation {
   StageId stage = 0;
   std::optional<SteadyTime> start;
-  Slots spare{0, {}};  // free at `start` beyond what the stage takes
+  Inventory at_start;  // what will be free at `start`
   SteadyTime looked_at{};
   bool is_stale = false;  // something has ended since
 };
 
-// For how long slots may be taken now, so that `need` is not kept from starting when it should: kForever,
-// until the reservation's start, or not at all (zero).
-Duration longest_hold(const Reservation& reservation, const Slots& need, const Slots& free,
-                      const Slots& demand, SteadyTime now);
+// For how long `demand`, which fits, may be taken now, so that `need` is not kept from starting when it
+// should: kForever, until the reservation's start, or not at all (zero).
+Duration longest_hold(const Reservation& reservation, const Demand& need, const Inventory& free,
+                      const Demand& demand, SteadyTime now);
 // The reservation of a stage that needs more than is free; `before` is what was last known.
-Reservation reserve(const Ledger& ledger, StageId stage, const Slots& need, Reservation before,
+Reservation reserve(const Ledger& ledger, StageId stage, const Demand& need, Reservation before,
                     SteadyTime now);
 // Ends are expected earlier than before: the next `reserve` looks at them.
 void look_again(Reservation& reservation, SteadyTime now);
-// Keeps the account of `spare`.
+// Keeps the account of `at_start`.
 void note_taken(Reservation& reservation, const Hold& hold, SteadyTime now);
 void note_given_back(Reservation& reservation, const Hold& hold);
 

@@ -169,6 +169,17 @@ struct GangPreempted {
   int32_t rank = -1;  // who has failed
   Status status;
 };
+// The address is given to nobody who can do without it, for `time`.
+struct AddressLeftOut {
+  std::string resource;
+  std::string address;
+  int32_t lost_tasks = 0;
+  Duration time{};
+};
+struct AddressReadmitted {
+  std::string resource;
+  std::string address;
+};
 struct GangAttemptStarted {
   StageId stage = 0;
   int32_t attempt = 0;
@@ -186,9 +197,9 @@ struct StageEnded {
   StageId stage = 0;
   Status status;
 };
-using Action =
-    std::variant<LaunchTask, KillTask, ReleaseBarrier, FailBarrier, RanksMissing, TaskSucceeded, GangWaits,
-                 GiveNotice, GangPreempted, GangAttemptStarted, GangAttemptFailed, StageEnded>;
+using Action = std::variant<LaunchTask, KillTask, ReleaseBarrier, FailBarrier, RanksMissing, TaskSucceeded,
+                            GangWaits, GiveNotice, GangPreempted, AddressLeftOut, AddressReadmitted,
+                            GangAttemptStarted, GangAttemptFailed, StageEnded>;
 using Actions = std::vector<Action>;
 
 }  // namespace deuteron::scheduler::core

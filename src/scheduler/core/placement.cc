@@ -1,11 +1,10 @@
-#include "scheduler/core/slots.h"
 #include "scheduler/core/step.h"
 
 namespace deuteron::scheduler::core {
 
-Slots demand_of(const Stage& stage) {
+Demand demand_of(const Stage& stage) {
   const auto* gang = std::get_if<Gang>(&stage.kind);
-  return gang == nullptr ? stage.slots_per_task : times(stage.slots_per_task, gang->ranks);
+  return {stage.slots_per_task, gang == nullptr ? 1 : gang->ranks};
 }
 
 void Step::enqueue(StageId id, const Stage& stage) {
@@ -34,8 +33,8 @@ void Step::place() {
   bool has_started = false;
   let_wait_again();
   while (const auto head = state_.queue.head(now_)) {
-    const Slots& need = state_.queue.at(*head).demand;
-    if (!fits(need, state_.slots.free())) {
+    const Demand& need = state_.queue.at(*head).demand;
+    if (!state_.slots.free().fits(need)) {
       const bool is_new = is_freed_ || has_started || *head != before;
       if (is_new) make_way(*head, need);
       state_.reservation = reserve(state_.slots, *head, need, std::move(state_.reservation), now_);
@@ -43,12 +42,12 @@ void Step::place() {
       break;
     }
     has_started = true;
-    state_.reservation = {};
+    state_.reservation = Reservation();
     state_.queue.pass_turn();
     start(*head, state_.stages.at(*head));
     let_wait_again();
   }
-  if (state_.queue.size() == 0) state_.reservation = {};
+  if (state_.queue.size() == 0) state_.reservation = Reservation();
   if (state_.reservation.stage != before && state_.reservation.stage != 0)
     began_to_wait_.insert(state_.reservation.stage);
   has_changed_ = !way_made_.empty();
@@ -56,17 +55,17 @@ void Step::place() {
 
 // Who was not let around the head before is not now, unless something was freed or promised anew: else only
 // who came in this step is looked at.
-void Step::go_around(const Slots& need, bool is_new) {
-  const auto limit = [&](const Slots& demand) {
+void Step::go_around(const Demand& need, bool is_new) {
+  const auto limit = [&](const Demand& demand) {
     return longest_hold(state_.reservation, need, state_.slots.free(), demand, now_);
   };
   const auto start_it = [this](StageId id) { start(id, state_.stages.at(id)); };
-  const Slots& free = state_.slots.free();
+  const Inventory& free = state_.slots.free();
   if (is_new || began_to_wait_.size() > 1) return state_.queue.fill(free, limit, start_it);
   for (const StageId id : began_to_wait_) {
     if (!state_.queue.holds(id)) continue;
     const Waiting& waiting = state_.queue.at(id);
-    if (fits(waiting.demand, free) && probable_hold(waiting) <= limit(waiting.demand)) start_it(id);
+    if (free.fits(waiting.demand) && probable_hold(waiting) <= limit(waiting.demand)) start_it(id);
   }
 }
 
@@ -90,26 +89,31 @@ std::optional<Duration> Step::expected_duration(const Stage& stage) const {
   return expected && most ? std::min(*expected, *most) : expected ? expected : most;
 }
 
-TaskId Step::launch(StageId id, Stage& stage, int32_t partition, int32_t attempt, int32_t ranks) {
+TaskId Step::launch(StageId id, Stage& stage, HoldId hold, int32_t partition, int32_t attempt,
+                    int32_t ranks) {
   const TaskId task = state_.next_task++;
   ++stage.running;
-  state_.running[task] = {id, partition, attempt, now_, false};
-  actions_.push_back(LaunchTask{{stage.job, id, task, partition, attempt, ranks, stage.slots_per_task}});
+  state_.running[task] = {id, partition, attempt, now_, false, hold};
+  const Allocation& given = state_.slots.at(hold).given;
+  const int32_t index = ranks > 0 ? partition : 0;
+  actions_.push_back(LaunchTask{{stage.job, id, task, partition, attempt, ranks, stage.slots_per_task,
+                                 state_.slots.free().addresses(given, index)}});
   return task;
 }
 
-void Step::take_slots(const Stage& stage, HoldId id, const Slots& amount) {
-  Hold hold{amount, std::nullopt};
+void Step::take_slots(const Stage& stage, HoldId id) {
+  const Demand demand = demand_of(stage);
+  Hold hold{state_.slots.free().allocate(demand), std::nullopt};
   if (const auto expected = expected_duration(stage)) hold.expected_end = now_ + *expected;
   note_taken(state_.reservation, hold, now_);
   state_.slots.take(id, std::move(hold));
-  state_.queue.took(stage.pool, amount.cpus);
+  state_.queue.took(stage.pool, demand.cpus());
 }
 
 void Step::give_back_slots(const Stage& stage, HoldId id) {
   const Hold hold = state_.slots.give_back(id);
   note_given_back(state_.reservation, hold);
-  state_.queue.gave_back(stage.pool, hold.amount.cpus);
+  state_.queue.gave_back(stage.pool, hold.given.demand.cpus());
   has_changed_ = is_freed_ = true;
 }
 

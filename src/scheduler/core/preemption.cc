@@ -4,7 +4,6 @@
 // asked for ever: each time protects a gang by one level of priority, and there are few.
 #include <algorithm>
 
-#include "scheduler/core/slots.h"
 #include "scheduler/core/step.h"
 
 namespace deuteron::scheduler::core {
@@ -14,40 +13,40 @@ int32_t protection(const Stage& stage, const Gang& gang) { return stage.priority
 
 }  // namespace
 
-void Step::make_way(StageId head, const Slots& need) {
+void Step::make_way(StageId head, const Demand& need) {
   const int32_t priority = state_.stages.at(head).priority;
   const auto is_lower = [&](auto candidate) {
     return candidate != state_.preemptible.end() && candidate->first.first < priority;
   };
   auto next = state_.preemptible.begin();
   if (!is_lower(next)) return;
-  std::vector<std::pair<StageId, Slots>> chosen;
-  Slots available = slots_to_come();
-  for (; !fits(need, available); ++next) {
+  std::vector<std::pair<StageId, Allocation>> chosen;
+  Inventory available = slots_to_come();
+  for (; !available.fits(need); ++next) {
     if (!is_lower(next)) return;
-    const Slots& held = state_.slots.at(-next->first.second).amount;
+    const Allocation& held = state_.slots.at(-next->first.second).given;
     chosen.emplace_back(next->second, held);
-    give_back(held, available);
+    available.give_back(held);
   }
   // Those who were chosen later may do alone.
   for (const auto& [id, held] : std::vector(chosen.rbegin(), chosen.rend())) {
-    take(held, available);
-    if (fits(need, available)) {
+    available.take(held);
+    if (available.fits(need)) {
       std::erase_if(chosen, [id = id](const auto& one) { return one.first == id; });
     } else {
-      give_back(held, available);
+      available.give_back(held);
     }
   }
   for (const auto& [id, held] : chosen) give_notice(id, head);
 }
 
 // What is free, and what those have who make way already.
-Slots Step::slots_to_come() const {
-  Slots slots = state_.slots.free();
+Inventory Step::slots_to_come() const {
+  Inventory slots = state_.slots.free();
   for (const auto& [by, gangs] : state_.making_way) {
     for (const StageId id : gangs) {
       const Stage& stage = state_.stages.at(id);
-      if (stage.running > 0) give_back(state_.slots.at(std::get<Gang>(stage.kind).hold).amount, slots);
+      if (stage.running > 0) slots.give_back(state_.slots.at(std::get<Gang>(stage.kind).hold).given);
     }
   }
   return slots;

@@ -5,8 +5,6 @@
 #include <queue>
 #include <tuple>
 
-#include "scheduler/core/slots.h"
-
 namespace deuteron::scheduler::core {
 // Keeps the three leading bits of the milliseconds.
 Duration probable_hold(const Waiting& waiting) {
@@ -18,8 +16,9 @@ Duration probable_hold(const Waiting& waiting) {
   return std::chrono::milliseconds((milliseconds + step - 1) / step * step);
 }
 
-bool Queue::ByCpus::operator()(const Slots& one, const Slots& other) const {
-  return std::tie(one.cpus, one.resources) < std::tie(other.cpus, other.resources);
+bool Queue::ByCpus::operator()(const Demand& one, const Demand& other) const {
+  using Key = std::tuple<int64_t, int32_t, const Slots&>;
+  return Key(one.cpus(), one.tasks, one.each) < Key(other.cpus(), other.tasks, other.each);
 }
 
 Place Queue::place(StageId stage, int32_t priority, SteadyTime now) const {
@@ -63,7 +62,7 @@ void Queue::expect(StageId stage, std::optional<Duration> expected) {
   add(std::move(changed));
 }
 
-void Queue::gave_back(const std::string& pool, int32_t cpus) {
+void Queue::gave_back(const std::string& pool, int64_t cpus) {
   pools_.at(pool).cpus -= cpus;
   forget_if_empty(pool);
 }
@@ -114,21 +113,21 @@ std::optional<Place> Queue::first(const Group& group, Duration limit) {
 
 // One look at each group, then only at those from which somebody starts: for the others nothing becomes
 // better.
-void Queue::fill(const Slots& free, const Limit& limit, const Start& start) const {
-  using Candidate = std::pair<Place, std::map<Slots, Group, ByCpus>::const_iterator>;
+void Queue::fill(const Inventory& free, const Limit& limit, const Start& start) const {
+  using Candidate = std::pair<Place, std::map<Demand, Group, ByCpus>::const_iterator>;
   const auto later = [](const Candidate& one, const Candidate& other) { return other.first < one.first; };
   std::priority_queue<Candidate, std::vector<Candidate>, decltype(later)> candidates(later);
   const auto look_at = [&](auto group) {
-    if (!fits(group->first, free)) return;
+    if (!free.fits(group->first)) return;
     if (const auto place = first(group->second, limit(group->first))) candidates.push({*place, group});
   };
-  for (auto group = groups_.begin(); group != groups_.end() && group->first.cpus <= free.cpus; ++group)
+  for (auto group = groups_.begin(); group != groups_.end() && group->first.cpus() <= free.cpus(); ++group)
     look_at(group);
   while (!candidates.empty()) {
     const auto [place, group] = candidates.top();
     candidates.pop();
-    const Slots demand = group->first;
-    const bool is_still_allowed = fits(demand, free) && first(group->second, limit(demand)) == place;
+    const Demand demand = group->first;
+    const bool is_still_allowed = free.fits(demand) && first(group->second, limit(demand)) == place;
     if (is_still_allowed) start(place.stage);
     if (const auto left = groups_.find(demand); left != groups_.end()) look_at(left);
   }

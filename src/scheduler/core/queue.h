@@ -17,6 +17,7 @@
 #include <tuple>
 #include <unordered_map>
 
+#include "scheduler/core/inventory.h"
 #include "scheduler/core/messages.h"
 
 namespace deuteron::scheduler::core {
@@ -46,7 +47,7 @@ constexpr Duration kForever = Duration::max();
 struct Waiting {
   std::string pool;
   Place place;
-  Slots demand;                      // of one start: a task, or all ranks of a gang
+  Demand demand;
   std::optional<Duration> expected;  // how long it will probably hold them
   bool is_gang = false;
 };
@@ -74,14 +75,14 @@ class Queue {
   std::optional<StageId> head(SteadyTime now);
   void pass_turn() { turn_ = 0; }
   // Shares: CPUs that a pool's stages hold.
-  void took(const std::string& pool, int32_t cpus) { pools_[pool].cpus += cpus; }
-  void gave_back(const std::string& pool, int32_t cpus);
+  void took(const std::string& pool, int64_t cpus) { pools_[pool].cpus += cpus; }
+  void gave_back(const std::string& pool, int64_t cpus);
 
   // Starts, in order, those that `free` has room for and that may hold their slots for as long as they
   // probably will. Who starts takes from `free`, and what may be held only shrinks by it.
-  using Limit = std::function<Duration(const Slots& demand)>;  // kForever; zero: not at all
+  using Limit = std::function<Duration(const Demand& demand)>;  // kForever; zero: not at all
   using Start = std::function<void(StageId)>;
-  void fill(const Slots& free, const Limit& limit, const Start& start) const;
+  void fill(const Inventory& free, const Limit& limit, const Start& start) const;
 
   int64_t position(StageId stage) const;  // in its pool, from 1
   // The stages of a pool in order, as long as `see` returns true.
@@ -100,7 +101,7 @@ class Queue {
     std::map<Duration, std::set<Place>> by_duration;
   };
   struct ByCpus {
-    bool operator()(const Slots& one, const Slots& other) const;
+    bool operator()(const Demand& one, const Demand& other) const;
   };
 
   static std::optional<Place> first(const Group& group, Duration limit);
@@ -112,7 +113,7 @@ class Queue {
   const QueuePolicy policy_;
   std::unordered_map<StageId, Waiting> waiting_;
   std::map<std::string, Pool> pools_;  // those that wait or hold slots
-  std::map<Slots, Group, ByCpus> groups_;
+  std::map<Demand, Group, ByCpus> groups_;
   StageId turn_ = 0;  // whose turn it is
 };
 

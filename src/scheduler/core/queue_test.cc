@@ -32,13 +32,13 @@ TEST(Queue, TheFirstThatFitsIsFoundAmongAllDemands) {
   queue.add(waiting(queue, 3, 2, seconds(9)));
   queue.add(waiting(queue, 4, 1, seconds(9)));
   const auto started = [&](int32_t free_cpus, Duration limit) {
-    Slots free{free_cpus, {}};
+    Inventory free({free_cpus, {}, 0});
     Queue copy = queue;
     std::vector<StageId> stages;
     copy.fill(
-        free, [&](const Slots&) { return limit; },
+        free, [&](const Demand&) { return limit; },
         [&](StageId stage) {
-          free.cpus -= copy.at(stage).demand.cpus;
+          free.take(free.allocate(copy.at(stage).demand));
           copy.remove(stage);
           stages.push_back(stage);
         });
@@ -77,46 +77,48 @@ TEST(Queue, ATurnStaysWithAGangUntilItIsPassedOn) {
 class Reserving : public ::testing::Test {
  protected:
   void hold(HoldId id, int32_t cpus, std::optional<Duration> until) {
-    ledger_.take(id, {{cpus, {}}, until ? std::optional(kNow + *until) : std::nullopt});
+    ledger_.take(id, {cpus_of(cpus), until ? std::optional(kNow + *until) : std::nullopt});
   }
-  Ledger ledger_{{10, {}}};
+  static Demand need(int32_t cpus) { return {{cpus, {}}, 1}; }
+  static Allocation cpus_of(int32_t cpus) { return {need(cpus), {}}; }
+  Ledger ledger_{tasks::Machine{10, {}}};
 };
 
 TEST_F(Reserving, TheStartIsWhenEnoughHasEnded) {
   hold(1, 3, seconds(5));
   hold(2, 3, seconds(9));
   hold(3, 2, std::nullopt);
-  const Reservation reservation = reserve(ledger_, 7, {7, {}}, {}, kNow);
+  const Reservation reservation = reserve(ledger_, 7, need(7), {}, kNow);
   EXPECT_EQ(reservation.start, kNow + seconds(9));
-  EXPECT_EQ(reservation.spare.cpus, 1);
-  EXPECT_FALSE(reserve(ledger_, 7, {9, {}}, {}, kNow).start.has_value()) << "the last has no known end";
+  EXPECT_EQ(reservation.at_start.cpus(), 8) << "one more than it needs";
+  EXPECT_FALSE(reserve(ledger_, 7, need(9), {}, kNow).start.has_value()) << "the last has no known end";
 }
 
 TEST_F(Reserving, AStartIsMovedForwardsOnly) {
   hold(1, 8, seconds(5));
   hold(2, 2, seconds(20));
-  Reservation reservation = reserve(ledger_, 7, {10, {}}, {}, kNow);
+  Reservation reservation = reserve(ledger_, 7, need(10), {}, kNow);
   EXPECT_EQ(reservation.start, kNow + seconds(20));
   note_given_back(reservation, ledger_.give_back(2));
-  reservation = reserve(ledger_, 7, {10, {}}, reservation, kNow + seconds(1));
+  reservation = reserve(ledger_, 7, need(10), reservation, kNow + seconds(1));
   EXPECT_EQ(reservation.start, kNow + seconds(5));
   hold(3, 2, seconds(30));
   reservation.is_stale = true;
-  reservation = reserve(ledger_, 7, {10, {}}, reservation, kNow + seconds(2));
+  reservation = reserve(ledger_, 7, need(10), reservation, kNow + seconds(2));
   EXPECT_EQ(reservation.start, kNow + seconds(5));
 }
 
-TEST_F(Reserving, SpareSlotsAreAccountedFor) {
+TEST_F(Reserving, WhatIsFreeAtTheStartIsAccountedFor) {
   hold(1, 8, seconds(5));
-  Reservation reservation = reserve(ledger_, 7, {8, {}}, {}, kNow);
-  EXPECT_EQ(reservation.spare.cpus, 2);
-  note_taken(reservation, {{1, {}}, kNow + seconds(4)}, kNow);
-  EXPECT_EQ(reservation.spare.cpus, 2) << "it ends before";
-  const Hold longer{{1, {}}, kNow + seconds(6)};
+  Reservation reservation = reserve(ledger_, 7, need(8), {}, kNow);
+  EXPECT_EQ(reservation.at_start.cpus(), 10);
+  note_taken(reservation, {cpus_of(1), kNow + seconds(4)}, kNow);
+  EXPECT_EQ(reservation.at_start.cpus(), 10) << "it ends before";
+  const Hold longer{cpus_of(1), kNow + seconds(6)};
   note_taken(reservation, longer, kNow);
-  EXPECT_EQ(reservation.spare.cpus, 1);
+  EXPECT_EQ(reservation.at_start.cpus(), 9);
   note_given_back(reservation, longer);
-  EXPECT_EQ(reservation.spare.cpus, 2);
+  EXPECT_EQ(reservation.at_start.cpus(), 10);
 }
 
 }  // namespace

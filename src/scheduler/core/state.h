@@ -31,6 +31,7 @@ struct RunningTask {
   int32_t attempt = 0;
   SteadyTime started{};
   bool killed = false;
+  HoldId hold = 0;
 };
 
 struct PendingTask {
@@ -124,8 +125,19 @@ struct Stage {
   Status failure;  // the first one
 };
 
+// An address of a resource: its name, and the index.
+using Address = std::pair<std::string, int32_t>;
+
+// Addresses where so many tasks in a row have lost their process are left out for a while.
+struct ExclusionPolicy {
+  int32_t lost_tasks = 2;  // 0: never
+  Duration time = std::chrono::hours(1);
+};
+
 struct State {
-  explicit State(Slots all, QueuePolicy policy = {}) : slots(std::move(all)), queue(std::move(policy)) {}
+  explicit State(const tasks::Machine& machine, QueuePolicy policy = {},
+                 ExclusionPolicy exclusion_policy = {})
+      : slots(machine), queue(std::move(policy)), exclusion(exclusion_policy) {}
   Ledger slots;
   Queue queue;
   Reservation reservation;  // of the head of the queue, when it waits
@@ -138,6 +150,9 @@ struct State {
   std::map<std::pair<int32_t, HoldId>, StageId> preemptible;
   std::map<StageId, std::set<StageId>> making_way;  // who makes way for a stage that waits
   Durations durations;                              // by likeness
+  const ExclusionPolicy exclusion;
+  std::map<Address, int32_t> lost;                    // tasks in a row, by address
+  std::set<std::pair<SteadyTime, Address>> left_out;  // until then
   TaskId next_task = 1;
 };
 

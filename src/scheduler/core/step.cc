@@ -2,16 +2,14 @@
 
 #include <algorithm>
 
-#include "scheduler/core/slots.h"
-
 namespace deuteron::scheduler::core {
 
 void Step::handle(const SubmitTaskStage& event) {
-  const Slots& total = state_.slots.total();
-  if (!fits(event.slots_per_task, total)) {
+  const Inventory all(state_.slots.machine());
+  const Demand demand{event.slots_per_task, 1};
+  if (!all.fits(demand)) {
     refuse(event.job, event.stage,
-           error("TASK_TOO_LARGE",
-                 {{"required", describe(event.slots_per_task)}, {"available", describe(total)}}));
+           error("TASK_TOO_LARGE", {{"required", describe(demand)}, {"available", all.describe()}}));
     return;
   }
   Stage& stage = add_stage(event.job, event.stage, event.slots_per_task, event.queue);
@@ -38,7 +36,7 @@ void Step::handle(const NoMoreTasks& event) {
 }
 
 void Step::handle(const SubmitGang& event) {
-  const Status possible = check_gang(event.slots_per_task, event.ranks, state_.slots.total());
+  const Status possible = check_gang(event.slots_per_task, event.ranks, state_.slots.machine());
   if (!possible.ok() || event.ranks == 0) {  // of no ranks: nothing to do, ends at once and well
     refuse(event.job, event.stage, possible);
     return;
@@ -68,6 +66,8 @@ void Step::handle(const TaskEnded& event) {
   state_.running.erase(found);
   Stage& stage = state_.stages.at(task.stage);
   --stage.running;
+  if (event.failure == tasks::FailureKind::kNone) note_well(task);
+  if (event.failure == tasks::FailureKind::kWorkerLost && !task.killed) note_lost(task);
   if (auto* gang = std::get_if<Gang>(&stage.kind)) {
     rank_ended(stage, *gang, task, event);
   } else {
@@ -76,6 +76,7 @@ void Step::handle(const TaskEnded& event) {
 }
 
 void Step::handle(const Tick&) {
+  readmit();
   while (!state_.timers.empty() && state_.timers.begin()->first <= now_) {
     const StageId id = state_.timers.begin()->second;
     Stage& stage = state_.stages.at(id);
@@ -151,8 +152,11 @@ Actions step(State& state, const Event& event, SteadyTime now) {
 }
 
 std::optional<SteadyTime> next_deadline(const State& state) {
-  if (state.timers.empty()) return std::nullopt;
-  return state.timers.begin()->first;
+  std::optional<SteadyTime> next;
+  if (!state.timers.empty()) next = state.timers.begin()->first;
+  if (!state.left_out.empty())
+    next = std::min(next.value_or(SteadyTime::max()), state.left_out.begin()->first);
+  return next;
 }
 
 }  // namespace deuteron::scheduler::core

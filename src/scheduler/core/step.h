@@ -1,6 +1,7 @@
 // One event's worth of work: the state it changes and the actions it collects. Its parts lie in files by what
 // they are about: step.cc (stages and jobs), placement.cc (who gets slots), preemption.cc (who makes way),
-// task_stage.cc, gang.cc (attempts and what they fail of), barrier.cc (epochs, ranks that do not come).
+// exclusion.cc (addresses where tasks keep dying), task_stage.cc, gang.cc (attempts and what they fail of),
+// barrier.cc (epochs, ranks that do not come).
 #pragma once
 
 #include <optional>
@@ -43,17 +44,17 @@ class Step {
   void leave_queue(StageId id);
   void waits_no_longer(StageId id);
   void place();
-  void go_around(const Slots& need, bool is_new);
+  void go_around(const Demand& need, bool is_new);
   void start(StageId id, Stage& stage);
   std::optional<Duration> expected_duration(const Stage& stage) const;
-  TaskId launch(StageId id, Stage& stage, int32_t partition, int32_t attempt, int32_t ranks);
-  void take_slots(const Stage& stage, HoldId id, const Slots& amount);
+  TaskId launch(StageId id, Stage& stage, HoldId hold, int32_t partition, int32_t attempt, int32_t ranks);
+  void take_slots(const Stage& stage, HoldId id);
   void give_back_slots(const Stage& stage, HoldId id);
   void tell_who_waits();
 
   // preemption.cc
-  void make_way(StageId head, const Slots& need);
-  Slots slots_to_come() const;
+  void make_way(StageId head, const Demand& need);
+  Inventory slots_to_come() const;
   void note_preemptible(StageId id, const Stage& stage, const Gang& gang);
   void forget_preemptible(const Stage& stage, const Gang& gang);
   void give_notice(StageId id, StageId by);
@@ -92,6 +93,11 @@ class Step {
   void break_if_ranks_are_gone(StageId id, Stage& stage, Gang& gang);
   void look_for_missing_ranks(StageId id, Stage& stage, Gang& gang);
 
+  // exclusion.cc
+  void note_lost(const RunningTask& task);
+  void note_well(const RunningTask& task);
+  void readmit();
+
   State& state_;
   const SteadyTime now_;
   Actions actions_;
@@ -102,7 +108,7 @@ class Step {
 };
 
 // What one start takes: a task's slots, or those of all ranks.
-Slots demand_of(const Stage& stage);
+Demand demand_of(const Stage& stage);
 // "0, 2"
 std::string join(const std::vector<int32_t>& ranks);
 // In seconds: "90", "0.25"

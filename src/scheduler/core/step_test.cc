@@ -1,6 +1,6 @@
 #include <gtest/gtest.h>
 
-#include "scheduler/core/slots.h"
+#include "scheduler/core/inventory.h"
 #include "scheduler/core/state.h"
 
 namespace deuteron::scheduler::core {
@@ -10,6 +10,7 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 using tasks::BarrierKind;
 using tasks::FailureKind;
+using tasks::kWhole;
 
 // A scheduler under a clock that the test moves.
 class Core : public ::testing::Test {
@@ -76,7 +77,7 @@ class Core : public ::testing::Test {
     return all;
   }
 
-  State state_{Slots{4, {}}};
+  State state_{tasks::Machine{4, {}}};
   SteadyTime now_{};
   GangRules rules_{.barrier_timeout = seconds(60), .hang = {HangPolicy::kWarn, std::nullopt, 10}};
   QueueRules queue_;
@@ -126,10 +127,10 @@ TEST_F(Core, AnImpossibleGangIsRefusedAtOnce) {
 }
 
 TEST_F(Core, NamedResourcesCount) {
-  State state{Slots{8, {{"gpu", 2}}}};
-  EXPECT_FALSE(fits({1, {{"gpu", 1}}}, 3, state.slots.total()));
-  EXPECT_TRUE(fits({1, {{"gpu", 1}}}, 2, state.slots.total()));
-  EXPECT_FALSE(fits({1, {{"tpu", 1}}}, 1, state.slots.total()));
+  const Inventory inventory(tasks::Machine{8, {{"gpu", {{}, {}, 2 * kWhole}}}});
+  EXPECT_FALSE(inventory.fits({{1, {{"gpu", kWhole}}}, 3}));
+  EXPECT_TRUE(inventory.fits({{1, {{"gpu", kWhole}}}, 2}));
+  EXPECT_FALSE(inventory.fits({{1, {{"tpu", kWhole}}}, 1}));
 }
 
 TEST_F(Core, BarrierReleasesWhenAllHaveArrived) {
@@ -182,7 +183,7 @@ TEST_F(Core, AttemptsAreUsedUp) {
   ASSERT_EQ(ended.size(), 1u);
   EXPECT_EQ(ended[0].status.condition(), "BARRIER_STAGE_FAILED");
   EXPECT_NE(ended[0].status.detail().message.find("boom 2"), std::string::npos) << "the first rank's failure";
-  EXPECT_EQ(state_.slots.free(), state_.slots.total());
+  EXPECT_EQ(state_.slots.free().describe(), describe(state_.slots.machine()));
 }
 
 TEST_F(Core, ARankThatEndsBeforeABarrierBreaksIt) {
@@ -274,13 +275,13 @@ TEST_F(Core, ALateEndIsNoReasonToGoAroundTheHead) {
 }
 
 TEST_F(Core, WhatTheHeadDoesNotNeedMayBeUsed) {
-  State state{Slots{4, {{"gpu", 2}}}};
+  State state{tasks::Machine{4, {{"gpu", {{"0", "1"}}}}}};
   const auto launches = [&](const Event& event) { return launched(core::step(state, event, now_)).size(); };
-  EXPECT_EQ(launches(SubmitGang{1, 1, {1, {{"gpu", 1}}}, 1}), 1u);
-  EXPECT_EQ(launches(SubmitGang{1, 2, {1, {{"gpu", 1}}}, 2}), 0u) << "one gpu is free";
+  EXPECT_EQ(launches(SubmitGang{1, 1, {1, {{"gpu", kWhole}}}, 1}), 1u);
+  EXPECT_EQ(launches(SubmitGang{1, 2, {1, {{"gpu", kWhole}}}, 2}), 0u) << "one gpu is free";
   EXPECT_EQ(launches(SubmitGang{1, 3, {1, {}}, 1}), 1u) << "three CPUs are free, the head takes two of them";
   EXPECT_EQ(launches(SubmitGang{1, 4, {1, {}}, 1}), 0u);
-  EXPECT_EQ(launches(SubmitGang{1, 5, {1, {{"gpu", 1}}}, 1}), 0u);
+  EXPECT_EQ(launches(SubmitGang{1, 5, {1, {{"gpu", kWhole}}}, 1}), 0u);
 }
 
 TEST_F(Core, SlotsThatAreSpareWhenTheHeadStartsMayBeUsedForEver) {
@@ -339,7 +340,7 @@ TEST_F(Core, APriorityGoesFirstAndWaitingOutweighsIt) {
 }
 
 TEST_F(Core, FairPoolsShareByWeight) {
-  State state{Slots{4, {}}, QueuePolicy{.mode = QueueMode::kFair, .pools = {{"b", {3, 0}}}}};
+  State state{tasks::Machine{4, {}}, QueuePolicy{.mode = QueueMode::kFair, .pools = {{"b", {3, 0}}}}};
   StageId stage = 1;
   std::vector<TaskId> running = launched(core::step(state, SubmitGang{1, stage, {}, 4}, now_));
   std::map<StageId, std::string> pools;
@@ -357,7 +358,7 @@ TEST_F(Core, FairPoolsShareByWeight) {
 }
 
 TEST_F(Core, AMinimumShareComesFirstUntilOthersLosePatience) {
-  State state{Slots{1, {}},
+  State state{tasks::Machine{1, {}},
               QueuePolicy{.mode = QueueMode::kFair, .patience = seconds(60), .pools = {{"b", {1, 1}}}}};
   core::step(state, SubmitTaskStage{1, 1, {}, 1, 4, {"a", 0}}, now_);
   core::step(state, SubmitTaskStage{1, 2, {}, 1, 4, {"b", 0}}, now_);
@@ -388,7 +389,8 @@ TEST_F(Core, AttemptsAfterTheSecondKeepTheirDistance) {
   ASSERT_EQ(waits.size(), 1u);
   EXPECT_EQ(waits[0].position, 0);
   EXPECT_EQ(waits[0].expected, milliseconds(900)) << "from start to start";
-  EXPECT_EQ(state_.slots.free(), state_.slots.total()) << "others may have them meanwhile";
+  EXPECT_EQ(state_.slots.free().describe(), describe(state_.slots.machine()))
+      << "others may have them meanwhile";
   ranks = launched(pass(milliseconds(900)));
   ASSERT_EQ(ranks.size(), 1u);
   now_ += seconds(3);

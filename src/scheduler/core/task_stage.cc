@@ -8,8 +8,9 @@ void Step::start_task(StageId id, Stage& stage, TaskStage& tasks) {
   const PendingTask next = tasks.pending.front();
   tasks.pending.pop_front();
   if (tasks.pending.empty()) waits_no_longer(id);
-  take_slots(stage, state_.next_task, stage.slots_per_task);
-  tasks.tasks.insert(launch(id, stage, next.partition, next.attempt, 0));
+  const HoldId hold = state_.next_task;
+  take_slots(stage, hold);
+  tasks.tasks.insert(launch(id, stage, hold, next.partition, next.attempt, 0));
 }
 
 void Step::task_ended(Stage& stage, TaskStage& tasks, const RunningTask& task, const TaskEnded& event) {

@@ -13,7 +13,8 @@ using scheduler::core::TaskId;
 
 class Deuteron : public Policy {
  public:
-  explicit Deuteron(Cluster& cluster) : Policy(cluster), state_({static_cast<int32_t>(cluster.gpus()), {}}) {}
+  explicit Deuteron(Cluster& cluster)
+      : Policy(cluster), state_(tasks::Machine{static_cast<int32_t>(cluster.gpus()), {}}) {}
 
   void submitted(const Gang& gang) override {
     core::SubmitGang event{stage_of(gang), stage_of(gang), {1, {}}, gang.gpus, {}, {}, ""};
