@@ -94,6 +94,18 @@ def test_the_order_is_written_in_stone():
 ORDER = [2, 0, 1, 4, 5, 6, 7, 3]
 
 
+@pytest.mark.parametrize("gathered_bytes", [1, 100, 8 << 20])
+@pytest.mark.parametrize("format", ["arrow", "numpy"])
+def test_batches_are_the_same_however_many_are_gathered_together(monkeypatch, gathered_bytes, format):
+    whole = [ids(batch) for batch in data(5, 7, batch_size=2, format=format).epoch(0)]
+    monkeypatch.setattr("deuteron.gang.data._GATHERED_BYTES", gathered_bytes)
+    rows, gathered = data(5, 7, batch_size=2, format=format), []
+    gather = rows._gather
+    rows._gather = lambda chosen: gathered.append(len(chosen)) or gather(chosen)
+    assert [ids(batch) for batch in rows.epoch(0)] == whole
+    assert gathered == {1: [2] * 6, 100: [4] * 3, 8 << 20: [12]}[gathered_bytes]
+
+
 @pytest.mark.parametrize("shuffle", [True, False])
 def test_an_epoch_goes_on_at_any_batch_and_gathers_only_what_is_asked(shuffle):
     rows = data(5, 7, batch_size=2, seed=3)

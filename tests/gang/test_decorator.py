@@ -1,8 +1,12 @@
 """The decorator without a server: options, local runs, and what a resource profile asks for."""
 
+import os
+
 import pyarrow as pa
 import pytest
-from deuteron.gang import Gang, gang
+from deuteron.gang import Context, Gang, gang
+from deuteron.gang.rank import LocalTask, run_rank
+from pyspark.resource import ResourceInformation
 
 from tests.gang.ranks import run_ranks
 
@@ -69,14 +73,45 @@ def test_options_that_make_no_sense(options, words):
         gang(**options)
 
 
-def test_what_a_resource_profile_asks_for():
+def test_what_is_asked_of_the_server(monkeypatch):
+    """By the messages of Spark Connect: the profile, and the stage that has its number."""
+
     @gang(ranks=2, gpus_per_rank=0.5, resources={"fpga": 2})
     def nothing(context, data):
         pass
 
-    asked = {name: request.amount for name, request in nothing._profile().taskResources.items()}
-    assert asked == {"gpu": 0.5, "fpga": 2}
+    class Client:
+        def _create_profile(self, profile):
+            assert not profile.executor_resources
+            assert {name: request.amount for name, request in profile.task_resources.items()} == {"gpu": 0.5, "fpga": 2}
+            return 17
+
+    session = type("Session", (), {"client": Client(), "getActiveSession": lambda: session})
+    monkeypatch.setattr("pyspark.sql.connect.session.SparkSession", session)
+    assert nothing._profile().id == 17
     assert total._profile() is None
+
+
+def test_gpus_are_those_of_the_task(monkeypatch):
+    class Task(LocalTask):
+        def resources(self):
+            return {"gpu": ResourceInformation("gpu", ["3", "5"])}
+
+    @gang(ranks=1, gpus_per_rank=2)
+    def look(context, data):
+        return context.gpus, os.environ["CUDA_VISIBLE_DEVICES"]
+
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1,2,3,4,5")
+    assert run_rank(look.function, Context(Task()), [], (), {}, look.options) == (["3", "5"], "3,5")
+
+
+def test_a_notice_is_the_time_that_remains():
+    class Task(LocalTask):
+        def getLocalProperty(self, key):
+            return {"deuteron.gang.preemption": "1.250"}.get(key)
+
+    assert Context(Task()).seconds_left == 1.25
+    assert Context(LocalTask()).seconds_left is None
 
 
 def test_values_of_any_kind_are_gathered():

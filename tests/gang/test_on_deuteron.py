@@ -1,15 +1,19 @@
 """What only Deuteron has, and what need not be seen on two servers."""
 
+import os
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from deuteron.gang import gang
 from pyspark import cloudpickle
 from pyspark.errors import PySparkException
+from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from tests.gang import programs
 from tests.gang.programs import learner, points
+from tests.pyspark.deuteron_server import wait_until
 
 pytest.importorskip("torch")
 cloudpickle.register_pickle_by_value(programs)
@@ -67,6 +71,34 @@ def test_deuteron_has_a_folder_of_its_own(deuteron_session, kill_rank):
     assert [result["attempt"] for result in disturbed] == [1, 1]
     assert disturbed[0]["first"] > (0, 0)
     assert [result["weights"] for result in disturbed] == [result["weights"] for result in undisturbed]
+
+
+def test_a_gang_that_makes_way_saves_and_goes_on(deuteron_server, deuteron_session, tmp_path):
+    @gang(ranks=4)
+    def wait(context, data, running):
+        before = context.restore()
+        if before is not None:
+            return before
+        open(f"{running}/{context.rank}", "w").close()
+        while all(left is None for left in context.all_gather(context.seconds_left)):
+            time.sleep(0.01)
+        context.save(("saved by", context.rank, context.attempt))
+        time.sleep(60)
+
+    @gang(ranks=4)
+    def quick(context, data):
+        return context.rank
+
+    deuteron_session.conf.set("spark.deuteron.gang.preemptible", "true")
+    deuteron_session.conf.set("spark.deuteron.gang.preemption.notice", "1s")
+    deuteron_session.conf.set("spark.deuteron.scheduler.priority", "-1")
+    urgent = SparkSession.builder.remote(deuteron_server.remote).create()
+    with ThreadPoolExecutor(1) as threads:
+        waiting = threads.submit(wait, deuteron_session.range(4), str(tmp_path))
+        wait_until(lambda: len(os.listdir(tmp_path)) == 4, 60, "all ranks run")
+        assert quick(urgent.range(4)) == [0, 1, 2, 3]
+        assert waiting.result(120) == [("saved by", rank, 0) for rank in range(4)]
+    urgent.stop()
 
 
 def mapping_of(address):

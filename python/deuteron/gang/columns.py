@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy
 import pyarrow
+from pyspark.sql import types
 
 if TYPE_CHECKING:
     import torch
@@ -55,12 +56,8 @@ def tensor_of(array: numpy.ndarray) -> torch.Tensor:
     return torch.from_dlpack(pyarrow.array(array.reshape(-1))).reshape(array.shape)
 
 
-def check_columns(schema: Any, format: str) -> None:
-    """Raises TypeError for a column of a DataFrame that `arrays_of` would refuse in every rank; `schema` is a StructType."""
-    if format == "arrow":
-        return
-    from pyspark.sql import types
-
+def check_columns(schema: types.StructType) -> None:
+    """Raises TypeError for a column of a DataFrame that `arrays_of` would refuse in every rank."""
     for field in schema.fields:
         element = field.dataType
         while isinstance(element, types.ArrayType):

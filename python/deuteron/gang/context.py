@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 # Where a gang's files survive its attempt; set by Deuteron.
 _GANG_DIRECTORY = "DEUTERON_GANG_DIRECTORY"
+_PREEMPTION = "deuteron.gang.preemption"
 
 
 class Context:
@@ -54,6 +55,15 @@ class Context:
         """The values of all ranks, in their order. For small things: they travel as text through the server. Anything that pickles."""
         message = base64.b85encode(cloudpickle.dumps(value)).decode()
         return [pickle.loads(base64.b85decode(text)) for text in self._task.allGather(message)]
+
+    @property
+    def seconds_left(self) -> float | None:
+        """How long until this attempt is ended to make way for another gang: time to save a checkpoint. None: nobody has said so.
+
+        Asked anew each time, and ranks may learn it at different steps: before a `save` they have to agree, by `all_gather`.
+        """
+        left = self._task.getLocalProperty(_PREEMPTION)
+        return None if left is None else float(left)
 
     def save(self, state: Any) -> None:
         """Saves a checkpoint: of each rank what it gives, anything that pickles. It counts when all ranks have written theirs, and

@@ -13,6 +13,9 @@ from deuteron.gang.columns import arrays_of, tensor_of
 if TYPE_CHECKING:
     from deuteron.gang.context import Context
 
+# Shuffled batches are gathered together up to this size: each piece of the partition costs something for itself.
+_GATHERED_BYTES = 8 << 20
+
 
 class Data:
     """The partition of a rank. A batch is a pyarrow.RecordBatch (format "arrow"), or a dict from column to array or tensor.
@@ -38,6 +41,7 @@ class Data:
         self._remainder = remainder
         self._pieces: list[Any] = []  # as they came: record batches, or dicts of arrays
         self._starts = numpy.zeros(1, numpy.int64)  # the row with which each piece begins, and the number of rows
+        self._bytes = 1  # of all rows
         self._is_streamed = False
         self._agreed: int | None = None
 
@@ -101,15 +105,22 @@ class Data:
         return self._epoch(epoch, range(start, batches), shuffle)
 
     def _epoch(self, epoch: int, numbers: range, shuffle: bool) -> Iterator[Any]:
-        rows, size = self.rows, self._required_size()
-        order = shuffled(rows, self._seed, epoch, self._context.rank) if shuffle and numbers else None
-        for number in numbers:
-            begin, end = number * size, (number + 1) * size
-            if order is None and end <= rows:
-                yield self._give(self._cut(begin, end))
-            else:
-                chosen = numpy.arange(begin, end) % rows  # padding begins again with the first rows
-                yield self._give(self._gather(chosen if order is None else order[chosen]))
+        size = self._required_size()
+        if shuffle and numbers:
+            order = shuffled(self.rows, self._seed, epoch, self._context.rank)
+            together = max(1, int(_GATHERED_BYTES * self.rows / self._bytes / size))  # batches
+            for first in range(numbers.start, numbers.stop, together):
+                last = min(first + together, numbers.stop)
+                gathered = self._gather(order[self._wrap(first * size, last * size)])
+                yield from (self._give(_slice(gathered, begin * size, size)) for begin in range(last - first))
+        else:
+            for begin in range(numbers.start * size, numbers.stop * size, size):
+                fits = begin + size <= self.rows
+                yield self._give(self._cut(begin, begin + size) if fits else self._gather(self._wrap(begin, begin + size)))
+
+    def _wrap(self, begin: int, end: int) -> numpy.ndarray:
+        """The places from begin to end - 1, where padding begins again with the first."""
+        return numpy.arange(begin, end) % self.rows
 
     def _required_size(self) -> int:
         if self._batch_size is None:
@@ -125,6 +136,7 @@ class Data:
         self._input = None
         self._pieces = [self._prepare(batch) for batch in batches]
         self._starts = numpy.cumsum([0, *(batch.num_rows for batch in batches)])
+        self._bytes = max(1, sum(batch.nbytes for batch in batches))
         if self._format != "arrow":
             self._check_shapes()
 
@@ -146,9 +158,7 @@ class Data:
         if first != last:
             return self._gather(numpy.arange(begin, end))
         begin, end = begin - int(self._starts[first]), end - int(self._starts[first])
-        if self._format == "arrow":
-            return self._pieces[first].slice(begin, end - begin)
-        return {name: array[begin:end] for name, array in self._pieces[first].items()}
+        return _slice(self._pieces[first], begin, end - begin)
 
     def _gather(self, rows: numpy.ndarray) -> Any:
         """A copy of these rows, in this order."""
@@ -167,6 +177,12 @@ def shuffled(rows: int, seed: int, epoch: int, rank: int) -> numpy.ndarray:
     """
     generator = numpy.random.Philox(numpy.random.SeedSequence([seed, epoch, rank]))
     return numpy.argsort(generator.random_raw(rows), kind="stable")
+
+
+def _slice(piece: Any, begin: int, rows: int) -> Any:
+    if isinstance(piece, dict):
+        return {name: array[begin : begin + rows] for name, array in piece.items()}
+    return piece.slice(begin, rows)
 
 
 def _gather_arrays(parts: list[Any], rows: int) -> dict[str, numpy.ndarray]:

@@ -112,7 +112,8 @@ class Gang(Generic[Parameters, Result]):
         Further arguments reach each rank as they are. Raises TypeError for a column that has no place in an array; what a rank raises
         arrives as the exception that the server makes of it, with the traceback, after as many attempts as the server makes.
         """
-        check_columns(frame.schema, self.options.format)
+        if self.options.format != "arrow":
+            check_columns(frame.schema)
         function = rank_function(self.function, arguments, named, self.options)
         answers = self._distribute(frame).mapInArrow(function, RESULT_SCHEMA, barrier=True, profile=self._profile())
         # Spark starts a barrier stage again only if another stage follows.

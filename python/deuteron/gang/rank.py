@@ -73,6 +73,9 @@ class LocalTask:
 
         return [BarrierTaskInfo("127.0.0.1:0")]
 
+    def getLocalProperty(self, key: str) -> str | None:
+        return None
+
     def resources(self) -> dict:
         return {}
 
