@@ -15,15 +15,20 @@ from deuteron.testing import *  # noqa: E402, F403
 from tests.oracle.spark_server import SparkServer, find_spark_python  # noqa: E402
 
 
-@pytest.fixture(scope="session")
-def spark_remote():
-    """The address of Apache Spark itself. Its workers know nothing of this repository."""
+def require_spark():
+    """Skips the test where Apache Spark is not installed."""
     try:
         find_spark_python()
     except FileNotFoundError as absent:
         pytest.skip(str(absent))
     if shutil.which("java") is None:
         pytest.skip("no java: run `tools/setup peers`")
+
+
+@pytest.fixture(scope="session")
+def spark_remote():
+    """The address of Apache Spark itself. Its workers know nothing of this repository."""
+    require_spark()
     with SparkServer(worker_python=sys.executable) as server:
         yield server.remote
 

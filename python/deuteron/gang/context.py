@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from pyspark import cloudpickle
 
 from deuteron.gang.checkpoints import Checkpoints
-from deuteron.gang.process_group import destroy_process_group, init_process_group
+from deuteron.gang.process_group import default_backend, destroy_process_group, init_process_group
 
 if TYPE_CHECKING:
     from deuteron.gang.rank import LocalTask
@@ -53,8 +53,8 @@ class Context:
 
     def all_gather(self, value: Any) -> list[Any]:
         """The values of all ranks, in their order. For small things: they travel as text through the server. Anything that pickles."""
-        message = base64.b85encode(cloudpickle.dumps(value)).decode()
-        return [pickle.loads(base64.b85decode(text)) for text in self._task.allGather(message)]
+        message = base64.b64encode(cloudpickle.dumps(value)).decode()
+        return [pickle.loads(base64.b64decode(text)) for text in self._task.allGather(message)]
 
     @property
     def seconds_left(self) -> float | None:
@@ -77,14 +77,14 @@ class Context:
         """What this rank saved last, in this attempt or in one before it; None when there is nothing."""
         return None if self._checkpoints is None else self._checkpoints.restore()
 
-    def init_process_group(self, backend: str | None = None, timeout: float = 60.0) -> None:
+    def init_process_group(self, backend: str | None = None, timeout: float = 1800.0) -> None:
         """torch.distributed.init_process_group for this gang; the group is destroyed when the function returns.
 
-        `backend`: "nccl" when the rank has a GPU, else "gloo". `timeout`: in seconds, for meeting and for each collective operation.
-        The port on which the ranks meet is held by rank 0 before anybody hears of it.
+        `backend`: Gloo, and NCCL too for tensors on a GPU when the rank has one. `timeout`: in seconds, for meeting and for each
+        collective operation. The port on which the ranks meet is held by rank 0 before anybody hears of it.
         """
         hosts = [info.address.rsplit(":", 1)[0] for info in self._task.getTaskInfos()]
-        init_process_group(self, hosts, backend or ("nccl" if self.gpus else "gloo"), timeout)
+        init_process_group(self, hosts, backend or default_backend(self.gpus), timeout)
         self._has_process_group = True
 
     def _finish(self) -> None:

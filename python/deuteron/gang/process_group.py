@@ -14,6 +14,12 @@ if TYPE_CHECKING:
 _GLOO_INTERFACE = "GLOO_SOCKET_IFNAME"
 
 
+def default_backend(gpus: list[str]) -> str:
+    import torch
+
+    return "cpu:gloo,cuda:nccl" if gpus and torch.cuda.is_available() else "gloo"
+
+
 def init_process_group(context: Context, hosts: list[str], backend: str, timeout: float) -> None:
     """`hosts`: the machine of each rank. Rank 0 opens its store on a port that the system chooses, and then says which it is."""
     from torch import distributed
