@@ -96,6 +96,10 @@ std::string EventLines::text_of(const EventBody& body, LogOrigin& origin) {
     place(missing->stage, missing->attempt, -1, origin);
     return "others wait at barrier " + std::to_string(missing->epoch) + " since " +
            seconds(missing->waited_ms) + " for rank " + missing->ranks + " (policy: " + missing->policy + ")";
+  } else if (const auto* stall = std::get_if<NoProgress>(&body)) {
+    place(stall->stage, stall->attempt, -1, origin);
+    return "no progress since " + seconds(stall->idle_ms) + ": rank " + stall->ranks +
+           " neither computes nor comes to a barrier (policy: " + stall->policy + ")";
   } else if (const auto* stacks = std::get_if<RankStacks>(&body)) {
     place(stacks->stage, stacks->attempt, stacks->rank, origin);
     return (stacks->missing ? "keeps others waiting, " : "waits, ") + stacks->state + ":\n" +

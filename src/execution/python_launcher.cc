@@ -190,6 +190,10 @@ void PythonLauncher::on_task_stacks(tasks::TaskId task, tasks::TaskStacks stacks
   observer_->task_stacks(task, std::move(stacks));
 }
 
+void PythonLauncher::on_task_idle(tasks::TaskId task, std::optional<SteadyTime> since) {
+  observer_->task_idle(task, since);
+}
+
 void PythonLauncher::on_barrier_call(tasks::TaskId task, tasks::BarrierRequest request) {
   observer_->barrier_requested(task, std::move(request));
 }

@@ -35,6 +35,7 @@ class PythonLauncher : public scheduler::Launcher, public worker_pool::WorkerPoo
   void on_task_finished(tasks::TaskId task, worker_pool::TaskResult result) override;
   void on_task_failed(tasks::TaskId task, worker_pool::TaskFailure failure) override;
   void on_task_stacks(tasks::TaskId task, tasks::TaskStacks stacks) override;
+  void on_task_idle(tasks::TaskId task, std::optional<SteadyTime> since) override;
   void on_barrier_call(tasks::TaskId task, tasks::BarrierRequest request) override;
   void on_worker_started(worker_pool::WorkerId worker, worker_pool::ZygoteId zygote, pid_t process) override;
   void on_worker_exited(worker_pool::WorkerId worker, pid_t process, const std::string& reason) override;

@@ -39,6 +39,8 @@ class LaunchObserver {
  public:
   virtual ~LaunchObserver() = default;
   virtual void task_running(tasks::TaskId task, int64_t process_id) = 0;  // for the event log only
+  // The task has done nothing since then; none: it does again.
+  virtual void task_idle(tasks::TaskId task, std::optional<SteadyTime> since) = 0;
   virtual void barrier_requested(tasks::TaskId task, tasks::BarrierRequest request) = 0;
   // The answer to look_at, if the task has not ended before.
   virtual void task_stacks(tasks::TaskId task, tasks::TaskStacks stacks) = 0;

@@ -173,6 +173,10 @@ void Scheduler::task_running(tasks::TaskId task, int64_t process_id) {
   bus_.publish(events::TaskRunning{task, process_id});
 }
 
+void Scheduler::task_idle(tasks::TaskId task, std::optional<SteadyTime> since) {
+  send({core::RankIdle{task, since}, 0, nullptr, {}, {}});
+}
+
 void Scheduler::barrier_requested(tasks::TaskId task, tasks::BarrierRequest request) {
   send({core::BarrierArrived{task, std::move(request)}, 0, nullptr, {}, {}});
 }
@@ -244,7 +248,10 @@ void Scheduler::report_stacks(tasks::TaskId task, const tasks::TaskStacks& stack
   bus_.publish(events::RankStacks{context.stage, context.attempt, context.partition, is_missing, stacks.state,
                                   stacks.text});
   const std::string text = describe(stacks);
-  if (is_missing) log_warning("rank " + std::to_string(context.partition) + " keeps others waiting, " + text);
+  if (is_missing || hang.is_stall) {
+    log_warning("rank " + std::to_string(context.partition) +
+                (is_missing ? " keeps others waiting, " : " makes no progress, ") + text);
+  }
   hang.ranks[context.partition] = text;
 }
 
@@ -290,7 +297,14 @@ void Scheduler::act(const core::FailBarrier& action) {
 void Scheduler::act(const core::RanksMissing& action) {
   bus_.publish(events::RanksMissing{action.stage, action.attempt, action.epoch, join(action.ranks),
                                     milliseconds(action.waited), name_of(action.policy)});
-  stages_.at(action.stage).hang = {action.ranks, {}, action.policy != core::HangPolicy::kWarn};
+  stages_.at(action.stage).hang = {action.ranks, false, {}, action.policy != core::HangPolicy::kWarn};
+  launcher_.look_at(tasks_of(action.stage));
+}
+
+void Scheduler::act(const core::NoProgress& action) {
+  bus_.publish(events::NoProgress{action.stage, action.attempt, action.epoch, join(action.ranks),
+                                  milliseconds(action.idle), name_of(action.policy)});
+  stages_.at(action.stage).hang = {{}, true, {}, action.policy != core::HangPolicy::kWarn};
   launcher_.look_at(tasks_of(action.stage));
 }
 

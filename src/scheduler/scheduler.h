@@ -83,14 +83,16 @@ class Scheduler : public LaunchObserver {
   std::vector<core::GangWaits> waiting(tasks::JobId job);
 
   void task_running(tasks::TaskId task, int64_t process_id) override;
+  void task_idle(tasks::TaskId task, std::optional<SteadyTime> since) override;
   void barrier_requested(tasks::TaskId task, tasks::BarrierRequest request) override;
   void task_stacks(tasks::TaskId task, tasks::TaskStacks stacks) override;
   void task_ended(tasks::TaskId task, tasks::TaskOutcome outcome) override;
 
  private:
-  // What was seen when ranks were missing.
+  // What was seen when ranks were missing, or none made progress.
   struct HangReport {
     std::vector<int32_t> missing;
+    bool is_stall = false;
     std::map<int32_t, std::string> ranks;  // what each does
     bool ends_attempt = false;             // not only a warning
   };
@@ -132,6 +134,7 @@ class Scheduler : public LaunchObserver {
   void act(const core::ReleaseBarrier& action);
   void act(const core::FailBarrier& action);
   void act(const core::RanksMissing& action);
+  void act(const core::NoProgress& action);
   void act(const core::TaskSucceeded& action);
   void act(const core::GangWaits& action);
   void act(const core::GiveNotice& action);

@@ -13,6 +13,7 @@
 #include <thread>
 
 #include "base/log.h"
+#include "worker_pool/activity_watch.h"
 #include "worker_pool/barrier_socket.h"
 #include "worker_pool/event_loop.h"
 #include "worker_pool/process_memory.h"
@@ -224,6 +225,9 @@ class WorkerPool::Loop {
   std::map<WorkerId, Worker> workers_;
   std::map<TaskId, WorkerId> running_;
   std::map<TaskId, std::unique_ptr<BarrierSocket>> barriers_;
+  ActivityWatch activity_{loop_, [this](TaskId task, std::optional<SteadyTime> idle_since) {
+                            listener_.on_task_idle(task, idle_since);
+                          }};
   WorkerId next_worker_ = 1;
   const uint64_t all_workers_limit_bytes_ =
       static_cast<uint64_t>(machine_memory_bytes() * kAllWorkersMemoryShare);
@@ -616,6 +620,7 @@ void WorkerPool::Loop::assign(WorkerProcess& worker, TaskPointer task) {
     return fail(id, FailureKind::kNotStarted, std::move(status));
   }
   running_[id] = worker.id();
+  if (barriers_.contains(id)) activity_.add(id, worker.process());
   plan_refill(worker.zygote());
   plan_memory_check();
   listener_.on_task_started(id, worker.id(), worker.process());
@@ -652,6 +657,7 @@ Status WorkerPool::Loop::python_error(const std::string& traceback, ZygoteId zyg
 
 void WorkerPool::Loop::end_task(TaskId task) {
   running_.erase(task);
+  activity_.remove(task);
   // Later: the call that ends the task may come from this very socket.
   if (auto node = barriers_.extract(task)) {
     loop_.post([socket = std::shared_ptr<BarrierSocket>(std::move(node.mapped()))] {});

@@ -17,11 +17,13 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
 #include <vector>
 
+#include "base/clock.h"
 #include "base/status.h"
 #include "tasks/task.h"
 
@@ -107,6 +109,9 @@ class WorkerPoolListener {
   virtual void on_task_failed(TaskId task, TaskFailure failure) = 0;
   // The answer to request_stacks(); before the task's end.
   virtual void on_task_stacks(TaskId /*task*/, tasks::TaskStacks /*stacks*/) {}
+  // A task with `barrier`, and what its process has started, has used next to no CPU time since then; none:
+  // it does again.
+  virtual void on_task_idle(TaskId /*task*/, std::optional<SteadyTime> /*since*/) {}
   virtual void on_barrier_call(TaskId /*task*/, tasks::BarrierRequest /*request*/) {}
   virtual void on_worker_started(WorkerId /*worker*/, ZygoteId /*zygote*/, pid_t /*process*/) {}
   // Also for workers that ended as intended; `reason` is for people.

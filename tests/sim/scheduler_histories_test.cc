@@ -24,6 +24,7 @@ struct SimulatedTask {
   tasks::TaskContext context;
   bool killed = false;
   bool waiting = false;  // in a barrier
+  std::optional<SteadyTime> idle;
   int barriers_left = 0;
 };
 
@@ -148,6 +149,7 @@ class History {
     const std::string before = state_.slots.free().describe();
     EXPECT_TRUE(step(state_, TaskEnded{task, FailureKind::kNone, Status()}, now_).empty());
     EXPECT_TRUE(step(state_, BarrierArrived{task, {}}, now_).empty());
+    EXPECT_TRUE(step(state_, RankIdle{task, now_}, now_).empty());
     EXPECT_EQ(before, state_.slots.free().describe());
   }
 
@@ -158,6 +160,7 @@ class History {
     SimulatedTask& task = chosen->second;
     if (task.killed) return outlive_a_kill(chosen->first);
     if (chance(8)) return end(chosen->first, FailureKind::kWorkerLost);
+    if (chance(20)) return idle_or_not(chosen->first, task);
     if (task.waiting) return;
     if (task.barriers_left > 0) {
       --task.barriers_left;
@@ -166,6 +169,15 @@ class History {
       return apply(BarrierArrived{chosen->first, {kind, std::to_string(task.context.partition)}});
     }
     end(chosen->first, chance(10) ? FailureKind::kTaskError : FailureKind::kNone);
+  }
+
+  void idle_or_not(TaskId id, SimulatedTask& task) {
+    if (task.idle) {
+      task.idle.reset();
+    } else {
+      task.idle = now_ - milliseconds(pick(0, 200));
+    }
+    apply(RankIdle{id, task.idle});
   }
 
   // What a process still does before it dies, or although it should have died: none of it may count.
@@ -346,7 +358,7 @@ class History {
       }
     }
     EXPECT_TRUE(
-        running_.emplace(context.task, SimulatedTask{context, false, false, context.ranks > 0 ? 2 : 0})
+        running_.emplace(context.task, SimulatedTask{context, false, false, {}, context.ranks > 0 ? 2 : 0})
             .second);
     if (context.ranks > 0) {
       ++gang_launches_[context.stage];
@@ -371,6 +383,7 @@ class History {
   }
   void act(const FailBarrier& action) {
     EXPECT_FALSE(action.status.ok());
+    EXPECT_FALSE(action.tasks.empty());
     for (const TaskId task : action.tasks) {
       const auto found = running_.find(task);
       if (found != running_.end()) found->second.waiting = false;
@@ -407,8 +420,20 @@ class History {
     for (const TaskId task : action.tasks)
       EXPECT_FALSE(running_.count(task) > 0 && running_.at(task).waiting);
   }
+  void act(const NoProgress& action) {
+    EXPECT_FALSE(action.ranks.empty());
+    for (const auto& [id, task] : running_) {
+      if (task.context.stage != action.stage) continue;
+      EXPECT_TRUE(task.idle && now_ - *task.idle >= action.idle);
+      EXPECT_FALSE(task.waiting);
+      EXPECT_EQ(std::ranges::count(action.ranks, task.context.partition), 1);
+    }
+  }
   void act(const GangAttemptFailed& action) {
     EXPECT_FALSE(action.status.ok());
+    if (action.status.condition() == "BARRIER_BROKEN") {
+      EXPECT_NE(action.status.detail().parameters.at("waiting"), "") << "nobody waits";
+    }
     given_up_.insert({action.stage, action.attempt});
   }
   void act(const GiveNotice& action) {

@@ -17,14 +17,12 @@ std::vector<int32_t> missing_ranks(const Gang& gang) {
   return missing;
 }
 
-// How long others wait before who is missing is taken as hanging; none: for ever.
-std::optional<Duration> tolerance(const Gang& gang) {
-  const HangRules& rules = gang.rules.hang;
-  if (!rules.timeout) return std::nullopt;
-  return std::max(*rules.timeout, gang.usual_skew * rules.factor);
-}
-
 }  // namespace
+
+std::optional<Duration> tolerance(const HangRules& rules, Duration usual) {
+  if (!rules.timeout) return std::nullopt;
+  return std::max(*rules.timeout, usual * rules.factor);
+}
 
 std::string join(const std::vector<int32_t>& ranks) {
   std::string text;
@@ -49,11 +47,12 @@ void Step::handle(const BarrierArrived& event) {
   if (gang == nullptr || gang->phase != GangPhase::kRunning) return;
   Epoch& epoch = gang->epoch;
   const bool is_first = epoch.arrived.empty();
+  note_progress(*gang);
   if (is_first) {
     epoch.kind = event.request.kind;
     epoch.first_arrival = now_;
     epoch.deadline = now_ + gang->rules.barrier_timeout;
-    if (const auto wait = tolerance(*gang)) epoch.look_at = now_ + *wait;
+    if (const auto wait = tolerance(gang->rules.hang, gang->usual_skew)) epoch.look_at = now_ + *wait;
   }
   if (epoch.kind != event.request.kind) {
     break_barrier(task.stage, stage, *gang, task.partition,
@@ -65,6 +64,7 @@ void Step::handle(const BarrierArrived& event) {
   if (static_cast<int32_t>(epoch.arrived.size()) == gang->ranks) {
     release(task.stage, *gang, task.partition);
   } else {
+    expect_progress(task.stage, *gang);
     if (is_first) set_timer(task.stage, *gang);
     break_if_ranks_are_gone(task.stage, stage, *gang);
   }
@@ -77,8 +77,10 @@ void Step::release(StageId id, Gang& gang, int32_t last_rank) {
   ReleaseBarrier action{id, gang.attempt, epoch.number, epoch.kind, gang.tasks, {}, skew, last_rank};
   for (auto& [rank, message] : epoch.arrived) action.messages.push_back(std::move(message));
   actions_.push_back(std::move(action));
-  gang.usual_skew += (std::min(skew, tolerance(gang).value_or(skew)) - gang.usual_skew) / 8;
+  gang.usual_skew +=
+      (std::min(skew, tolerance(gang.rules.hang, gang.usual_skew).value_or(skew)) - gang.usual_skew) / 8;
   epoch = {epoch.number + 1, BarrierKind::kBarrier, {}, {}, {}, {}};
+  expect_progress(id, gang);
   set_timer(id, gang);
 }
 
@@ -110,6 +112,7 @@ void Step::break_if_ranks_are_gone(StageId id, Stage& stage, Gang& gang) {
 
 void Step::look_for_missing_ranks(StageId id, Stage& stage, Gang& gang) {
   Epoch& epoch = gang.epoch;
+  if (epoch.arrived.empty()) return;
   const std::vector<int32_t> missing = missing_ranks(gang);
   if (epoch.look_at && *epoch.look_at <= now_) {
     epoch.look_at.reset();

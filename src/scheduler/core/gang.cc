@@ -42,6 +42,7 @@ void Step::start_attempt(StageId id, Stage& stage, Gang& gang) {
   gang.tasks.clear();
   gang.finished.clear();
   gang.epoch = {};
+  gang.activity = {{}, now_, std::nullopt};
   stage.failure = Status();
   actions_.push_back(GangAttemptStarted{id, gang.attempt, gang.ranks});
   for (int32_t rank = 0; rank < gang.ranks; ++rank)
@@ -51,7 +52,10 @@ void Step::start_attempt(StageId id, Stage& stage, Gang& gang) {
 
 void Step::rank_ended(Stage& stage, Gang& gang, const RunningTask& task, const TaskEnded& event) {
   if (gang.phase == GangPhase::kRunning && event.failure == FailureKind::kNone) {
+    note_progress(gang);
     gang.finished.insert(task.partition);
+    gang.activity.idle.erase(task.partition);
+    expect_progress(task.stage, gang);
     actions_.push_back(TaskSucceeded{task.stage, event.task, task.partition, task.attempt});
     break_if_ranks_are_gone(task.stage, stage, gang);
   } else if (gang.phase == GangPhase::kRunning) {
@@ -141,6 +145,7 @@ void Step::gang_is_due(StageId id, Stage& stage, Gang& gang) {
   if (gang.phase == GangPhase::kRunning) {
     if (gang.preemption.ends && *gang.preemption.ends <= now_) return end_at_notice(id, stage, gang);
     look_for_missing_ranks(id, stage, gang);
+    look_for_progress(id, stage, gang);
   }
   set_timer(id, gang);
 }
@@ -159,6 +164,7 @@ void Step::set_timer(StageId id, Gang& gang) {
   const auto also = [&due](SteadyTime time) { due = due ? std::min(*due, time) : time; };
   if (gang.phase == GangPhase::kPausing && gang.pause_ends > now_) also(gang.pause_ends);
   if (gang.phase == GangPhase::kRunning && gang.preemption.ends) also(*gang.preemption.ends);
+  if (gang.phase == GangPhase::kRunning && gang.activity.look_at) also(*gang.activity.look_at);
   if (gang.phase == GangPhase::kRunning && !gang.epoch.arrived.empty()) {
     also(gang.epoch.deadline);
     if (gang.epoch.look_at) also(*gang.epoch.look_at);

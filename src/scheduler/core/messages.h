@@ -29,7 +29,8 @@ constexpr int32_t kHighestPriority = 10;
 enum class HangPolicy { kWarn, kRelaunch, kFail };
 
 // When ranks that others wait for are taken as hanging: after `timeout`, or after `factor` times the usual
-// time between the first and the last arrival, whichever is longer. No timeout: never.
+// time between the first and the last arrival, whichever is longer; likewise a gang none of whose ranks does
+// anything, nor waits at a barrier, by the usual time of that. No timeout: never.
 struct HangRules {
   HangPolicy policy = HangPolicy::kWarn;
   std::optional<Duration> timeout = std::chrono::milliseconds(1500);
@@ -92,10 +93,15 @@ struct BarrierArrived {
   TaskId task = 0;
   tasks::BarrierRequest request;
 };
+// A rank's processes have used next to no CPU time since then; none: they do again.
+struct RankIdle {
+  TaskId task = 0;
+  std::optional<SteadyTime> since;
+};
 // Time has passed; due when next_deadline says so.
 struct Tick {};
 using Event = std::variant<SubmitTaskStage, AddTask, NoMoreTasks, SubmitGang, CancelJob, TaskEnded,
-                           BarrierArrived, Tick>;
+                           BarrierArrived, RankIdle, Tick>;
 
 // ---- what to do
 
@@ -133,6 +139,16 @@ struct RanksMissing {
   std::vector<int32_t> ranks;
   std::vector<TaskId> tasks;  // of those ranks
   Duration waited{};
+  HangPolicy policy = HangPolicy::kWarn;
+};
+// All ranks that have not ended have been idle for longer than the gang's HangRules allow, and none of them
+// waits at a barrier; told once. What the policy asks for follows.
+struct NoProgress {
+  StageId stage = 0;
+  int32_t attempt = 0;
+  int64_t epoch = 0;
+  std::vector<int32_t> ranks;
+  Duration idle{};
   HangPolicy policy = HangPolicy::kWarn;
 };
 // An attempt counts. Of a gang: only if the gang attempt ends well.
@@ -197,9 +213,9 @@ struct StageEnded {
   StageId stage = 0;
   Status status;
 };
-using Action = std::variant<LaunchTask, KillTask, ReleaseBarrier, FailBarrier, RanksMissing, TaskSucceeded,
-                            GangWaits, GiveNotice, GangPreempted, AddressLeftOut, AddressReadmitted,
-                            GangAttemptStarted, GangAttemptFailed, StageEnded>;
+using Action = std::variant<LaunchTask, KillTask, ReleaseBarrier, FailBarrier, RanksMissing, NoProgress,
+                            TaskSucceeded, GangWaits, GiveNotice, GangPreempted, AddressLeftOut,
+                            AddressReadmitted, GangAttemptStarted, GangAttemptFailed, StageEnded>;
 using Actions = std::vector<Action>;
 
 }  // namespace deuteron::scheduler::core

@@ -66,6 +66,13 @@ struct Epoch {
   std::optional<SteadyTime> look_at;  // when who has not come is taken as hanging
 };
 
+// Whether the ranks of an attempt do anything.
+struct Activity {
+  std::map<int32_t, SteadyTime> idle;  // ranks that do nothing, since
+  SteadyTime last_progress{};          // a barrier that was passed, a rank that came or ended
+  std::optional<SteadyTime> look_at;   // when it is taken as a hang that all are idle
+};
+
 // What ended an attempt, where it may tell that the next will end alike.
 struct RaisedFailure {
   int32_t rank = 0;
@@ -106,7 +113,9 @@ struct Gang {
   std::vector<TaskId> tasks;   // of this attempt, by rank
   std::set<int32_t> finished;  // ranks that ended well in this attempt
   Epoch epoch;
+  Activity activity;
   Duration usual_skew{};
+  Duration usual_idle{};  // how long all ranks do nothing at once
   std::optional<RaisedFailure> last_failure;
   std::optional<Status> verdict;  // no further attempt, and what the stage ends with
   std::optional<SteadyTime> due;  // its entry among the timers

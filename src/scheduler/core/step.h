@@ -1,7 +1,7 @@
 // One event's worth of work: the state it changes and the actions it collects. Its parts lie in files by what
 // they are about: step.cc (stages and jobs), placement.cc (who gets slots), preemption.cc (who makes way),
 // exclusion.cc (addresses where tasks keep dying), task_stage.cc, gang.cc (attempts and what they fail of),
-// barrier.cc (epochs, ranks that do not come).
+// barrier.cc (epochs, ranks that do not come), progress.cc (ranks that do nothing).
 #pragma once
 
 #include <optional>
@@ -26,6 +26,7 @@ class Step {
   void handle(const CancelJob& event);
   void handle(const TaskEnded& event);
   void handle(const BarrierArrived& event);
+  void handle(const RankIdle& event);
   void handle(const Tick& event);
 
   Actions finish();
@@ -98,6 +99,11 @@ class Step {
   void note_well(const RunningTask& task);
   void readmit();
 
+  // progress.cc
+  void note_progress(Gang& gang);
+  void expect_progress(StageId id, Gang& gang);
+  void look_for_progress(StageId id, Stage& stage, Gang& gang);
+
   State& state_;
   const SteadyTime now_;
   Actions actions_;
@@ -109,6 +115,8 @@ class Step {
 
 // What one start takes: a task's slots, or those of all ranks.
 Demand demand_of(const Stage& stage);
+// How long is too long, where `usual` is usual; none: nothing is.
+std::optional<Duration> tolerance(const HangRules& rules, Duration usual);
 // "0, 2"
 std::string join(const std::vector<int32_t>& ranks);
 // In seconds: "90", "0.25"

@@ -664,5 +664,75 @@ TEST_F(Core, HangingRanksAreRelaunchedOrFailTheGang) {
   EXPECT_EQ(pick<StageEnded>(step(lost(ranks[1]))).at(0).status.condition(), "GANG_HANGS");
 }
 
+// ---- ranks that do nothing
+
+TEST_F(Core, AGangNoneOfWhoseRanksDoesAnythingIsTold) {
+  rules_.hang.timeout = milliseconds(1500);
+  const auto ranks = launched(submit_gang(1, 3));
+  now_ += seconds(1);
+  EXPECT_TRUE(step(RankIdle{ranks[0], now_}).empty());
+  EXPECT_TRUE(step(RankIdle{ranks[1], now_}).empty());
+  EXPECT_TRUE(pass(seconds(10)).empty()) << "rank 2 computes";
+  step(succeeded(ranks[2]));
+  EXPECT_TRUE(pass(milliseconds(1499)).empty());
+  const auto told = pick<NoProgress>(pass(milliseconds(1)));
+  ASSERT_EQ(told.size(), 1u);
+  EXPECT_EQ(told[0].ranks, (std::vector<int32_t>{0, 1}));
+  EXPECT_EQ(told[0].idle, milliseconds(1500)) << "since the end of rank 2";
+  EXPECT_TRUE(pass(seconds(30)).empty()) << "once";
+  step(RankIdle{ranks[0], std::nullopt});
+  step(RankIdle{ranks[0], now_});
+  EXPECT_EQ(pick<NoProgress>(pass(seconds(30))).size(), 1u) << "and anew after something was done";
+}
+
+TEST_F(Core, WhoWaitsAtABarrierIsNoGangWithoutProgress) {
+  rules_.hang.timeout = milliseconds(1500);
+  const auto ranks = launched(submit_gang(1, 2));
+  for (const TaskId rank : ranks) step(RankIdle{rank, now_});
+  pass(seconds(1));
+  step(BarrierArrived{ranks[0], {}});
+  const Actions actions = pass(seconds(20));
+  EXPECT_TRUE(pick<NoProgress>(actions).empty());
+  EXPECT_EQ(pick<RanksMissing>(actions).size(), 1u) << "that is told instead";
+  step(BarrierArrived{ranks[1], {}});
+  EXPECT_TRUE(pass(milliseconds(1499)).empty()) << "a barrier is progress";
+  EXPECT_EQ(pick<NoProgress>(pass(milliseconds(1))).size(), 1u);
+}
+
+TEST_F(Core, IdleTimeThatIsUsualIsNotTold) {
+  rules_.hang.timeout = seconds(2);
+  const auto ranks = launched(submit_gang(1, 1));
+  const auto do_nothing = [&](Duration time) {
+    step(RankIdle{ranks[0], now_});
+    const auto told = pick<NoProgress>(pass(time)).size();
+    step(RankIdle{ranks[0], std::nullopt});
+    return told;
+  };
+  size_t told = 0;
+  for (int turn = 0; turn < 20; ++turn) told += do_nothing(seconds(1));
+  EXPECT_EQ(told, 0u);
+  EXPECT_EQ(do_nothing(seconds(5)), 0u) << "usual is 1 s, and ten times that are tolerated";
+  EXPECT_EQ(do_nothing(seconds(20)), 1u);
+}
+
+TEST_F(Core, AGangWithoutProgressIsRelaunchedOrFails) {
+  rules_.hang = {HangPolicy::kRelaunch, seconds(1), 10};
+  const auto hang = [this](TaskId rank) {
+    step(RankIdle{rank, now_});
+    return pass(seconds(1));
+  };
+  auto ranks = launched(submit_gang(1, 1));
+  EXPECT_EQ(pick<GangAttemptFailed>(hang(ranks[0])).at(0).status.condition(), "GANG_STALLS");
+  ranks = launched(step(lost(ranks[0])));
+  ASSERT_EQ(ranks.size(), 1u);
+  EXPECT_TRUE(pass(seconds(5)).empty()) << "the new rank is taken as active";
+  step(CancelJob{1});
+  step(lost(ranks[0]));
+  rules_.hang.policy = HangPolicy::kFail;
+  ranks = launched(submit_gang(2, 1));
+  hang(ranks[0]);
+  EXPECT_EQ(pick<StageEnded>(step(lost(ranks[0]))).at(0).status.condition(), "GANG_STALLS");
+}
+
 }  // namespace
 }  // namespace deuteron::scheduler::core
