@@ -59,18 +59,19 @@ void PythonLauncher::connect(worker_pool::WorkerPool& pool, scheduler::LaunchObs
 
 void PythonLauncher::start(scheduler::LaunchRequest request) {
   const tasks::TaskId task = request.context.task;
-  const auto& work = static_cast<const PythonWork&>(*request.work);
-  auto output = memory_->acquire(work.program->session_id, std::max(kSmallestOutput, work.input_bytes()),
-                                 exchange::SlabUse::kWorker);
-  if (!output.ok()) {
-    observer_->task_ended(task, {tasks::FailureKind::kTaskError, output.status(), nullptr, 0, 0});
-    return;
-  }
-  worker_pool::WorkerTask pool_task = make_task(request.context, work, **output);
+  const auto fail = [&](const Status& status) {
+    observer_->task_ended(task, {tasks::FailureKind::kTaskError, status, nullptr, 0, 0});
+  };
+  const auto work = PythonWork::join(request.works);
+  if (!work.ok()) return fail(work.status());
+  auto output =
+      memory_->acquire((*work)->program->session_id, std::max(kSmallestOutput, (*work)->input_bytes()),
+                       exchange::SlabUse::kWorker);
+  if (!output.ok()) return fail(output.status());
+  worker_pool::WorkerTask pool_task = make_task(request.context, **work, **output);
   {
     std::lock_guard lock(mutex_);
-    running_[task] =
-        std::make_shared<RunningTask>(RunningTask{request.work, *output, request.context.attempt});
+    running_[task] = std::make_shared<RunningTask>(RunningTask{*work, *output, request.context.attempt});
   }
   pool_->submit(std::move(pool_task));
 }
@@ -133,8 +134,7 @@ void PythonLauncher::give_notice(const std::vector<tasks::TaskId>& tasks, std::o
     for (const tasks::TaskId task : tasks) {
       const auto found = running_.find(task);
       if (found == running_.end()) continue;
-      const auto& work = static_cast<const PythonWork&>(*found->second->work);
-      files.insert(notice_file(work.program->gang_directory, found->second->attempt));
+      files.insert(notice_file(found->second->work->program->gang_directory, found->second->attempt));
     }
   }
   for (const std::string& file : files) {
@@ -147,7 +147,7 @@ void PythonLauncher::look_at(const std::vector<tasks::TaskId>& tasks) {
 }
 
 int64_t PythonLauncher::input_bytes(const RunningTask& running) {
-  return static_cast<int64_t>(static_cast<const PythonWork&>(*running.work).input_bytes());
+  return static_cast<int64_t>(running.work->input_bytes());
 }
 
 std::shared_ptr<PythonLauncher::RunningTask> PythonLauncher::remove(tasks::TaskId task) {

@@ -43,7 +43,7 @@ class PythonLauncher : public scheduler::Launcher, public worker_pool::WorkerPoo
  private:
   // Keeps the shared memory of a task alive while a worker may touch it.
   struct RunningTask {
-    std::shared_ptr<const tasks::TaskWork> work;
+    std::shared_ptr<const PythonWork> work;
     exchange::SlabPtr output;
     int32_t attempt = 0;
   };

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "exchange/block.h"
+#include "exchange/stage_output.h"
 #include "tasks/task.h"
 #include "worker_pool/pyspark_task.h"
 #include "worker_pool/worker_pool.h"
@@ -41,6 +42,12 @@ class PythonWork : public tasks::TaskWork {
  public:
   PythonWork(std::shared_ptr<const PythonProgram> its_program, std::vector<InputPart> its_input)
       : program(std::move(its_program)), input(std::move(its_input)) {}
+  // Of a gang: one Arrow stream that is made of these; may be joined with others of the gang.
+  static Result<std::shared_ptr<const PythonWork>> of_streams(std::shared_ptr<const PythonProgram> program,
+                                                              const exchange::Streams& streams);
+  // The input of each, one after the other, as one stream. All are made of streams.
+  static Result<std::shared_ptr<const PythonWork>> join(
+      const std::vector<std::shared_ptr<const tasks::TaskWork>>& works);
   uint64_t input_bytes() const {
     uint64_t bytes = 0;
     for (const InputPart& part : input) {
@@ -51,6 +58,9 @@ class PythonWork : public tasks::TaskWork {
 
   const std::shared_ptr<const PythonProgram> program;
   const std::vector<InputPart> input;
+
+ private:
+  exchange::Streams streams_;
 };
 
 class PythonOutput : public tasks::TaskOutput {

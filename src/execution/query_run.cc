@@ -279,8 +279,8 @@ Result<exchange::StageOutputPtr> QueryRun::run_gang(
   request.name = stage.name;
   request.slots_per_task = slots_per_task();
   for (const exchange::Partition& partition : input->partitions) {
-    ASSIGN_OR_RETURN(std::vector<InputPart> parts, make_input(stage, partition));
-    request.ranks.push_back(std::make_shared<PythonWork>(program, std::move(parts)));
+    ASSIGN_OR_RETURN(auto work, PythonWork::of_streams(program, partition[0]));
+    request.ranks.push_back(std::move(work));
   }
   const auto ranks = static_cast<int64_t>(request.ranks.size());
   request.likeness = request_.session_id + "/" + stage.name + "/" + std::to_string(ranks);
@@ -294,7 +294,9 @@ Result<exchange::StageOutputPtr> QueryRun::run_gang(
 // Before its input is made: a gang that can never run should not cost anything.
 Status QueryRun::check_gang(const PythonStage& stage) const {
   ASSIGN_OR_RETURN(const int32_t ranks, planned_tasks(stage));
-  return scheduler::core::check_gang(slots_per_task(), ranks, services_.scheduler.machine());
+  ASSIGN_OR_RETURN(const scheduler::core::GangRules rules, gang_rules(request_.settings));
+  const int32_t least = rules.min_ranks > 0 ? std::min(rules.min_ranks, ranks) : ranks;
+  return scheduler::core::check_gang(slots_per_task(), least, services_.scheduler.machine());
 }
 
 Result<int32_t> QueryRun::planned_tasks(const PythonStage& stage) const {

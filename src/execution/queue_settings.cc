@@ -139,6 +139,7 @@ Result<GangRules> gang_rules(const Settings& settings) {
   reader.duration("spark.deuteron.gang.timeLimit", std::chrono::seconds(1), rules.time_limit);
   reader.duration("spark.deuteron.gang.backoff", std::chrono::milliseconds(1), rules.backoff);
   reader.flag("spark.deuteron.gang.stopOnSameFailure", rules.stops_on_same_failure);
+  reader.number("spark.deuteron.gang.minRanks", 0, rules.min_ranks);
   reader.flag("spark.deuteron.gang.preemptible", rules.is_preemptible);
   reader.duration("spark.deuteron.gang.preemption.notice", std::chrono::seconds(1), rules.notice);
   reader.choice(

@@ -27,6 +27,7 @@ TEST(QueueSettings, AGangsRulesAreRead) {
                                  {"spark.deuteron.gang.timeLimit", "2h"},
                                  {"spark.deuteron.gang.backoff", "10ms"},
                                  {"spark.deuteron.gang.stopOnSameFailure", "true"},
+                                 {"spark.deuteron.gang.minRanks", "3"},
                                  {"spark.deuteron.gang.preemptible", "true"},
                                  {"spark.deuteron.gang.preemption.notice", "2m"},
                                  {"spark.deuteron.gang.hang.policy", "relaunch"},
@@ -37,6 +38,7 @@ TEST(QueueSettings, AGangsRulesAreRead) {
   EXPECT_EQ(rules->time_limit, std::chrono::hours(2));
   EXPECT_EQ(rules->backoff, milliseconds(10));
   EXPECT_TRUE(rules->stops_on_same_failure);
+  EXPECT_EQ(rules->min_ranks, 3);
   EXPECT_TRUE(rules->is_preemptible);
   EXPECT_EQ(rules->notice, std::chrono::minutes(2));
   EXPECT_EQ(rules->hang.policy, HangPolicy::kRelaunch);

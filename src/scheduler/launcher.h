@@ -11,9 +11,11 @@
 
 namespace deuteron::scheduler {
 
+// A task does its partition's work; a rank of a gang that has fewer ranks than partitions that of several, in
+// order.
 struct LaunchRequest {
   tasks::TaskContext context;
-  std::shared_ptr<const tasks::TaskWork> work;
+  std::vector<std::shared_ptr<const tasks::TaskWork>> works;
 };
 
 // Called on the scheduler's thread; no call may block or call back into LaunchObserver on the same stack.

@@ -28,6 +28,16 @@ std::string join(const std::vector<int32_t>& ranks) {
   return text;
 }
 
+// Whose work a task does: its own partition's; of a gang an equal share of all, in order.
+std::pair<int32_t, int32_t> partitions_of(const tasks::TaskContext& context, size_t partitions) {
+  const int64_t first = context.partition;
+  if (context.ranks == 0) return {context.partition, context.partition + 1};
+  const auto begin_of = [&](int64_t rank) {
+    return static_cast<int32_t>(rank * static_cast<int64_t>(partitions) / context.ranks);
+  };
+  return {begin_of(first), begin_of(first + 1)};
+}
+
 // Of a failure's text; the event log has all.
 constexpr size_t kLongestStacks = 16 << 10;
 
@@ -270,7 +280,11 @@ void Scheduler::act(const core::LaunchTask& action) {
   bus_.publish(events::TaskStarted{context.stage, context.task, context.partition, context.attempt});
   StageRecord& stage = stages_.at(context.stage);
   stage.listener->task_started(context.partition, context.attempt);
-  launcher_.start({context, stage.works.at(context.partition)});
+  LaunchRequest request{context, {}};
+  const auto [begin, end] = partitions_of(context, stage.works.size());
+  for (int32_t partition = begin; partition < end; ++partition)
+    request.works.push_back(stage.works.at(partition));
+  launcher_.start(std::move(request));
 }
 
 void Scheduler::act(const core::KillTask& action) {

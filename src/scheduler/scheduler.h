@@ -47,7 +47,7 @@ struct GangRequest {
   tasks::JobId job = 0;
   std::string name;
   tasks::Slots slots_per_task;
-  std::vector<std::shared_ptr<const tasks::TaskWork>> ranks;
+  std::vector<std::shared_ptr<const tasks::TaskWork>> ranks;  // at most; see core::GangRules::min_ranks
   core::GangRules rules;
   core::QueueRules queue;
   std::string likeness;  // core::SubmitGang

@@ -113,9 +113,11 @@ class History {
     open_[stage] = true;
     if (chance(50)) {
       const int32_t ranks = pick(0, 5);
-      const GangRules rules = pick_rules();
+      GangRules rules = pick_rules();
+      if (chance(40)) rules.min_ranks = pick(1, 5);
       ranks_[stage] = ranks;
-      possible_[stage] = check_gang(demand, ranks, total_).ok();
+      least_ranks_[stage] = rules.min_ranks > 0 ? std::min(rules.min_ranks, ranks) : ranks;
+      possible_[stage] = check_gang(demand, least_ranks_[stage], total_).ok();
       attempts_allowed_[stage] = rules.max_attempts;
       preemptible_[stage] = rules.is_preemptible;
       apply(SubmitGang{job, stage, demand, ranks, rules, pick_queue(), std::to_string(pick(0, 3))});
@@ -199,7 +201,7 @@ class History {
       std::visit([this](const auto& what) { act(what); }, action);
     }
     // All or none: a gang that was launched was launched with all its ranks.
-    for (const auto& [stage, count] : gang_launches_) EXPECT_EQ(count, ranks_.at(stage));
+    for (const auto& [stage, count] : gang_launches_) EXPECT_EQ(count, ranks_now_.at(stage));
     for (const auto& [stage, place] : queued) {
       if (!state_.queue.holds(stage) && started_now_.count(stage) == 0) departures_.push_back({now_, place});
     }
@@ -362,6 +364,8 @@ class History {
             .second);
     if (context.ranks > 0) {
       ++gang_launches_[context.stage];
+      EXPECT_EQ(context.ranks, ranks_now_.at(context.stage));
+      EXPECT_LT(context.partition, context.ranks);
       EXPECT_LT(context.attempt, attempts_allowed_.at(context.stage) + excused_[context.stage]);
       EXPECT_TRUE(given_up_.count({context.stage, context.attempt - 1}) > 0 || context.attempt == 0);
       if (chance(3)) running_.at(context.task).barriers_left = 1;  // will miss a barrier
@@ -371,7 +375,7 @@ class History {
   }
   void act(const KillTask& action) { running_.at(action.task).killed = true; }
   void act(const ReleaseBarrier& action) {
-    EXPECT_EQ(static_cast<int32_t>(action.tasks.size()), ranks_.at(action.stage));
+    EXPECT_EQ(static_cast<int32_t>(action.tasks.size()), ranks_now_.at(action.stage));
     EXPECT_EQ(given_up_.count({action.stage, action.attempt}), 0u);
     for (size_t rank = 0; rank < action.tasks.size(); ++rank) {
       SimulatedTask& task = running_.at(action.tasks[rank]);
@@ -397,6 +401,9 @@ class History {
     EXPECT_TRUE(succeeded_.insert({action.stage, action.partition}).second) << "counted twice";
   }
   void act(const GangAttemptStarted& action) {
+    EXPECT_LE(action.ranks, ranks_.at(action.stage));
+    EXPECT_GE(action.ranks, least_ranks_.at(action.stage));
+    ranks_now_[action.stage] = action.ranks;
     // An attempt that follows at once has kept its slots.
     if (holds_.count(std::get<Gang>(state_.stages.at(action.stage).kind).hold) == 0)
       started_now_[action.stage] = 1;
@@ -519,7 +526,7 @@ class History {
   StageId next_stage_ = 1;
   std::vector<StageId> growing_;
   std::map<StageId, bool> open_, possible_;
-  std::map<StageId, int32_t> ranks_, attempts_allowed_, excused_, added_, gang_launches_;
+  std::map<StageId, int32_t> ranks_, least_ranks_, ranks_now_, attempts_allowed_, excused_, added_, gang_launches_;
   std::map<StageId, bool> preemptible_;
   std::set<StageId> asked_now_;               // in this step, to make way
   std::vector<HoldId> started_after_asking_;  // around the head

@@ -80,7 +80,10 @@ std::optional<Duration> expected_start(const State& state, const Waiting& waitin
 }
 
 std::string reason(const State& state, const Waiting& waiting, int64_t position) {
-  std::string text = "needs " + describe(waiting.demand) + ", free: " + state.slots.free().describe();
+  const auto* gang = std::get_if<Gang>(&state.stages.at(waiting.place.stage).kind);
+  const bool is_elastic = gang != nullptr && gang->least_ranks < gang->most_ranks;
+  std::string text = (is_elastic ? "needs at least " : "needs ") + describe(waiting.demand) +
+                     ", free: " + state.slots.free().describe();
   const StageId head = state.reservation.stage;
   if (head != 0 && head != waiting.place.stage) text += ", reserved for stage " + std::to_string(head);
   if (position > 1) text += "; " + std::to_string(position - 1) + " before it in pool " + waiting.pool;

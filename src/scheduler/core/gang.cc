@@ -26,6 +26,7 @@ Status exhausted(const Status& failure, int32_t attempts) {
 }  // namespace
 
 void Step::start_gang(StageId id, Stage& stage, Gang& gang) {
+  gang.ranks = ranks_to_start(id, stage, gang);
   gang.hold = state_.next_task;
   take_slots(stage, gang.hold);
   if (!gang.time_limit && gang.time_left) gang.time_limit = now_ + *gang.time_left;
@@ -76,10 +77,10 @@ void Step::attempt_ended(StageId id, Stage& stage, Gang& gang) {
       gang.pause_ends = gang.is_excused ? now_ : gang.attempt_started + distance(gang.rules, gang.failures);
       const bool keeps_slots =
           !gang.preemption.makes_way && !state_.slots.free().is_left_out(state_.slots.at(gang.hold).given);
-      if (gang.pause_ends <= now_ && keeps_slots) return start_attempt(id, stage, gang);
+      if (gang.pause_ends <= now_ && keeps_slots) return start_again(id, stage, gang);
     }
   }
-  if (ended_well) state_.durations.add(gang.likeness, now_ - gang.attempt_started);
+  if (ended_well) state_.durations.add(likeness_of(gang), now_ - gang.attempt_started);
   forget_preemptible(stage, gang);
   give_back_slots(stage, gang.hold);
   if (ended_well || stage.cancelled) return end_stage(id, Status(stage.failure));
@@ -94,9 +95,18 @@ void Step::attempt_ended(StageId id, Stage& stage, Gang& gang) {
   wait_or_pause(id, stage, gang);
 }
 
+// With the slots it has; with more, if it lacks some and nobody waits for them.
+void Step::start_again(StageId id, Stage& stage, Gang& gang) {
+  if (gang.ranks == gang.most_ranks || state_.queue.size() > 0) return start_attempt(id, stage, gang);
+  forget_preemptible(stage, gang);
+  give_back_slots(stage, gang.hold);
+  start_gang(id, stage, gang);
+}
+
 void Step::wait_or_pause(StageId id, Stage& stage, Gang& gang) {
   if (gang.pause_ends <= now_ && !gang.preemption.makes_way) {
     gang.phase = GangPhase::kWaiting;
+    gang.ranks = gang.least_ranks;
     enqueue(id, stage);
   }
   set_timer(id, gang);

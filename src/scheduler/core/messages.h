@@ -51,6 +51,8 @@ struct GangRules {
   // May be stopped for a stage of higher priority, `notice` after it was told; such an end is no failure.
   bool is_preemptible = false;
   Duration notice = std::chrono::seconds(30);
+  // An attempt may have fewer ranks than the gang has, but not fewer than this; 0: it may not.
+  int32_t min_ranks = 0;
 };
 
 // ---- what happened
@@ -76,7 +78,7 @@ struct SubmitGang {
   JobId job = 0;
   StageId stage = 0;
   Slots slots_per_task;
-  int32_t ranks = 0;
+  int32_t ranks = 0;  // at most
   GangRules rules;
   QueueRules queue;
   std::string likeness;  // gangs of the same one are expected to take as long as each other; "": not known

@@ -7,6 +7,11 @@ Demand demand_of(const Stage& stage) {
   return {stage.slots_per_task, gang == nullptr ? 1 : gang->ranks};
 }
 
+std::string likeness_of(const Gang& gang) {
+  if (gang.likeness.empty() || gang.least_ranks == gang.most_ranks) return gang.likeness;
+  return gang.likeness + "/" + std::to_string(gang.ranks);
+}
+
 void Step::enqueue(StageId id, const Stage& stage) {
   if (state_.queue.holds(id)) return;
   state_.queue.add({stage.pool, stage.place, demand_of(stage), expected_duration(stage),
@@ -77,6 +82,25 @@ void Step::start(StageId id, Stage& stage) {
   }
 }
 
+// As many as there is room for now, around the head if there is one, and without addresses that are left out.
+// The least fit: it starts.
+int32_t Step::ranks_to_start(StageId id, const Stage& stage, const Gang& gang) const {
+  const Inventory& free = state_.slots.free();
+  const Reservation& head = state_.reservation;
+  const auto may_start = [&](int32_t ranks) {
+    const Demand demand{stage.slots_per_task, ranks};
+    if (!free.fits(demand) || free.is_left_out(free.allocate(demand))) return false;
+    if (head.stage == 0) return true;
+    const Demand& need = state_.queue.at(head.stage).demand;
+    return probable_hold(state_.queue.at(id)) <= longest_hold(head, need, free, demand, now_);
+  };
+  int32_t ranks = gang.least_ranks;
+  for (int32_t more = gang.most_ranks - ranks; more > 0; more /= 2) {
+    while (ranks + more <= gang.most_ranks && may_start(ranks + more)) ranks += more;
+  }
+  return ranks;
+}
+
 std::optional<Duration> Step::expected_duration(const Stage& stage) const {
   if (const auto* tasks = std::get_if<TaskStage>(&stage.kind)) {
     const auto seen = tasks->durations.expected();
@@ -85,7 +109,7 @@ std::optional<Duration> Step::expected_duration(const Stage& stage) const {
   const auto* gang = std::get_if<Gang>(&stage.kind);
   std::optional<Duration> most = gang->time_left;
   if (gang->time_limit) most = *gang->time_limit - now_;
-  const auto expected = state_.durations.expected(gang->likeness);
+  const auto expected = state_.durations.expected(likeness_of(*gang));
   return expected && most ? std::min(*expected, *most) : expected ? expected : most;
 }
 

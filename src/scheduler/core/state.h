@@ -3,7 +3,8 @@
 // always gives the same actions.
 //
 // A task stage takes what slots are free. A gang takes the slots of all its ranks at once or none, and gives
-// them back at once, when the last rank has ended. Who waits stands in the queue (queue.h); its head holds a
+// them back at once, when the last rank has ended. How many ranks it has may differ from attempt to attempt
+// (GangRules::min_ranks). Who waits stands in the queue (queue.h); its head holds a
 // reservation (ledger.h), and others may use the slots meanwhile if that does not delay it. Gangs of lower
 // priority that allow it make way for the head (preemption.cc). When a rank of a gang fails, the other ranks
 // are killed, and when all have ended, the next attempt starts with the same ranks.
@@ -97,7 +98,9 @@ struct Preemption {
 };
 
 struct Gang {
-  int32_t ranks = 0;
+  int32_t ranks = 0;  // of the attempt that runs, or that it waits for at least
+  int32_t least_ranks = 0;
+  int32_t most_ranks = 0;
   GangRules rules;
   std::string likeness;
   GangPhase phase = GangPhase::kWaiting;

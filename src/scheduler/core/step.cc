@@ -36,14 +36,17 @@ void Step::handle(const NoMoreTasks& event) {
 }
 
 void Step::handle(const SubmitGang& event) {
-  const Status possible = check_gang(event.slots_per_task, event.ranks, state_.slots.machine());
+  const int32_t least =
+      event.rules.min_ranks > 0 ? std::min(event.rules.min_ranks, event.ranks) : event.ranks;
+  const Status possible = check_gang(event.slots_per_task, least, state_.slots.machine());
   if (!possible.ok() || event.ranks == 0) {  // of no ranks: nothing to do, ends at once and well
     refuse(event.job, event.stage, possible);
     return;
   }
   Stage& stage = add_stage(event.job, event.stage, event.slots_per_task, event.queue);
   Gang gang;
-  gang.ranks = event.ranks;
+  gang.ranks = gang.least_ranks = least;
+  gang.most_ranks = event.ranks;
   gang.rules = event.rules;
   gang.rules.max_attempts = std::max(1, event.rules.max_attempts);
   gang.time_left = event.rules.time_limit;

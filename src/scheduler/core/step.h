@@ -47,6 +47,7 @@ class Step {
   void place();
   void go_around(const Demand& need, bool is_new);
   void start(StageId id, Stage& stage);
+  int32_t ranks_to_start(StageId id, const Stage& stage, const Gang& gang) const;
   std::optional<Duration> expected_duration(const Stage& stage) const;
   TaskId launch(StageId id, Stage& stage, HoldId hold, int32_t partition, int32_t attempt, int32_t ranks);
   void take_slots(const Stage& stage, HoldId id);
@@ -73,6 +74,7 @@ class Step {
 
   // gang.cc
   void start_gang(StageId id, Stage& stage, Gang& gang);
+  void start_again(StageId id, Stage& stage, Gang& gang);
   void start_attempt(StageId id, Stage& stage, Gang& gang);
   void rank_ended(Stage& stage, Gang& gang, const RunningTask& task, const TaskEnded& event);
   void attempt_ended(StageId id, Stage& stage, Gang& gang);
@@ -115,6 +117,8 @@ class Step {
 
 // What one start takes: a task's slots, or those of all ranks.
 Demand demand_of(const Stage& stage);
+// A gang takes as long as others like it with as many ranks.
+std::string likeness_of(const Gang& gang);
 // How long is too long, where `usual` is usual; none: nothing is.
 std::optional<Duration> tolerance(const HangRules& rules, Duration usual);
 // "0, 2"

@@ -456,6 +456,79 @@ TEST_F(Core, ATimeLimitCountsAllAttemptsAndTheirPauses) {
   EXPECT_EQ(pick<StageEnded>(pass(seconds(2))).at(0).status.condition(), "GANG_TIME_LIMIT");
 }
 
+// ---- elastic gangs
+
+TEST_F(Core, AnElasticGangStartsWithAsManyRanksAsThereIsRoomFor) {
+  rules_.min_ranks = 2;
+  const auto other = launched(submit_gang(1, 1));
+  EXPECT_EQ(other.size(), 1u) << "it has fewer than the least";
+  const Actions actions = submit_gang(2, 9);
+  EXPECT_EQ(launched(actions).size(), 3u);
+  EXPECT_EQ(pick<GangAttemptStarted>(actions).at(0).ranks, 3);
+  for (const auto& launch : pick<LaunchTask>(actions)) EXPECT_EQ(launch.context.ranks, 3);
+  const auto waits = pick<GangWaits>(submit_gang(3, 9));
+  EXPECT_EQ(waits.at(0).reason, "needs at least 2 CPUs, free: 0 CPUs");
+}
+
+TEST_F(Core, TheLeastDecidesWhetherAnElasticGangIsPossible) {
+  rules_.min_ranks = 4;
+  EXPECT_EQ(launched(submit_gang(1, 1000)).size(), 4u);
+  step(CancelJob{1});
+  rules_.min_ranks = 5;
+  EXPECT_EQ(pick<StageEnded>(submit_gang(2, 1000)).at(0).status.condition(), "BARRIER_STAGE_TOO_LARGE");
+}
+
+TEST_F(Core, ABarrierOfAnElasticGangIsThatOfTheRanksItHas) {
+  rules_.min_ranks = 1;
+  submit_task(1);
+  const auto ranks = launched(submit_gang(2, 4));
+  ASSERT_EQ(ranks.size(), 3u);
+  for (int rank = 0; rank < 2; ++rank) EXPECT_TRUE(step(BarrierArrived{ranks[rank], {}}).empty());
+  EXPECT_EQ(pick<ReleaseBarrier>(step(BarrierArrived{ranks[2], {}})).at(0).tasks, ranks);
+  Actions actions;
+  for (const TaskId rank : ranks) actions = step(succeeded(rank));
+  EXPECT_TRUE(pick<StageEnded>(actions).at(0).status.ok());
+}
+
+TEST_F(Core, AnElasticGangGrowsAtARelaunchIfNobodyWaits) {
+  rules_.min_ranks = 1;
+  rules_.backoff = Duration::zero();
+  const TaskId task = launched(submit_task(1)).at(0);
+  auto ranks = launched(submit_gang(2, 4));
+  step(succeeded(task));
+  ranks = launched(end_all(ranks));
+  EXPECT_EQ(ranks.size(), 4u);
+  step(CancelJob{1});
+  end_all(ranks);
+  const TaskId other = launched(submit_task(3)).at(0);
+  ranks = launched(submit_gang(4, 4));
+  rules_.min_ranks = 0;
+  submit_gang(5, 4);
+  step(succeeded(other));
+  EXPECT_EQ(launched(end_all(ranks)).size(), 3u) << "the free slot is the other's";
+}
+
+TEST_F(Core, AnElasticGangTakesNoMoreAroundTheHeadThanDoesNotDelayIt) {
+  run_gang(1, 2, seconds(10));  // gangs of this likeness are expected to take 15 s
+  submit_gang(2, 2);
+  submit_gang(3, 3);
+  rules_.min_ranks = 1;
+  EXPECT_EQ(launched(step(SubmitGang{1, 4, {}, 4, rules_, {}, ""})).size(), 1u)
+      << "two are free, and in 15 s the head takes three of four";
+}
+
+TEST_F(Core, WhoMakesWayGoesOnWithTheRanksThatAreLeft) {
+  rules_.min_ranks = 1;
+  const auto low = launched(submit_preemptible(1, 4, -1));
+  rules_.min_ranks = 0;
+  submit_gang(2, 3);
+  pass(seconds(30));
+  const Actions actions = end_all(low);
+  std::map<StageId, int> started;
+  for (const auto& attempt : pick<GangAttemptStarted>(actions)) started[attempt.stage] = attempt.ranks;
+  EXPECT_EQ(started, (std::map<StageId, int>{{1, 1}, {2, 3}})) << "at once";
+}
+
 // ---- making way
 
 TEST_F(Core, AGangOfLowerPriorityMakesWayAndComesBack) {
