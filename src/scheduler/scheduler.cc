@@ -120,9 +120,13 @@ tasks::StageId Scheduler::submit_tasks(const TaskStageRequest& request,
   std::unique_lock lock(mutex_);
   if (stopped_) return end_at_once(*listener);
   const tasks::StageId stage = next_stage_++;
-  core::SubmitTaskStage event{
-      request.job,  stage, request.slots_per_task, request.max_task_errors, request.max_lost_workers,
-      request.queue};
+  core::SubmitTaskStage event{request.job,
+                              stage,
+                              request.slots_per_task,
+                              request.max_task_errors,
+                              request.max_lost_workers,
+                              request.queue,
+                              request.likeness};
   bus_.publish(
       events::StageSubmitted{request.job, stage, "tasks", request.name, 0, request.slots_per_task.cpus});
   inbox_.push_back({std::move(event), stage, std::move(listener), {}, {}});  // in the order of the ids

@@ -11,13 +11,17 @@ namespace {
 // Runs tasks as threads would: a function per task, called when the task starts, on the scheduler's thread.
 class FakeLauncher : public Launcher {
  public:
-  void start(LaunchRequest request) override { on_start(request.context); }
+  void start(LaunchRequest request) override {
+    works[request.context.partition] = request.works;
+    on_start(request.context);
+  }
   void kill(tasks::TaskId task) override { on_kill(task); }
   void answer_barrier(const std::vector<tasks::TaskId>& tasks, tasks::BarrierReply reply) override {
     for (const tasks::TaskId task : tasks) on_answer(task, reply);
   }
   void look_at(const std::vector<tasks::TaskId>& tasks) override { on_look(tasks); }
 
+  std::map<int32_t, std::vector<std::shared_ptr<const tasks::TaskWork>>> works;  // by partition
   std::function<void(const tasks::TaskContext&)> on_start = [](const auto&) {};
   std::function<void(tasks::TaskId)> on_kill = [](auto) {};
   std::function<void(const std::vector<tasks::TaskId>&)> on_look = [](const auto&) {};
@@ -138,6 +142,25 @@ TEST(Scheduler, CancelEndsAStage) {
   scheduler.add_task(stage, 0, nullptr);
   scheduler.cancel_job(job);
   EXPECT_EQ(listener->wait().condition(), "OPERATION_CANCELED");
+}
+
+TEST(Scheduler, FewerRanksShareTheWorkOfAllInOrder) {
+  FakeLauncher launcher;
+  events::Bus bus;
+  Scheduler scheduler(tasks::Machine{2, {}}, launcher, bus);
+  launcher.on_start = [&](const tasks::TaskContext& context) {
+    EXPECT_EQ(context.ranks, 2);
+    scheduler.task_ended(context.task, {});
+  };
+  std::vector<std::shared_ptr<const tasks::TaskWork>> works;
+  for (int partition = 0; partition < 5; ++partition) works.push_back(std::make_shared<tasks::TaskWork>());
+  core::GangRules rules;
+  rules.min_ranks = 1;
+  const auto listener = std::make_shared<Ended>();
+  scheduler.submit_gang({scheduler.new_job("s", "o"), "train", {}, works, rules, {}, ""}, listener);
+  EXPECT_TRUE(listener->wait().ok());
+  EXPECT_EQ(launcher.works.at(0), std::vector(works.begin(), works.begin() + 2));
+  EXPECT_EQ(launcher.works.at(1), std::vector(works.begin() + 2, works.end()));
 }
 
 TEST(Scheduler, AGangThatWaitsSaysWhereAndWhy) {
