@@ -17,7 +17,7 @@ FUZZ_SECONDS ?= 60
 ARGS ?=
 REMOTE ?=
 
-.PHONY: help setup build test histories soak demo demo-spark bench record asan-ubsan tsan fuzz format tidy check
+.PHONY: help setup build test test-libraries histories soak demo demo-spark bench record asan-ubsan tsan fuzz format tidy check
 
 help: ## this list
 	@echo "make TARGET [NAME=value …]; a first time: make demo, then make test"
@@ -32,6 +32,10 @@ build: setup ## build/bin/deuteron
 test: setup ## build and run every test (TEST_PROCESSES=4)
 	@PRESET=release tools/build
 	@tools/run_tests build/release
+
+test-libraries: build ## libraries for distributed training in gangs, the large ones too (PyTorch, TensorFlow, LightGBM, MPI)
+	@tools/setup libraries
+	@$(PYTHON) -m pytest tests/libraries -q -p no:cacheprovider
 
 histories: setup ## random histories of the scheduler, many of them (HISTORIES=100000)
 	@PRESET=release tools/build scheduler_scheduler_histories_test

@@ -221,6 +221,7 @@ SharedMemoryRegion WorkerProcess::output_region(const nlohmann::json& range) con
 
 void WorkerProcess::on_finished(const nlohmann::json& message) {
   TaskEnd end;
+  end.last = message.value("last", false);
   end.result.retained_slabs = message.at("retained").get<std::vector<uint64_t>>();
   if (message.at("status") == "ok") {
     end.result.kind = kind_of(message.at("kind"));

@@ -26,6 +26,7 @@ class WorkerProcess {
   struct TaskEnd {
     TaskResult result;
     std::optional<std::string> failure;
+    bool last = false;  // the worker can run no other task
   };
   struct Events {
     std::function<void()> on_ready;

@@ -631,7 +631,7 @@ void WorkerPool::Loop::on_task_end(WorkerId id, WorkerProcess::TaskEnd end) {
   process.finish_stacks();
   if (!process.has_task()) return;  // given up
   const bool success = !end.failure.has_value();
-  const bool usable = success && !process.task().single_use;
+  const bool usable = success && !end.last && !process.task().single_use;
   const TaskPointer task = process.release_task(usable);
   end_task(task->task);
   if (success && !usable) process.ask_to_exit();

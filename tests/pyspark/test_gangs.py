@@ -673,3 +673,19 @@ def sleeps(process):
             return "nanosleep" in channel.read()
     except OSError:
         return False
+
+
+@pytest.mark.deuteron
+def test_ranks_in_which_tensorflow_has_run_are_not_used_again(spark):
+    """Its runtime joins one cluster in the life of a process."""
+
+    def use_tensorflow(batches):
+        import sys
+        import types
+
+        sys.modules["tensorflow.python.eager.context"] = types.SimpleNamespace(_context="a runtime")
+        list(batches)
+        yield rows_of({"process": [os.getpid()]})
+
+    first, second = ({row.process for row in gang(spark, 2, use_tensorflow, "process long").collect()} for _ in range(2))
+    assert len(first | second) == 4

@@ -3,6 +3,8 @@ import pathlib
 import re
 import subprocess
 
+import pytest
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 MEGABYTE = 1 << 20
 
@@ -24,9 +26,10 @@ def tracked() -> list[str]:
     return [name for name in answer.stdout.splitlines() if (ROOT / name).is_file()]
 
 
-def test_both_environments_agree():
-    client, peers = requirements("python/requirements.txt"), requirements("python/peers.txt")
-    differing = {name for name in client.keys() & peers.keys() if client[name] != peers[name]}
+@pytest.mark.parametrize("other", ["python/peers.txt", "python/libraries.txt"])
+def test_environments_agree(other):
+    client, pinned = requirements("python/requirements.txt"), requirements(other)
+    differing = {name for name in client.keys() & pinned.keys() if client[name] != pinned[name]}
     assert not differing
 
 

@@ -296,6 +296,21 @@ def name_of(pid):
         return None
 
 
+def test_a_worker_in_which_tensorflow_has_run_ends_with_its_task(driver):
+    def using(iterator):
+        import sys
+        import types
+
+        sys.modules["tensorflow.python.eager.context"] = types.SimpleNamespace(_context="a runtime")
+        yield from iterator
+
+    worker = driver.fork()
+    assert run(worker, identity, batches(1))[0]["last"] is False
+    result, _ = run(worker, using, batches(1))
+    assert result["status"] == "ok" and result["last"] is True
+    assert driver.exited(worker) == (0, 0)
+
+
 def test_the_environment_is_per_task(driver):
     def environment(iterator):
         import os

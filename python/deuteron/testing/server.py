@@ -24,11 +24,12 @@ def find_binary():
 
 
 class Server:
-    """`with Server(folder, "--slots", "4") as server`: `folder` gets the server's log and its event log."""
+    """`with Server(folder, "--slots", "4") as server`: `folder` gets the server's log and its event log; `environment`: added to its own."""
 
-    def __init__(self, folder, *options):
+    def __init__(self, folder, *options, environment=None):
         self.folder = Path(folder)
         self.options = options
+        self.environment = environment or {}
         self.remote = None  # sc://…
         self._process = None
 
@@ -47,7 +48,7 @@ class Server:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                env={"PYSPARK_PYTHON": sys.executable, **os.environ},
+                env={"PYSPARK_PYTHON": sys.executable, **os.environ, **self.environment},
                 start_new_session=True,
             )
         deadline = time.monotonic() + START_TIMEOUT_S

@@ -9,7 +9,7 @@ import sys
 
 from pyspark import worker as pyspark_worker
 
-from deuteron.worker import protocol
+from deuteron.worker import held_ports, protocol
 from deuteron.worker.shared_memory import SlabTable
 from deuteron.worker.task_input import TaskInput
 from deuteron.worker.task_output import TaskOutput, TruncatedOutput
@@ -85,10 +85,12 @@ class WorkerProcess:
             gc.collect()  # perhaps only a reference cycle
             retained = self._slabs.retained()
         result["retained"] = retained
+        result["last"] = tensorflow_was_used()
+        held_ports.of_this_process.release()
         self._task = None
         _restore_environment(environment)
         self._send(result)
-        return result["status"] == "ok"
+        return result["status"] == "ok" and not result["last"]
 
     def _run_pyspark(self, message):
         header = os.pread(self._header, message["header"], 0)
@@ -131,6 +133,12 @@ class WorkerProcess:
             self._send({"type": "importing", "module": module})
         except OSError:
             pass  # the server has gone, which the next receive notices
+
+
+def tensorflow_was_used():
+    """Its runtime joins a cluster once in the life of a process: a second gang in the same one would wait for ever."""
+    module = sys.modules.get("tensorflow.python.eager.context")
+    return module is not None and getattr(module, "_context", None) is not None
 
 
 def _flush_standard_streams():

@@ -19,7 +19,7 @@ import signal
 import socket
 import sys
 
-from deuteron.worker import gang_epoch, gang_preemption, protocol, spark_files
+from deuteron.worker import gang_epoch, gang_preemption, held_ports, protocol, spark_files
 from deuteron.worker.warm_up import run_tiny_task
 from deuteron.worker.worker_process import WorkerProcess
 
@@ -64,7 +64,7 @@ class Zygote:
         """Serves commands until the server closes the socket, then ends the workers. Forked children never return."""
         try:
             self._serve()
-        except BrokenPipeError:
+        except (BrokenPipeError, ConnectionResetError):
             pass
         for pid in self._children:
             kill_group(pid)
@@ -295,6 +295,7 @@ def main():
     spark_files.provide()
     gang_epoch.provide()
     gang_preemption.provide()
+    held_ports.provide()
     run_tiny_task()
     freeze_heap()
     Zygote(socket.socket(fileno=options.control_descriptor)).run()
