@@ -33,9 +33,10 @@ test: setup ## build and run every test (TEST_PROCESSES=4)
 	@PRESET=release tools/build
 	@tools/run_tests build/release
 
-test-libraries: build ## libraries for distributed training in gangs, the large ones too (PyTorch, TensorFlow, LightGBM, MPI)
+test-libraries: build ## libraries for distributed training in gangs, the large ones too (TensorFlow, XGBoost)
 	@tools/setup libraries
 	@$(PYTHON) -m pytest tests/libraries -q -p no:cacheprovider
+	@if [ -e build/xgboost ]; then build/xgboost/bin/python -m pytest tests/libraries/test_xgboost.py -q -p no:cacheprovider; fi
 
 histories: setup ## random histories of the scheduler, many of them (HISTORIES=100000)
 	@PRESET=release tools/build scheduler_scheduler_histories_test

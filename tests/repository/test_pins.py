@@ -26,7 +26,7 @@ def tracked() -> list[str]:
     return [name for name in answer.stdout.splitlines() if (ROOT / name).is_file()]
 
 
-@pytest.mark.parametrize("other", ["python/peers.txt", "python/libraries.txt"])
+@pytest.mark.parametrize("other", ["python/peers.txt", "python/libraries.txt", "python/xgboost.txt"])
 def test_environments_agree(other):
     client, pinned = requirements("python/requirements.txt"), requirements(other)
     differing = {name for name in client.keys() & pinned.keys() if client[name] != pinned[name]}

@@ -55,10 +55,10 @@ class Zygote:
     def __init__(self, control):
         self._control = control
         self._children = {}  # process id -> {"worker": number} or {"zygote": number}
-        self._child_ended, child_ended = socket.socketpair()
-        child_ended.setblocking(False)
+        self._child_ended, self._wakeup = socket.socketpair()
+        self._wakeup.setblocking(False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
-        signal.set_wakeup_fd(child_ended.detach(), warn_on_full_buffer=False)
+        signal.set_wakeup_fd(self._wakeup.fileno(), warn_on_full_buffer=False)
 
     def run(self):
         """Serves commands until the server closes the socket, then ends the workers. Forked children never return."""
@@ -146,7 +146,8 @@ class Zygote:
     def _leave(self, parent):
         """In a fork: lets go of what belongs to the zygote."""
         die_with_parent(parent)
-        os.close(signal.set_wakeup_fd(-1))
+        signal.set_wakeup_fd(-1)  # a hook of a library may have done so already: joblib's, with Python 3.12
+        self._wakeup.close()
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         self._child_ended.close()
         self._control.close()
