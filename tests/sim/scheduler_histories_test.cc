@@ -208,7 +208,7 @@ class History {
     note_holds();
     note_who_waits(queued);
     check_queue();
-    check_who_makes_way();
+    check_who_makes_way(queued);
   }
 
   // ---- the bound
@@ -294,7 +294,7 @@ class History {
 
   // Nobody makes way for one who does not wait, of no higher priority, or for whom it would not suffice, and
   // nobody for ever; who does has slots to give or stands aside.
-  void check_who_makes_way() {
+  void check_who_makes_way(const std::map<StageId, Place>& queued_before) {
     for (const auto& [id, stage] : state_.stages) {
       const auto* gang = std::get_if<Gang>(&stage.kind);
       if (gang == nullptr) continue;
@@ -308,7 +308,13 @@ class History {
       EXPECT_LT(stage.priority, state_.stages.at(by).priority);
       EXPECT_EQ(state_.making_way.at(by).count(id), 1u);
     }
-    for (const StageId asked : asked_now_) check_that_it_is_needed(asked);
+    // Who came back into the queue after that, in this step, may be in front now.
+    const StageId head = state_.reservation.stage;
+    const bool is_new = queued_before.count(head) == 0 && ranks_now_.count(head) > 0;
+    for (const StageId asked : asked_now_) {
+      if (std::get<Gang>(state_.stages.at(asked).kind).preemption.by == head || !is_new)
+        check_that_it_is_needed(asked);
+    }
     asked_now_.clear();
     started_after_asking_.clear();
   }
