@@ -51,6 +51,7 @@ class RelationResolver {
   InputResult sql_text(const unresolved::Sql& sql);
   InputResult values(const unresolved::Values& values, const plan::Origin& origin);
   InputResult table_function(const unresolved::TableFunction& function, const plan::Origin& origin);
+  InputResult python_worker_logs(const unresolved::TableFunction& function, const plan::Origin& origin);
   InputResult with_cte(const unresolved::WithCte& with, const plan::Origin& origin);
   InputResult with_relations(const unresolved::WithRelations& with);
 

@@ -275,6 +275,7 @@ Result<Input> RelationResolver::values(const unresolved::Values& node, const pla
 Result<Input> RelationResolver::table_function(const unresolved::TableFunction& node,
                                                const plan::Origin& origin) {
   const std::string name = lower_case(node.name.back());
+  if (name == "python_worker_logs") return python_worker_logs(node, origin);
   if (name != "range") {
     const functions::Function* function = functions::find(name);
     const bool is_generator =
@@ -318,6 +319,21 @@ Result<Input> RelationResolver::table_function(const unresolved::TableFunction& 
                                                       {"docroot", "https://spark.apache.org/docs/latest"}}),
           origin);
   }
+}
+
+Result<Input> RelationResolver::python_worker_logs(const unresolved::TableFunction& node,
+                                                   const plan::Origin& origin) {
+  if (!node.arguments.empty()) {
+    return at(
+        error("WRONG_NUM_ARGS.WITHOUT_SUGGESTION", {{"functionName", "`python_worker_logs`"},
+                                                    {"expectedNum", "0"},
+                                                    {"actualNum", std::to_string(node.arguments.size())},
+                                                    {"docroot", "https://spark.apache.org/docs/latest"}}),
+        origin);
+  }
+  auto logs = analysis_.catalog.python_worker_logs();
+  if (!logs.ok()) return at(logs.status(), origin);
+  return source(renumbered(analysis_, *logs));
 }
 
 // ---- WITH

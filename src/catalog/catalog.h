@@ -50,6 +50,10 @@ class CatalogView {
     static_cast<void>(name);
     return nullptr;
   }
+  // What python_worker_logs() gives. FEATURE_NOT_ENABLED.
+  virtual Result<plan::resolved::RelationPtr> python_worker_logs() const {
+    return unsupported("the function python_worker_logs");
+  }
   // An artifact that the client uploaded under cache/<hash>, or null.
   virtual plan::Bytes find_cached_artifact(const std::string& hash) const = 0;
   virtual FileSchemaReader& files() const = 0;

@@ -14,6 +14,7 @@
 #include "exchange/block.h"
 #include "exchange/shared_memory.h"
 #include "execution/plan_cache.h"
+#include "execution/python_reports.h"
 #include "plan/resolved.h"
 #include "relational/engine.h"
 
@@ -26,8 +27,9 @@ struct Request {
   std::map<std::string, std::string> settings;  // the session's, lower-level modules read their own keys
   std::string time_zone = "UTC";
   std::map<std::string, std::string> local_properties;
-  std::vector<std::string> python_paths;  // session artifacts, put on sys.path
-  std::shared_ptr<PlanCache> cache;       // the session's; null: none
+  std::vector<std::string> python_paths;   // session artifacts, put on sys.path
+  std::shared_ptr<PlanCache> cache;        // the session's; null: none
+  std::shared_ptr<PythonReports> reports;  // likewise
 };
 
 struct StageProgress {
@@ -60,6 +62,12 @@ struct WriteTarget {
   plan::Options options;
 };
 
+// What the task of each partition left, in hexadecimal, where it succeeded.
+struct PartitionBytes {
+  Status status;
+  std::vector<std::optional<std::string>> digits;
+};
+
 class Executor {
  public:
   virtual ~Executor() = default;
@@ -72,6 +80,10 @@ class Executor {
   // At most `limit` rows of a plan of one string column; null as nullopt.
   virtual Result<std::vector<std::optional<std::string>>> collect_text(
       const plan::resolved::RelationPtr& plan, int64_t limit, const Request& request) = 0;
+  // Runs a plan whose topmost node is a MapPartitions that leaves one row of bytes in each partition. What
+  // the tasks left that did succeed is told also when others failed.
+  virtual PartitionBytes run_partitions(const plan::resolved::RelationPtr& plan, const Request& request,
+                                        ProgressSink& sink, CancelToken& cancel) = 0;
   // The stages and the DuckDB SQL of each, as text.
   virtual Result<std::string> explain(const plan::resolved::RelationPtr& plan, const Request& request) = 0;
   // Starts, in the background, what makes the first Python function of a session quick (a process of about

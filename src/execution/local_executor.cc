@@ -114,6 +114,17 @@ class LocalExecutor : public Executor {
     return texts;
   }
 
+  PartitionBytes run_partitions(const RelationPtr& plan, const Request& request, ProgressSink& sink,
+                                CancelToken& cancel) override {
+    PartitionBytes left;
+    left.status = observed(request, [&]() -> Status {
+      QueryRun run(services_, request, sink, cancel);
+      left = run.run_partitions(plan);
+      return run.final_status(left.status);
+    });
+    return left;
+  }
+
   Result<std::string> explain(const RelationPtr& plan, const Request& request) override {
     return explain_stages(plan, services_.engine, request, scheduler_.machine().cpus);
   }

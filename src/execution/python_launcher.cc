@@ -50,6 +50,11 @@ worker_pool::WorkerTask::LineHandler lines_of_task(events::ServerLog& log, const
   return [&log, origin = std::move(origin)](std::string_view line) { log.append(origin, line); };
 }
 
+worker_pool::WorkerTask::LineHandler records_of_task(const PythonProgram& program) {
+  if (program.reports == nullptr) return nullptr;
+  return [reports = program.reports](std::string_view record) { reports->add_log_record(record); };
+}
+
 }  // namespace
 
 void PythonLauncher::connect(worker_pool::WorkerPool& pool, scheduler::LaunchObserver& observer) {
@@ -98,6 +103,7 @@ worker_pool::WorkerTask PythonLauncher::make_task(const tasks::TaskContext& cont
   task.zygote = program.zygote;
   task.label = program.name + "[" + std::to_string(context.partition) + "]";
   if (log_ != nullptr) task.on_line = lines_of_task(*log_, program, context);
+  task.on_log_record = records_of_task(program);
   task.header = worker_pool::build_task_header(header);
   for (const InputPart& part : work.input) {
     if (const auto* region = std::get_if<exchange::Region>(&part)) {
@@ -169,6 +175,7 @@ void PythonLauncher::on_task_finished(tasks::TaskId task, worker_pool::TaskResul
   for (const uint64_t slab : result.retained_slabs) memory_->retire(static_cast<int64_t>(slab));
   auto output = std::make_shared<PythonOutput>();
   output->kind = result.kind;
+  output->updates = std::move(result.updates);
   if (result.kind != worker_pool::TaskResult::Kind::kNone) {
     output->data = {running->output, result.data.offset, result.data.length};
   }

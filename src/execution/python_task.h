@@ -11,6 +11,7 @@
 
 #include "exchange/block.h"
 #include "exchange/stage_output.h"
+#include "execution/python_reports.h"
 #include "tasks/task.h"
 #include "worker_pool/pyspark_task.h"
 #include "worker_pool/worker_pool.h"
@@ -33,6 +34,7 @@ struct PythonProgram {
   std::string files_directory;
   std::vector<std::string> python_paths;
   worker_pool::ZygoteId zygote = 0;
+  std::shared_ptr<PythonReports> reports;  // takes the log records of the tasks; null: nobody does
 };
 
 // A region of shared memory, or a mark (pyspark_task.h).
@@ -67,6 +69,7 @@ class PythonOutput : public tasks::TaskOutput {
  public:
   worker_pool::TaskResult::Kind kind = worker_pool::TaskResult::Kind::kNone;
   exchange::Region data;
+  std::vector<std::string> updates;  // of PySpark's accumulators, pickled
 };
 
 }  // namespace deuteron::execution

@@ -1,5 +1,6 @@
 #include "execution/query_run.h"
 
+#include <atomic>
 #include <charconv>
 
 #include "exchange/arrow_schema.h"
@@ -253,12 +254,14 @@ Result<exchange::StageOutputPtr> QueryRun::run_tasks(
   if (!input.ok()) services_.scheduler.cancel_job(job());
   services_.scheduler.no_more_tasks(id);
   const Status status = wait(*collector, added);
+  outputs = collector->take_outputs();
+  report_updates(outputs);
+  last_stage_ = {stage.functions[0].commands[0], std::max<int64_t>(planned, added), outputs};
   // Whoever failed first made the other stop: a cancelled input tells nothing when the stage has a reason of
   // its own.
   if (!input.ok() && input.status().condition() != "OPERATION_CANCELED") return input.status();
   RETURN_IF_ERROR(status);
   if (!input.ok()) return input.status();
-  outputs = collector->take_outputs();
   return *std::move(input);
 }
 
@@ -288,7 +291,13 @@ Result<exchange::StageOutputPtr> QueryRun::run_gang(
   services_.scheduler.submit_gang(std::move(request), collector);
   RETURN_IF_ERROR(wait(*collector, ranks));
   outputs = collector->take_outputs();
+  report_updates(outputs);
   return input;
+}
+
+void QueryRun::report_updates(const std::map<int32_t, std::shared_ptr<PythonOutput>>& outputs) const {
+  if (request_.reports == nullptr) return;
+  for (const auto& [partition, output] : outputs) request_.reports->add_updates(output->updates);
 }
 
 // Before its input is made: a gang that can never run should not cost anything.
@@ -353,6 +362,51 @@ Result<exchange::StageOutputPtr> QueryRun::assemble(
   return exchange::StageOutputPtr(std::move(output));
 }
 
+PartitionBytes QueryRun::run_partitions(const plan::resolved::RelationPtr& plan) {
+  PartitionBytes left{run_stages(plan).status(), {}};
+  // Where a stage below has failed, no task of the last one has begun.
+  const auto* map = plan::resolved::as<plan::resolved::MapPartitions>(plan);
+  const bool has_begun = map != nullptr && last_stage_.command == map->function->command;
+  left.digits.resize(static_cast<size_t>(has_begun ? last_stage_.tasks : std::max(0, plan->partitions)));
+  if (!has_begun) return left;
+  auto digits = digits_of_last_stage(plan->output);
+  if (!digits.ok()) {
+    if (left.status.ok()) left.status = digits.status();
+    return left;
+  }
+  size_t next = 0;
+  for (const auto& [partition, output] : last_stage_.outputs) {
+    if (output->kind != TaskResult::Kind::kNone && next < digits->size())
+      left.digits[static_cast<size_t>(partition)] = std::move((*digits)[next++]);
+  }
+  return left;
+}
+
+Result<std::vector<std::optional<std::string>>> QueryRun::digits_of_last_stage(
+    const plan::resolved::Columns& columns) {
+  using plan::resolved::make_expression;
+  const types::DataType text(types::TypeId::kString);
+  std::vector<std::optional<std::string>> digits;
+  auto rows = std::make_shared<exchange::StageOutput>();
+  rows->groups.push_back({to_schema(columns), exchange::Layout::kStructColumn, ""});
+  for (const auto& [partition, output] : last_stage_.outputs) {
+    if (output->kind == TaskResult::Kind::kNone) continue;
+    RETURN_IF_ERROR(check_types(rows->groups[0].schema, rows->groups[0].layout, output->data));
+    rows->partitions.push_back({{{output->data, -1}}});
+  }
+  if (rows->partitions.empty()) return digits;
+  const Exchange exchange = keep(std::move(rows));
+  const auto bytes = make_expression(plan::resolved::ColumnReference{columns[0].id}, columns[0].type, true);
+  const auto told = make_expression(plan::resolved::Call{"hex", {bytes}, true}, text, true);
+  const auto fragment =
+      make_relation(plan::resolved::Project{scan_all(exchange, columns), {told}},
+                    {{columns[0].id + 1, columns[0].name, text, true, {}, ""}}, exchange.partitions);
+  CancelToken never;  // what is there is wanted also when the stage was stopped
+  ASSIGN_OR_RETURN(auto found, services_.engine.collect_text(fragment, context(), -1, never));
+  for (auto& row : found) digits.push_back(std::move(row[0]));
+  return digits;
+}
+
 std::shared_ptr<PythonProgram> QueryRun::make_program(const PythonStage& stage) const {
   auto program = std::make_shared<PythonProgram>();
   program->evaluation_type = stage.evaluation_type;
@@ -380,7 +434,35 @@ std::shared_ptr<PythonProgram> QueryRun::make_program(const PythonStage& stage) 
   if (setting("spark.sql.execution.pyspark.udf.simplifiedTraceback.enabled", "true") == "true") {
     program->environment["SPARK_SIMPLIFIED_TRACEBACK"] = "1";
   }
+  observe(*program, stage);
   return program;
+}
+
+// Profiles and logs, where the user wants them. Functions of ours that call the user's do both themselves
+// (python/deuteron/worker/): neither shall tell of them.
+void QueryRun::observe(PythonProgram& program, const PythonStage& stage) const {
+  static std::atomic<int64_t> next_result{0};
+  const auto results = static_cast<int64_t>(std::max(program.functions.size(), stage.output.schema.size()));
+  int64_t result = next_result.fetch_add(results);
+  program.environment["DEUTERON_FIRST_RESULT"] = std::to_string(result);
+  for (worker_pool::PythonFunction& function : program.functions) function.result_id = result++;
+
+  const bool is_question = program.functions[0].commands[0].starts_with("(cdeuteron.worker.data_sources\n");
+  const std::string udf_profiler = setting("spark.sql.pyspark.udf.profiler", "");
+  if (stage.is_by_rows) {
+    program.environment["DEUTERON_UDF_PROFILER"] = udf_profiler;
+  } else if (!udf_profiler.empty() && !is_question && !stage.table_function.has_value()) {
+    program.runner_conf["spark.sql.pyspark.udf.profiler"] = udf_profiler;
+  }
+  if (const std::string profiler = setting("spark.sql.pyspark.dataSource.profiler", ""); !profiler.empty()) {
+    program.runner_conf["spark.sql.pyspark.dataSource.profiler"] = profiler;
+    program.environment["DEUTERON_DATA_SOURCE_PROFILER"] = profiler;
+  }
+  if (setting("spark.sql.pyspark.worker.logging.enabled", "false") == "true") {
+    program.environment[is_question ? "DEUTERON_LOGGING_SESSION" : "PYSPARK_SPARK_SESSION_UUID"] =
+        request_.session_id;
+    program.reports = request_.reports;
+  }
 }
 
 std::string QueryRun::setting(const std::string& key, const std::string& otherwise) const {

@@ -39,6 +39,8 @@ class QueryRun {
   // Runs all Python stages of the plan, and reads from the session's cache what that holds; what remains is a
   // fragment for the engine.
   Result<plan::resolved::RelationPtr> run_stages(const plan::resolved::RelationPtr& plan);
+  // Runs a plan whose topmost node is a MapPartitions of one column of bytes, one row in each partition.
+  PartitionBytes run_partitions(const plan::resolved::RelationPtr& plan);
   // For running that fragment.
   relational::RunContext context() const;
   // The same, and its progress is told as a stage of its own.
@@ -60,6 +62,7 @@ class QueryRun {
   Result<exchange::StageOutputPtr> run_gang(const PythonStage& stage,
                                             const std::shared_ptr<PythonProgram>& program,
                                             std::map<int32_t, std::shared_ptr<PythonOutput>>& outputs);
+  void report_updates(const std::map<int32_t, std::shared_ptr<PythonOutput>>& outputs) const;
   Status check_gang(const PythonStage& stage) const;
   // How many tasks the stage will have, as far as the plan tells.
   Result<int32_t> planned_tasks(const PythonStage& stage) const;
@@ -67,7 +70,10 @@ class QueryRun {
   Result<exchange::StageOutputPtr> assemble(
       const PythonStage& stage, const exchange::StageOutput& input,
       const std::map<int32_t, std::shared_ptr<PythonOutput>>& outputs) const;
+  Result<std::vector<std::optional<std::string>>> digits_of_last_stage(
+      const plan::resolved::Columns& columns);
   std::shared_ptr<PythonProgram> make_program(const PythonStage& stage) const;
+  void observe(PythonProgram& program, const PythonStage& stage) const;
   std::string setting(const std::string& key, const std::string& otherwise) const;
   int32_t number(const std::string& key, int32_t otherwise) const;
   tasks::Slots slots_per_task() const;
@@ -88,6 +94,13 @@ class QueryRun {
   CancelToken::Registration on_stop_;
   std::map<int64_t, exchange::StageOutputPtr> outputs_;
   std::vector<StageProgress> progress_;
+  // What the tasks of the last stage left that did succeed, also when the stage failed.
+  struct LastStage {
+    std::string command;  // of its function
+    int64_t tasks = 0;
+    std::map<int32_t, std::shared_ptr<PythonOutput>> outputs;
+  };
+  LastStage last_stage_;
 };
 
 }  // namespace deuteron::execution

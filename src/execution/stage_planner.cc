@@ -104,6 +104,7 @@ void run_by_rows(PythonStage& stage, const types::Schema& input, relational::Col
   }
   const std::string command = pickle_row_functions(functions, types::DataType::structure(input).json(),
                                                    types::DataType::structure(stage.output.schema).json());
+  stage.is_by_rows = true;
   stage.evaluation_type = EvaluationType::kMapArrowIterator;
   stage.functions = {{{{0, std::nullopt}}, {command}, 0}};
   stage.output.layout = exchange::Layout::kStructColumn;

@@ -35,6 +35,7 @@ struct PythonStage {
   // From which on the input's column groups stand before the results, row by row; none: no group does.
   std::optional<size_t> first_kept_group;
   bool skips_empty = false;  // a partition without rows needs no task
+  bool is_by_rows = false;   // one function of ours calls the user's, row by row
   worker_pool::EvaluationType evaluation_type = worker_pool::EvaluationType::kMapArrowIterator;
   std::vector<worker_pool::PythonFunction> functions;
   std::string python_version;

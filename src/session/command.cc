@@ -171,6 +171,10 @@ Result<Rows> Session::run_command(const unresolved::DescribeTable& command) {
 
 Result<Rows> Session::write_files(const unresolved::WriteFiles& command, const std::string& operation_id,
                                   execution::ProgressSink& sink, CancelToken& cancel) {
+  if (const auto registered = catalog().find_data_source(command.format)) {
+    const auto& source = std::get<unresolved::PythonCall>(registered->node);
+    return write_data_source(command, source, operation_id, sink, cancel);
+  }
   ASSIGN_OR_RETURN(const auto resolved, analyze(command.input));
   execution::WriteTarget target{command.format.empty() ? "parquet" : command.format, command.path,
                                 command.mode, command.partition_by, command.options};

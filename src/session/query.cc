@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "session/catalog_view.h"
+#include "session/python_logs.h"
 #include "session/session.h"
 
 namespace deuteron::session {
@@ -33,6 +34,16 @@ plan::unresolved::ExpressionPtr Session::Catalog::find_data_source(const std::st
   return found == data_sources_.end() ? nullptr : found->second;
 }
 
+Result<plan::resolved::RelationPtr> Session::Catalog::python_worker_logs() const {
+  constexpr const char* kEnabled = "spark.sql.pyspark.worker.logging.enabled";
+  if (executing_.request.settings.at(kEnabled) != "true") {
+    return error(
+        "FEATURE_NOT_ENABLED",
+        {{"featureName", "Python Worker Logging"}, {"configKey", kEnabled}, {"configValue", "true"}});
+  }
+  return to_relation(python_log_rows(executing_.request.reports->log_records()));
+}
+
 Session::Catalog Session::catalog() const {
   std::lock_guard lock(functions_mutex_);
   return Catalog(views_.snapshot(), environment_.global_views.snapshot(), functions_, data_sources_,
@@ -47,6 +58,7 @@ execution::Request Session::request(const std::string& operation_id) const {
   request.time_zone = *settings_.find("spark.sql.session.timeZone");
   request.python_paths = artifacts_->python_paths();
   request.cache = cache_;
+  request.reports = reports_;
   return request;
 }
 
@@ -66,10 +78,14 @@ Result<plan::resolved::RelationPtr> Session::analyze(const plan::unresolved::Rel
 
 Result<plan::resolved::RelationPtr> Session::analyze(const plan::unresolved::RelationPtr& relation,
                                                      const Catalog& catalog) const {
+  return analyzer::analyze(relation, analyzer_settings(), catalog);
+}
+
+analyzer::Settings Session::analyzer_settings() const {
   analyzer::Settings settings = settings_.analyzer_settings();
   settings.user = identity_.user_id;
   settings.session_id = identity_.session_id;
-  return analyzer::analyze(relation, settings, catalog);
+  return settings;
 }
 
 Status Session::run(const plan::resolved::RelationPtr& plan, const std::string& operation_id,

@@ -12,6 +12,7 @@
 #include "analyzer/analyzer.h"
 #include "base/cancellation.h"
 #include "execution/executor.h"
+#include "execution/python_reports.h"
 #include "session/artifacts.h"
 #include "session/settings.h"
 #include "session/views.h"
@@ -62,6 +63,7 @@ class Session {
   const std::string& server_side_id() const { return server_side_id_; }
   SessionSettings& settings() { return settings_; }
   Artifacts& artifacts() { return *artifacts_; }
+  execution::PythonReports& reports() { return *reports_; }
 
   // query.cc
   // What a relation of SQL text says: a query, or a command. Any other relation is the query itself.
@@ -119,6 +121,11 @@ class Session {
                            CancelToken& cancel);
   Result<Rows> write_files(const plan::unresolved::WriteFiles& command, const std::string& operation_id,
                            execution::ProgressSink& sink, CancelToken& cancel);
+  // data_source_write.cc
+  Result<Rows> write_data_source(const plan::unresolved::WriteFiles& command,
+                                 const plan::unresolved::PythonCall& source, const std::string& operation_id,
+                                 execution::ProgressSink& sink, CancelToken& cancel);
+  analyzer::Settings analyzer_settings() const;
 
   const Identity identity_;
   const std::string server_side_id_;
@@ -126,6 +133,7 @@ class Session {
   SessionSettings settings_;
   Views views_;
   const std::shared_ptr<execution::PlanCache> cache_ = std::make_shared<execution::PlanCache>();
+  const std::shared_ptr<execution::PythonReports> reports_ = std::make_shared<execution::PythonReports>();
   std::shared_ptr<Artifacts> artifacts_;  // shared with clones: uploads are immutable
   mutable std::mutex functions_mutex_;
   PythonByName functions_;

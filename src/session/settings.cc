@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
 #include <charconv>
 #include <filesystem>
 #include <string_view>
@@ -12,11 +13,11 @@
 namespace deuteron::session {
 namespace {
 
-enum class Kind { kText, kBoolean, kInteger, kDuration, kHangPolicy, kTimeZone };
+enum class Kind { kText, kBoolean, kInteger, kDuration, kHangPolicy, kProfiler, kTimeZone };
 
 struct Default {
   std::string_view key;
-  std::string_view value;
+  std::optional<std::string_view> value;  // none: it is known, and not set
   Kind kind;
 };
 
@@ -54,6 +55,11 @@ bool is_time_zone(const std::string& name) {
   return std::filesystem::is_regular_file(std::filesystem::path("/usr/share/zoneinfo") / name, ignored);
 }
 
+bool equals_ignoring_case(const std::string& value, std::string_view lower) {
+  return std::equal(value.begin(), value.end(), lower.begin(), lower.end(),
+                    [](char a, char b) { return std::tolower(static_cast<unsigned char>(a)) == b; });
+}
+
 bool accepts(Kind kind, const std::string& value) {
   switch (kind) {
     case Kind::kText: return true;
@@ -65,6 +71,7 @@ bool accepts(Kind kind, const std::string& value) {
     }
     case Kind::kDuration: return parse_duration(value, std::chrono::seconds(1)).has_value();
     case Kind::kHangPolicy: return value == "warn" || value == "relaunch" || value == "fail";
+    case Kind::kProfiler: return equals_ignoring_case(value, "perf") || equals_ignoring_case(value, "memory");
     case Kind::kTimeZone: return is_time_zone(value);
   }
   return false;
@@ -82,6 +89,9 @@ Status invalid_value(const std::string& key, const std::string& value, Kind kind
     case Kind::kHangPolicy:
       return error("INVALID_CONF_VALUE.OUT_OF_RANGE_OF_OPTIONS",
                    {{"confName", key}, {"confValue", value}, {"confOptions", "warn, relaunch, fail"}});
+    case Kind::kProfiler:
+      return error("INVALID_CONF_VALUE.OUT_OF_RANGE_OF_OPTIONS",
+                   {{"confName", key}, {"confValue", value}, {"confOptions", "perf, memory"}});
     default:
       return error("INVALID_CONF_VALUE.TYPE_MISMATCH",
                    {{"confName", "\"" + key + "\""},
@@ -112,12 +122,14 @@ std::optional<std::string> SessionSettings::find(const std::string& key) const {
   std::lock_guard lock(mutex_);
   if (auto found = values_.find(key); found != values_.end()) return found->second;
   if (auto found = server_defaults_.find(key); found != server_defaults_.end()) return found->second;
-  if (const Default* entry = find_default(key)) return std::string(entry->value);
+  const Default* entry = find_default(key);
+  if (entry != nullptr && entry->value.has_value()) return std::string(*entry->value);
   return std::nullopt;
 }
 
-Result<std::string> SessionSettings::get(const std::string& key) const {
-  if (auto value = find(key)) return *std::move(value);
+Result<std::optional<std::string>> SessionSettings::get(const std::string& key) const {
+  auto value = find(key);
+  if (value.has_value() || find_default(key) != nullptr) return value;
   return error("SQL_CONF_NOT_FOUND", {{"sqlConf", "\"" + key + "\""}});
 }
 
@@ -145,7 +157,9 @@ std::map<std::string, std::string> SessionSettings::all(const std::string& prefi
   std::lock_guard lock(mutex_);
   std::map<std::string, std::string> merged = values_;
   merged.insert(server_defaults_.begin(), server_defaults_.end());
-  for (const Default& entry : kDefaults) merged.emplace(entry.key, entry.value);
+  for (const Default& entry : kDefaults) {
+    if (entry.value.has_value()) merged.emplace(entry.key, *entry.value);
+  }
   std::erase_if(merged, [&](const auto& item) { return !item.first.starts_with(prefix); });
   return merged;
 }

@@ -19,8 +19,9 @@ class SessionSettings {
   explicit SessionSettings(std::map<std::string, std::string> server_defaults);
   SessionSettings(const SessionSettings& other);
 
-  // The value set, else the default; SQL_CONF_NOT_FOUND when there is neither.
-  Result<std::string> get(const std::string& key) const;
+  // The value set, else the default, which some keys lack; SQL_CONF_NOT_FOUND when nothing is known of the
+  // key.
+  Result<std::optional<std::string>> get(const std::string& key) const;
   std::optional<std::string> find(const std::string& key) const;
   // CANNOT_MODIFY_STATIC_CONFIG for spark.* keys fixed at start, INVALID_CONF_VALUE for a value that the key
   // cannot take.

@@ -30,12 +30,14 @@ bool write_all(int descriptor, const std::string& content) {
   return true;
 }
 
-// What the file has of the range, and no more than a traceback is good for: the range is a worker's word.
-std::string read_range(int descriptor, uint64_t offset, uint64_t length) {
-  constexpr uint64_t kLongestText = uint64_t{4} << 20;
+constexpr uint64_t kLongestText = uint64_t{4} << 20;     // of a traceback
+constexpr uint64_t kLongestUpdate = uint64_t{64} << 20;  // a longer one is dropped
+
+// What the file has of the range, and no more than `longest`: the range is a worker's word.
+std::string read_range(int descriptor, uint64_t offset, uint64_t length, uint64_t longest) {
   struct stat status {};
   if (fstat(descriptor, &status) != 0 || offset >= static_cast<uint64_t>(status.st_size)) return "";
-  length = std::min({length, static_cast<uint64_t>(status.st_size) - offset, kLongestText});
+  length = std::min({length, static_cast<uint64_t>(status.st_size) - offset, longest});
   std::string content(length, '\0');
   size_t done = 0;
   while (done < length) {
@@ -124,7 +126,7 @@ Status WorkerProcess::run(std::shared_ptr<const WorkerTask> task) {
   task_ = std::move(task);
   state_ = State::kRunning;
   ++tasks_run_;
-  output_->set_source(task_->label, task_->on_line);
+  output_->set_source(task_->label, task_->on_line, task_->on_log_record);
   send_parts({{"type", "run"},
               {"task", task_->task},
               {"header", task_->header.size()},
@@ -226,9 +228,15 @@ void WorkerProcess::on_finished(const nlohmann::json& message) {
   if (message.at("status") == "ok") {
     end.result.kind = kind_of(message.at("kind"));
     end.result.data = output_region(message.at("data"));
+    for (const auto& range : message.at("updates")) {
+      const SharedMemoryRegion update = output_region(range);
+      if (update.length <= kLongestUpdate)
+        end.result.updates.push_back(
+            read_range(update.descriptor, update.offset, update.length, kLongestUpdate));
+    }
   } else if (message.contains("traceback")) {
     const SharedMemoryRegion traceback = output_region(message["traceback"]);
-    end.failure = read_range(traceback.descriptor, traceback.offset, traceback.length);
+    end.failure = read_range(traceback.descriptor, traceback.offset, traceback.length, kLongestText);
   } else {
     end.failure = message.at("error").get<std::string>();
   }

@@ -14,8 +14,10 @@ namespace {
 constexpr size_t kLongestLine =
     3500;  // with its label below PIPE_BUF, so that a writable pipe takes all of it
 constexpr size_t kTailBytes = 4096;
-constexpr int kReadsAtOnce = 4;                       // all that a pipe holds; then others get their turn
-constexpr size_t kKeptOfLine = 8 * 1024 - 64;         // of a longer line only the length is known
+constexpr int kReadsAtOnce = 4;                // all that a pipe holds; then others get their turn
+constexpr size_t kKeptOfLine = 8 * 1024 - 64;  // of a longer line only the length is known
+constexpr std::string_view kRecordMark = "PYTHON_WORKER_LOGGING:";  // pyspark.logger.worker_io
+constexpr size_t kLongestRecord = size_t{1} << 20;                  // a longer one is dropped
 constexpr uint64_t kShownBytes = uint64_t{16} << 20;  // of one source, in a log that nobody bounds
 }  // namespace
 
@@ -45,16 +47,18 @@ WorkerOutput::~WorkerOutput() {
   end();
 }
 
-void WorkerOutput::set_source(std::string label, WorkerTask::LineHandler on_line) {
+void WorkerOutput::set_source(std::string label, WorkerTask::LineHandler on_line,
+                              WorkerTask::LineHandler on_log_record) {
   finish_line();  // what was printed before belongs to the old name
   label_ = std::move(label);
   on_line_ = std::move(on_line);
+  on_log_record_ = std::move(on_log_record);
   shown_bytes_ = 0;
 }
 
 void WorkerOutput::finish_line() {
   read_available();
-  if (partial_.empty() && line_bytes_ == 0) return;
+  if (partial_.empty() && line_bytes_ == 0 && !in_record_) return;
   partial_ += '\n';
   take_lines();
 }
@@ -94,7 +98,29 @@ void WorkerOutput::take_lines() {
   if (tail_.size() > kTailBytes) tail_.erase(0, tail_.size() - kTailBytes);
 }
 
+// A record follows its mark on the same line, on which something else may stand before.
 void WorkerOutput::take_piece(std::string_view piece, bool ends_line) {
+  const size_t mark = on_log_record_ && !in_record_ ? piece.find(kRecordMark) : std::string_view::npos;
+  if (mark != std::string_view::npos) {
+    if (mark > 0 || line_bytes_ > 0) take_piece_of_line(piece.substr(0, mark), true);
+    in_record_ = true;
+    piece.remove_prefix(mark + kRecordMark.size());
+  }
+  in_record_ ? take_piece_of_record(piece, ends_line) : take_piece_of_line(piece, ends_line);
+}
+
+// PID:{…}, or PID: alone at the end of a task.
+void WorkerOutput::take_piece_of_record(std::string_view piece, bool ends_line) {
+  if (record_.size() <= kLongestRecord) record_.append(piece);
+  if (!ends_line) return;
+  const size_t begin = record_.find('{');
+  if (begin != std::string::npos && record_.size() <= kLongestRecord)
+    on_log_record_(std::string_view(record_).substr(begin));
+  record_.clear();
+  in_record_ = false;
+}
+
+void WorkerOutput::take_piece_of_line(std::string_view piece, bool ends_line) {
   show(piece);
   tail_.append(piece).append("\n");
   if (tail_.size() > 4 * kTailBytes) tail_.erase(0, tail_.size() - kTailBytes);
@@ -119,7 +145,7 @@ void WorkerOutput::show(std::string_view piece) {
 }
 
 void WorkerOutput::end() {
-  if (!partial_.empty() || line_bytes_ > 0) {
+  if (!partial_.empty() || line_bytes_ > 0 || in_record_) {
     partial_ += '\n';
     take_lines();
   }

@@ -39,8 +39,9 @@ class WorkerOutput {
   WorkerOutput(const WorkerOutput&) = delete;
   WorkerOutput& operator=(const WorkerOutput&) = delete;
 
-  // What is printed from now on has another name, and goes to `on_line` too, if there is one.
-  void set_source(std::string label, WorkerTask::LineHandler on_line);
+  // What is printed from now on has another name, and goes to `on_line` too, if there is one; log records go
+  // to `on_log_record` alone.
+  void set_source(std::string label, WorkerTask::LineHandler on_line, WorkerTask::LineHandler on_log_record);
   // What was printed last is a line, also without an end.
   void finish_line();
   // Reads what is there now and returns the last lines, at most 4 KiB.
@@ -50,6 +51,8 @@ class WorkerOutput {
   void read_available();
   void take_lines();
   void take_piece(std::string_view piece, bool ends_line);
+  void take_piece_of_line(std::string_view piece, bool ends_line);
+  void take_piece_of_record(std::string_view piece, bool ends_line);
   void show(std::string_view piece);
   void end();
 
@@ -58,9 +61,12 @@ class WorkerOutput {
   WorkerLog& log_;
   std::string label_;
   WorkerTask::LineHandler on_line_;
+  WorkerTask::LineHandler on_log_record_;
   std::string partial_;
   std::string line_;            // the pieces of a long line that came so far; cut
   size_t line_bytes_ = 0;       // how long it is
+  bool in_record_ = false;      // the line under way is a log record
+  std::string record_;          // its pieces that came so far
   bool skips_newline_ = false;  // the second half of "\r\n"
   uint64_t shown_bytes_ = 0;    // of this source, in the pool's log
   std::string tail_;

@@ -63,6 +63,8 @@ struct WorkerTask {
   // Called with each of these lines, on the pool's thread; must not block.
   using LineHandler = std::function<void(std::string_view line)>;
   LineHandler on_line;
+  // Likewise, with each log record that PySpark's worker captures: a JSON object. They are no lines.
+  LineHandler on_log_record;
   std::string header;  // build_task_header()
   std::vector<InputPart> input;
   bool input_complete = true;  // false: add_input() will bring more
@@ -79,6 +81,7 @@ struct TaskResult {
   Kind kind = Kind::kNone;  // kNone: no batch at all
   SharedMemoryRegion
       data;  // in the output slab: one Arrow stream with its end mark, or length-prefixed pickles
+  std::vector<std::string> updates;  // of PySpark's accumulators, pickled: profiles
   std::vector<uint64_t>
       retained_slabs;  // user code still holds arrays in these: do not write there until the worker has ended
 };

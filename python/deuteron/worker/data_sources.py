@@ -1,15 +1,21 @@
-"""Python data sources: what the engine asks before it reads from one (src/analyzer/data_sources.cc).
+"""Python data sources: what the engine asks before it reads from one or writes to one, and at the end of a write
+(src/analyzer/data_source_questions.h).
 
 A question is rows of (bytes, text, text). An answer is texts, one a row: an error, or "" and what was asked for."""
 
+import contextlib
 import io
+import os
 
 import pyarrow
+from pyspark.accumulators import SpecialAccumulatorIds, _deserialize_accumulator
+from pyspark.memory_profiler_ext import has_memory_profiler
 from pyspark.serializers import read_int
 from pyspark.sql import types
-from pyspark.sql.worker import create_data_source, plan_data_source_read
+from pyspark.sql.profiler import ProfileResultsParam, ProfileResultsParamV2, WorkerMemoryProfiler, WorkerPerfProfiler
+from pyspark.sql.worker import commit_data_source_write, create_data_source, plan_data_source_read, write_into_data_source
 from pyspark.util import handle_worker_exception
-from pyspark.worker_util import utf8_deserializer
+from pyspark.worker_util import pickleSer, utf8_deserializer
 
 from deuteron.worker.table_functions import Message
 
@@ -26,15 +32,34 @@ def read(batches):
     return _answers(_read, batches)
 
 
+def write(batches):
+    """Rows: (pickled class, name, schema of the rows as JSON), ("", "overwrite", "true" or "false"), then ("", key, value) of each
+    option. Answer: the write function pickled, the writer pickled."""
+    return _answers(_write, batches)
+
+
+def end_write(batches):
+    """Rows: (writer pickled, "commit" or "abort", ""), then ("", message or "", "") of each partition. The answer is empty."""
+    return _answers(_end_write, batches)
+
+
 def _answers(respond, batches):
     rows = [row for batch in batches for row in zip(*(column.to_pylist() for column in batch.columns))]
     try:
         texts = ["", *respond(rows)]
     except Exception as error:
+        error.__traceback__ = _without_ours(error.__traceback__)
         told = io.BytesIO()
         handle_worker_exception(error, told)
         texts = [told.getvalue()[8:].decode()]
     yield pyarrow.RecordBatch.from_arrays([pyarrow.array(texts, pyarrow.string())], ["text"])
+
+
+def _without_ours(traceback):
+    """From where PySpark's code begins, which PySpark cuts off itself."""
+    while traceback.tb_next is not None and traceback.tb_frame.f_code.co_filename == __file__:
+        traceback = traceback.tb_next
+    return traceback
 
 
 def _create(rows):
@@ -71,9 +96,72 @@ def _read(rows):
     return function.hex(), str(len(parts)), *(part.hex() for part in parts)
 
 
+def _write(rows):
+    (command, name, schema), (_, _, overwrite), *options = rows
+    question = Message()
+    question.blob(command)
+    question.text(name)
+    question.text(schema)
+    question.text(types.StructType().add("message", types.BinaryType()).json())
+    question.integer(len(options))
+    for _, key, value in options:
+        question.text(key)
+        question.text(value)
+    question.boolean(overwrite == "true")
+    question.boolean(False)  # it is no stream
+    question.boolean(True)
+    answer = _ask(write_into_data_source, question)
+    function = answer.read(read_int(answer))
+    writer = answer.read(read_int(answer))
+    return function.hex(), writer.hex()
+
+
+def _end_write(rows):
+    (writer, end, _), *messages = rows
+    question = Message()
+    question.blob(writer)
+    question.integer(len(messages))
+    for _, message, _ in messages:
+        question.blob(bytes.fromhex(message) if message else pickleSer.dumps(None))
+    question.boolean(end == "abort")
+    _ask(commit_data_source_write, question)
+    return ()
+
+
 def _ask(module, question):
     question.seek(0)
     answer = io.BytesIO()
-    module._main(question, answer)
+    with _profiled(module), _logged():
+        module._main(question, answer)
     answer.seek(0)
     return answer
+
+
+def _profiled(module):
+    """Under spark.sql.pyspark.dataSource.profiler. What it finds goes to the client with the task's end."""
+    profiler = os.environ.get("DEUTERON_DATA_SOURCE_PROFILER")
+    name = module.__name__.split(".")[-1]
+    if profiler == "perf":
+        return WorkerPerfProfiler(*_profiles(), name)
+    if profiler == "memory" and has_memory_profiler:
+        return WorkerMemoryProfiler(*_profiles(), name, module._main)
+    return contextlib.nullcontext()
+
+
+def _profiles():
+    return (
+        _deserialize_accumulator(SpecialAccumulatorIds.SQL_UDF_PROFIER, None, ProfileResultsParam),
+        _deserialize_accumulator(SpecialAccumulatorIds.SQL_UDF_PROFIER_V2, {}, ProfileResultsParamV2),
+    )
+
+
+@contextlib.contextmanager
+def _logged():
+    """PySpark's module captures what the source logs, as in a process of its own: the worker around it does not."""
+    session = os.environ.get("DEUTERON_LOGGING_SESSION")
+    if session:
+        os.environ["PYSPARK_SPARK_SESSION_UUID"] = session
+    try:
+        yield
+    finally:
+        os.environ.pop("PYSPARK_SPARK_SESSION_UUID", None)

@@ -6,13 +6,14 @@ Spark pickles rows for these, and takes a result of the wrong type for null inst
 
 import datetime
 import decimal
+import os
 
 import pyarrow
-from pyspark import serializers
+from pyspark import serializers, worker
 from pyspark.sql import types
 from pyspark.sql.conversion import ArrowTableToRowsConversion
 from pyspark.sql.pandas.types import to_arrow_type
-
+from pyspark.util import PythonEvalType
 
 _SEQUENCES = (list, tuple, bytes, bytearray)
 
@@ -24,7 +25,10 @@ class RowFunctions:
 
     def __init__(self, functions, input_type):
         loads = serializers.CPickleSerializer().loads
-        self._functions = [_RowFunction(*loads(command), columns, names) for command, columns, names in functions]
+        self._functions = []
+        for number, (command, columns, names) in enumerate(functions):
+            function, return_type = loads(command)
+            self._functions.append(_RowFunction(_profiled(function, number), return_type, columns, names))
         self._converters = [
             ArrowTableToRowsConversion._create_converter(field.dataType)
             for field in types._parse_datatype_json_string(input_type)
@@ -57,6 +61,17 @@ class _RowFunction:
             named = {name: columns[column][row] for column, name in self._named}
             results.append(self._coerce(self._to_internal(self._function(*arguments, **named))))
         return pyarrow.array(results, type=self._arrow_type)
+
+
+def _profiled(function, number):
+    """Under spark.sql.pyspark.udf.profiler, as PySpark's worker does it where it calls the function itself."""
+    profiler = os.environ.get("DEUTERON_UDF_PROFILER", "").lower()
+    result = int(os.environ.get("DEUTERON_FIRST_RESULT", "0")) + number
+    if profiler == "perf":
+        return worker.wrap_perf_profiler(function, PythonEvalType.SQL_BATCHED_UDF, result)
+    if profiler == "memory":
+        return worker.wrap_memory_profiler(function, PythonEvalType.SQL_BATCHED_UDF, result)
+    return function
 
 
 def coercion(data_type):

@@ -90,8 +90,8 @@ class TaskOutput:
 
     def result(self):
         """What the worker function wrote: a dict with "kind" ("arrow", "pickle" or "none"), "data" [offset, length],
-        "traceback" ([offset, length] or absent). Raises TruncatedOutput. Whether the whole input was read, which PySpark
-        says at the very end, does not matter here: the next task has an input of its own."""
+        "traceback" ([offset, length]) or "updates" (of each accumulator [offset, length]). Raises TruncatedOutput. Whether
+        the whole input was read, which PySpark says at the very end, does not matter here: the next task has its own."""
         kind, data_begin, data_end = self._data_section()
         result = {"kind": kind, "data": [data_begin, data_end - data_begin]}
         mark = self._integer(data_end)
@@ -100,7 +100,16 @@ class TaskOutput:
             return result
         if mark != TIMING_DATA or self._integer(data_end + 52) != END_OF_DATA_SECTION:
             raise TruncatedOutput()
+        result["updates"] = self._updates(data_end + 56)
         return result
+
+    def _updates(self, count):
+        ranges = []
+        position = count + 4
+        for _ in range(self._integer(count)):
+            ranges.append([position + 4, self._integer(position)])
+            position += 4 + ranges[-1][1]
+        return ranges
 
     def _data_section(self):
         mark = self._integer(self.begin)

@@ -19,7 +19,7 @@ import signal
 import socket
 import sys
 
-from deuteron.worker import gang_epoch, gang_preemption, held_ports, protocol, spark_files
+from deuteron.worker import gang_epoch, gang_preemption, held_ports, log_context, protocol, spark_files
 from deuteron.worker.warm_up import run_tiny_task
 from deuteron.worker.worker_process import WorkerProcess
 
@@ -297,6 +297,7 @@ def main():
     gang_epoch.provide()
     gang_preemption.provide()
     held_ports.provide()
+    log_context.provide()
     run_tiny_task()
     freeze_heap()
     Zygote(socket.socket(fileno=options.control_descriptor)).run()

@@ -29,7 +29,7 @@ Status NativeSession::configure(const ConfigRequest& request, ConfigResponse& re
       return {};
     case ConfigRequest::Operation::kGet:
       for (const std::string& key : operation.get().keys()) {
-        ASSIGN_OR_RETURN(const std::string value, settings.get(key));
+        ASSIGN_OR_RETURN(const std::optional<std::string> value, settings.get(key));
         add_pair(response, key, value);
       }
       return {};

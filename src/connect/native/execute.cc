@@ -72,6 +72,24 @@ spark::connect::Relation query_relation(const spark::connect::SqlCommand& comman
 Status NativeSession::execute(const spark::connect::ExecutePlanRequest& request,
                               const std::string& operation_id, ResponseWriter& responses,
                               CancelToken& cancel) {
+  RETURN_IF_ERROR(run_plan(request, operation_id, responses, cancel));
+  return send_python_updates(responses);
+}
+
+// Profiles, under the name by which PySpark's client knows them.
+Status NativeSession::send_python_updates(ResponseWriter& responses) {
+  std::vector<std::string> updates = session_->reports().take_updates();
+  if (updates.empty()) return {};
+  ExecutePlanResponse response;
+  auto* observed = response.add_observed_metrics();
+  observed->set_name("__python_accumulator__");
+  for (std::string& update : updates) observed->add_values()->set_binary(std::move(update));
+  return responses.write(std::move(response));
+}
+
+Status NativeSession::run_plan(const spark::connect::ExecutePlanRequest& request,
+                               const std::string& operation_id, ResponseWriter& responses,
+                               CancelToken& cancel) {
   ASSIGN_OR_RETURN(const spark::connect::Plan plan, expand_plan(request.plan()));
   if (plan.has_command() && plan.command().has_sql_command()) {
     return run_sql(plan.command().sql_command(), operation_id, responses, cancel);

@@ -34,6 +34,9 @@ class NativeSession final : public BackendSession {
   Result<std::shared_ptr<BackendSession>> clone(const std::string& new_session_id) override;
 
  private:
+  Status run_plan(const spark::connect::ExecutePlanRequest& request, const std::string& operation_id,
+                  ResponseWriter& responses, CancelToken& cancel);
+  Status send_python_updates(ResponseWriter& responses);
   Status run_query(const plan::unresolved::RelationPtr& relation, const std::string& operation_id,
                    ResponseWriter& responses, CancelToken& cancel);
   Status run_sql(const spark::connect::SqlCommand& command, const std::string& operation_id,
