@@ -13,9 +13,8 @@ Result<DataSourceWrite> plan_data_source_write(const DataSourceWriteRequest& req
   Analysis analysis(settings, catalog);
   const resolved::RelationPtr input = renumbered(analysis, request.input);
   const std::string schema = types::DataType::structure(resolved::to_schema(input->output)).json();
-  std::vector<resolved::Expressions> rows = {
-      question(request.source.command, request.source.name, schema),
-      question("", "overwrite", request.overwrite ? "true" : "false")};
+  std::vector<resolved::Expressions> rows = {question(request.source.command, request.source.name, schema),
+                                             question("", "overwrite", request.overwrite ? "true" : "false")};
   for (const auto& [key, value] : request.options) rows.push_back(question("", key, value));
   ASSIGN_OR_RETURN(AnswerReader answer, ask_worker(analysis, request.source, "write", std::move(rows)));
   if (const std::string failure = answer.text(); !failure.empty())

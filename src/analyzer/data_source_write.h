@@ -19,7 +19,8 @@ struct DataSourceWriteRequest {
 struct DataSourceWrite {
   plan::unresolved::PythonCall source;
   std::string writer;  // pickled
-  // A MapPartitions whose tasks write, and leave one row of bytes: the message that commit or abort shall get.
+  // A MapPartitions whose tasks write, and leave one row of bytes: the message that commit or abort shall
+  // get.
   plan::resolved::RelationPtr plan;
 };
 

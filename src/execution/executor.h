@@ -28,6 +28,7 @@ struct Request {
   std::string time_zone = "UTC";
   std::map<std::string, std::string> local_properties;
   std::vector<std::string> python_paths;   // session artifacts, put on sys.path
+  std::string files_directory;             // likewise, in which workers run; "": there are none
   std::shared_ptr<PlanCache> cache;        // the session's; null: none
   std::shared_ptr<PythonReports> reports;  // likewise
 };
@@ -89,6 +90,8 @@ class Executor {
   // Starts, in the background, what makes the first Python function of a session quick (a process of about
   // 100 MiB).
   virtual void warm_up() {}
+  // Unpacks a .zip, .jar, .tar or .tar.gz into a folder that it makes; blocks meanwhile.
+  virtual Status unpack(const std::string& archive, const std::string& folder, uint64_t limit_bytes) = 0;
   // Ends the workers and drops what is kept for a session.
   virtual void close_session(const std::string& session_id) = 0;
 };

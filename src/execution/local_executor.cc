@@ -12,6 +12,7 @@
 #include "execution/query_run.h"
 #include "execution/queue_settings.h"
 #include "execution/show_string.h"
+#include "execution/unpack_archive.h"
 
 namespace deuteron::execution {
 namespace {
@@ -131,6 +132,10 @@ class LocalExecutor : public Executor {
 
   void warm_up() override { pool_->start_template(zygote_options()); }
 
+  Status unpack(const std::string& archive, const std::string& folder, uint64_t limit_bytes) override {
+    return unpack_archive(options_.python_interpreter, options_.python_folder, archive, folder, limit_bytes);
+  }
+
   void close_session(const std::string& session_id) override {
     std::vector<worker_pool::ZygoteId> ended;
     {
@@ -181,14 +186,28 @@ class LocalExecutor : public Executor {
     return zygote;
   }
 
+  // The one that the session has chosen; a relative path begins where its files and archives are.
+  static std::optional<std::string> interpreter_of(const Request& request) {
+    const auto found = request.settings.find("spark.sql.execution.pyspark.python");
+    if (found == request.settings.end() || found->second.empty()) return std::nullopt;
+    const std::string& name = found->second;
+    const bool is_relative = name.front() != '/' && name.find('/') != std::string::npos;
+    return is_relative && !request.files_directory.empty() ? request.files_directory + "/" + name : name;
+  }
+
   // Workers cannot forget a path they have had on sys.path, nor a module they imported: one zygote per
-  // session and set of artifacts.
+  // session, set of artifacts and interpreter.
   worker_pool::ZygoteId zygote_for(const Request& request) {
     std::lock_guard lock(mutex_);
-    const auto key = std::make_pair(request.session_id, request.python_paths);
+    worker_pool::ZygoteOptions zygote = zygote_options();
+    if (const auto interpreter = interpreter_of(request)) {
+      zygote.interpreter = *interpreter;
+      zygote.has_own_interpreter = true;
+    }
+    auto key = std::make_pair(request.session_id, request.python_paths);
+    key.second.push_back(zygote.interpreter);
     const auto found = zygotes_.find(key);
     if (found != zygotes_.end()) return found->second;
-    worker_pool::ZygoteOptions zygote = zygote_options();
     zygote.name = "python-" + request.session_id.substr(0, 8);
     return zygotes_[key] = pool_->start_zygote(std::move(zygote));
   }
@@ -203,7 +222,7 @@ class LocalExecutor : public Executor {
   const std::shared_ptr<SlabWatch> slab_watch_ = std::make_shared<SlabWatch>();
   std::mutex mutex_;
   std::map<std::pair<std::string, std::vector<std::string>>, worker_pool::ZygoteId>
-      zygotes_;  // guarded by mutex_
+      zygotes_;  // by session, then paths and the interpreter; guarded by mutex_
 };
 
 }  // namespace

@@ -430,7 +430,12 @@ std::shared_ptr<PythonProgram> QueryRun::make_program(const PythonStage& stage) 
     program->functions[0].commands = {pickle_table_function(
         *stage.table_function->function, stage.table_function->input, program->runner_conf)};
   }
-  program->environment["DEUTERON_FILES_DIRECTORY"] = services_.files_directory;
+  program->environment["DEUTERON_FILES_DIRECTORY"] =
+      request_.files_directory.empty() ? services_.files_directory : request_.files_directory;
+  if (!request_.files_directory.empty()) {
+    program->python_paths.push_back(request_.files_directory);
+    program->environment["DEUTERON_WORKING_DIRECTORY"] = request_.files_directory;
+  }
   if (setting("spark.sql.execution.pyspark.udf.simplifiedTraceback.enabled", "true") == "true") {
     program->environment["SPARK_SIMPLIFIED_TRACEBACK"] = "1";
   }

@@ -5,8 +5,8 @@
 
 namespace deuteron::session {
 
-// One task writes each partition, once as far as anyone hears of it: the message of the attempt that succeeded
-// counts. Then the source commits, or aborts when anything has failed.
+// One task writes each partition, once as far as anyone hears of it: the message of the attempt that
+// succeeded counts. Then the source commits, or aborts when anything has failed.
 Result<Rows> Session::write_data_source(const plan::unresolved::WriteFiles& command,
                                         const plan::unresolved::PythonCall& source,
                                         const std::string& operation_id, execution::ProgressSink& sink,

@@ -16,12 +16,10 @@ DataType text_type() { return DataType(TypeId::kString); }
 types::StructField text_field(const char* name) { return {name, text_type(), true, ""}; }
 
 types::Schema schema() {
-  const DataType frame =
-      DataType::structure({text_field("class"), text_field("method"), text_field("file"), text_field("line")});
-  const DataType exception =
-      DataType::structure({text_field("class"),
-                           text_field("msg"),
-                           {"stacktrace", DataType::array(frame, true), true, ""}});
+  const DataType frame = DataType::structure(
+      {text_field("class"), text_field("method"), text_field("file"), text_field("line")});
+  const DataType exception = DataType::structure(
+      {text_field("class"), text_field("msg"), {"stacktrace", DataType::array(frame, true), true, ""}});
   return {{"ts", DataType(TypeId::kTimestamp), true, ""},
           text_field("level"),
           text_field("msg"),
@@ -47,9 +45,9 @@ Value timestamp_of(const json& object) {
   if (found == object.end() || !found->is_string()) return Value();
   int year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0, micros = 0, zone = 0;
   char sign = '+';
-  const int parts = std::sscanf(found->get_ref<const std::string&>().c_str(),
-                                "%4d-%2d-%2d %2d:%2d:%2d.%6d%c%4d", &year, &month, &day, &hour, &minute,
-                                &second, &micros, &sign, &zone);
+  const int parts =
+      std::sscanf(found->get_ref<const std::string&>().c_str(), "%4d-%2d-%2d %2d:%2d:%2d.%6d%c%4d", &year,
+                  &month, &day, &hour, &minute, &second, &micros, &sign, &zone);
   if (parts < 7) return Value();
   const int64_t offset = (zone / 100 * 60 + zone % 100) * (sign == '-' ? -60 : 60);
   const int64_t seconds =
@@ -83,8 +81,7 @@ Value stack_of(const json& exception) {
 Value exception_of(const json& record) {
   const auto found = record.find("exception");
   if (found == record.end() || !found->is_object()) return Value();
-  return Value(
-      std::vector<Value>{text_of(*found, "class"), text_of(*found, "msg"), stack_of(*found)});
+  return Value(std::vector<Value>{text_of(*found, "class"), text_of(*found, "msg"), stack_of(*found)});
 }
 
 }  // namespace

@@ -57,6 +57,7 @@ execution::Request Session::request(const std::string& operation_id) const {
   request.settings = settings_.all();
   request.time_zone = *settings_.find("spark.sql.session.timeZone");
   request.python_paths = artifacts_->python_paths();
+  request.files_directory = artifacts_->files_directory();
   request.cache = cache_;
   request.reports = reports_;
   return request;

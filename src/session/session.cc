@@ -12,8 +12,12 @@ Session::Session(Identity identity, Environment& environment)
       server_side_id_(random_uuid()),
       environment_(environment),
       settings_(environment.server_defaults),
-      artifacts_(std::make_shared<Artifacts>(environment.artifact_directory + "/" + server_side_id_,
-                                             environment.artifact_limit_bytes)) {
+      artifacts_(std::make_shared<Artifacts>(
+          environment.artifact_directory + "/" + server_side_id_, environment.artifact_limit_bytes,
+          [executor = environment.executor](const std::string& archive, const std::string& folder,
+                                            uint64_t limit) {
+            return executor->unpack(archive, folder, limit);
+          })) {
   environment.executor
       ->warm_up();  // in the background: the first Python function finds its interpreter ready
 }

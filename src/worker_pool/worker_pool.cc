@@ -249,6 +249,7 @@ void WorkerPool::Loop::start_zygote(ZygoteId id, ZygoteOptions options) {
 // The zygote from which zygotes of these options can be forked, started when there is none. It runs no
 // workers itself.
 ZygoteId WorkerPool::Loop::find_template(const ZygoteOptions& options) {
+  if (options.has_own_interpreter) return 0;
   for (const auto& [key, value] : options.environment) {
     if (is_read_at_start(key)) return 0;
   }

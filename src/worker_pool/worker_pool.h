@@ -49,6 +49,7 @@ struct ZygoteOptions {
   std::string name = "python";                     // in the log
   std::string interpreter = "python3";             // a path, or a name on PATH
   std::string package_folder;                      // put on PYTHONPATH; holds the package deuteron
+  bool has_own_interpreter = false;                // no other zygote is to be forked from this interpreter
   std::map<std::string, std::string> environment;  // added to the server's
   int spares = 0;                                  // idle workers to keep ready
   uint64_t memory_limit_bytes = 0;  // per worker, without shared memory; 0: 60 % of the machine

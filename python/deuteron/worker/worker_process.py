@@ -78,6 +78,8 @@ class WorkerProcess:
         self._task = message["task"]
         environment = dict(os.environ)
         os.environ.update(message.get("environment", {}))
+        if "DEUTERON_WORKING_DIRECTORY" in os.environ:
+            os.chdir(os.environ["DEUTERON_WORKING_DIRECTORY"])
         result = self._run_pyspark(message)
         _flush_standard_streams()
         retained = self._slabs.retained()
