@@ -92,9 +92,9 @@ Result<Input> RelationResolver::map_partitions(const unresolved::MapPartitions& 
   ASSIGN_OR_RETURN(Columns output, output_of(analysis_, *python));
   input = settle(std::move(input));
   const int32_t partitions = input.plan->partitions;
-  Input result = source(
-      resolved::make_relation(resolved::MapPartitions{input.plan, function_of(*python), node.is_barrier},
-                              std::move(output), partitions));
+  Input result = source(resolved::make_relation(
+      resolved::MapPartitions{input.plan, function_of(*python), node.is_barrier, node.resource_profile},
+      std::move(output), partitions));
   result.data_frames = std::move(input.data_frames);
   return result;
 }

@@ -15,8 +15,10 @@
 #include "exchange/shared_memory.h"
 #include "execution/plan_cache.h"
 #include "execution/python_reports.h"
+#include "execution/resource_profile.h"
 #include "plan/resolved.h"
 #include "relational/engine.h"
+#include "tasks/machine.h"
 
 namespace deuteron::execution {
 
@@ -27,10 +29,11 @@ struct Request {
   std::map<std::string, std::string> settings;  // the session's, lower-level modules read their own keys
   std::string time_zone = "UTC";
   std::map<std::string, std::string> local_properties;
-  std::vector<std::string> python_paths;   // session artifacts, put on sys.path
-  std::string files_directory;             // likewise, in which workers run; "": there are none
-  std::shared_ptr<PlanCache> cache;        // the session's; null: none
-  std::shared_ptr<PythonReports> reports;  // likewise
+  std::vector<std::string> python_paths;       // session artifacts, put on sys.path
+  std::string files_directory;                 // likewise, in which workers run; "": there are none
+  std::shared_ptr<PlanCache> cache;            // the session's; null: none
+  std::shared_ptr<PythonReports> reports;      // likewise
+  const ResourceProfiles* profiles = nullptr;  // that the plan names; null: none
 };
 
 struct StageProgress {
@@ -97,7 +100,9 @@ class Executor {
 };
 
 struct ExecutorOptions {
-  int32_t cpus = 0;                             // slots; 0: all cores
+  int32_t cpus = 0;                                  // slots; 0: all cores
+  std::map<std::string, tasks::Resource> resources;  // of this machine
+  std::string claims_directory;  // where servers of this machine tell each other which they have
   std::string python_interpreter = "python3";   // a path, or a name on PATH
   std::string python_folder;                    // holds the package deuteron
   int32_t spare_workers = 2;                    // kept ready per session once it has run Python

@@ -11,8 +11,11 @@
 #include "execution/python_launcher.h"
 #include "execution/query_run.h"
 #include "execution/queue_settings.h"
+#include "execution/resource_settings.h"
+#include "execution/resource_watch.h"
 #include "execution/show_string.h"
 #include "execution/unpack_archive.h"
+#include "worker_pool/process_memory.h"
 
 namespace deuteron::execution {
 namespace {
@@ -40,17 +43,28 @@ class NoProgress : public ProgressSink {
   void on_progress(const std::vector<StageProgress>&, int64_t) override {}
 };
 
+struct Policies {
+  scheduler::core::QueuePolicy queue;
+  scheduler::core::ExclusionPolicy exclusion;
+};
+
+tasks::Machine machine(const ExecutorOptions& options) {
+  const auto memory = static_cast<int64_t>(worker_pool::all_workers_memory_bytes());
+  return {options.cpus > 0 ? options.cpus : number_of_cores(), options.resources, memory};
+}
+
 // Everything runs on this machine: relational stages in the embedded engine, tasks in the worker pool.
 class LocalExecutor : public Executor {
  public:
-  LocalExecutor(const ExecutorOptions& options, scheduler::core::QueuePolicy policy,
+  LocalExecutor(const ExecutorOptions& options, Policies policies, std::shared_ptr<resources::Claims> claims,
                 relational::Engine& engine, std::shared_ptr<exchange::SharedMemory> memory, events::Bus& bus)
       : options_(options),
         memory_(std::move(memory)),
         bus_(bus),
-        launcher_(memory_, bus, options.log),
-        scheduler_(tasks::Machine{options.cpus > 0 ? options.cpus : number_of_cores(), {}}, launcher_, bus,
-                   std::move(policy)),
+        launcher_(memory_, bus, options.log, claims),
+        resource_watch_(machine(options), std::move(claims)),
+        scheduler_(machine(options), launcher_, bus, std::move(policies.queue), policies.exclusion,
+                   resource_watch_.in_use()),
         services_{engine,
                   scheduler_,
                   *memory_,
@@ -60,6 +74,8 @@ class LocalExecutor : public Executor {
                   options.runtime_directory} {}
 
   Status start_pool() {
+    resource_watch_.start(
+        [this](const scheduler::core::Address& address) { scheduler_.address_freed(address); });
     worker_pool::WorkerPoolOptions pool_options;
     pool_options.runtime_directory = options_.runtime_directory;
     pool_options.log_descriptor = options_.worker_log_descriptor;
@@ -216,6 +232,7 @@ class LocalExecutor : public Executor {
   const std::shared_ptr<exchange::SharedMemory> memory_;
   events::Bus& bus_;
   PythonLauncher launcher_;
+  ResourceWatch resource_watch_;
   scheduler::Scheduler scheduler_;
   const Services services_;
   std::unique_ptr<worker_pool::WorkerPool> pool_;
@@ -233,7 +250,14 @@ Result<std::unique_ptr<Executor>> make_executor(const ExecutorOptions& options, 
   ASSIGN_OR_RETURN(auto policy, queue_policy(options.settings));
   RETURN_IF_ERROR(queue_rules(options.settings).status());  // the sessions' defaults
   RETURN_IF_ERROR(gang_rules(options.settings).status());
-  auto executor = std::make_unique<LocalExecutor>(options, std::move(policy), engine, std::move(memory), bus);
+  ASSIGN_OR_RETURN(const auto exclusion, exclusion_policy(options.settings));
+  RETURN_IF_ERROR(task_slots(options.settings).status());
+  std::shared_ptr<resources::Claims> claims;
+  if (!options.resources.empty()) {
+    ASSIGN_OR_RETURN(claims, resources::Claims::make(options.claims_directory));
+  }
+  auto executor = std::make_unique<LocalExecutor>(options, Policies{std::move(policy), exclusion},
+                                                  std::move(claims), engine, std::move(memory), bus);
   RETURN_IF_ERROR(executor->start_pool());
   return std::unique_ptr<Executor>(std::move(executor));
 }

@@ -1,7 +1,9 @@
 #include "execution/python_launcher.h"
 
 #include <algorithm>
+
 #include <set>
+#include "execution/resource_settings.h"
 
 #include "base/log.h"
 #include "execution/gang_directory.h"
@@ -88,6 +90,7 @@ worker_pool::WorkerTask PythonLauncher::make_task(const tasks::TaskContext& cont
   header.evaluation_type = program.evaluation_type;
   header.python_version = program.python_version;
   header.context = context;
+  header.resource_addresses = context.addresses;
   header.local_properties = program.local_properties;
   header.files_directory = program.files_directory;
   header.includes = program.python_paths;
@@ -114,12 +117,31 @@ worker_pool::WorkerTask PythonLauncher::make_task(const tasks::TaskContext& cont
   }
   task.output = {output.descriptor(), static_cast<uint64_t>(output.id()), 0, 0};
   task.environment = program.environment;
+  task.memory_limit_bytes = static_cast<uint64_t>(context.slots.memory);
+  give_resources(context, task);
   if (!program.gang_directory.empty()) {
     task.environment[kGangDirectoryVariable] = program.gang_directory;
     task.environment[kGangNoticeVariable] = notice_file(program.gang_directory, context.attempt);
   }
   task.barrier = context.ranks > 0;
   return task;
+}
+
+// A process that has had a GPU keeps some of it: it serves nobody else.
+void PythonLauncher::give_resources(const tasks::TaskContext& context, worker_pool::WorkerTask& task) const {
+  constexpr size_t kMostHeld = 128;
+  if (context.addresses.empty() || claims_ == nullptr) return;
+  std::string paths;
+  for (const auto& [name, addresses] : context.addresses) {
+    for (const std::string& address : addresses) {
+      paths += (paths.empty() ? "" : ":") + claims_->path({name, address});
+      if (task.held_descriptors.size() < kMostHeld)
+        task.held_descriptors.push_back(claims_->descriptor({name, address}));
+    }
+  }
+  task.environment[resources::kClaimsVariable] = paths;
+  task.environment.merge(device_environment(context.addresses));
+  task.single_use = true;
 }
 
 void PythonLauncher::kill(tasks::TaskId task) { pool_->kill(task); }

@@ -11,6 +11,7 @@
 #include "events/server_log.h"
 #include "exchange/shared_memory.h"
 #include "execution/python_task.h"
+#include "resources/claims.h"
 #include "scheduler/launcher.h"
 #include "worker_pool/worker_pool.h"
 
@@ -19,8 +20,9 @@ namespace deuteron::execution {
 class PythonLauncher : public scheduler::Launcher, public worker_pool::WorkerPoolListener {
  public:
   // What tasks print goes to `log` too, unless it is null.
-  PythonLauncher(std::shared_ptr<exchange::SharedMemory> memory, events::Bus& bus, events::ServerLog* log)
-      : memory_(std::move(memory)), bus_(bus), log_(log) {}
+  PythonLauncher(std::shared_ptr<exchange::SharedMemory> memory, events::Bus& bus, events::ServerLog* log,
+                 std::shared_ptr<const resources::Claims> claims)
+      : memory_(std::move(memory)), bus_(bus), log_(log), claims_(std::move(claims)) {}
   // Before the first task; both must outlive every task. (The three know each other, so they are joined after
   // they are made.)
   void connect(worker_pool::WorkerPool& pool, scheduler::LaunchObserver& observer);
@@ -50,12 +52,14 @@ class PythonLauncher : public scheduler::Launcher, public worker_pool::WorkerPoo
 
   worker_pool::WorkerTask make_task(const tasks::TaskContext& context, const PythonWork& work,
                                     const exchange::Slab& output) const;
+  void give_resources(const tasks::TaskContext& context, worker_pool::WorkerTask& task) const;
   static int64_t input_bytes(const RunningTask& running);
   std::shared_ptr<RunningTask> remove(tasks::TaskId task);
 
   const std::shared_ptr<exchange::SharedMemory> memory_;
   events::Bus& bus_;
   events::ServerLog* const log_;
+  const std::shared_ptr<const resources::Claims> claims_;  // null: no resources
   worker_pool::WorkerPool* pool_ = nullptr;
   scheduler::LaunchObserver* observer_ = nullptr;
   std::mutex mutex_;

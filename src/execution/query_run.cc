@@ -10,6 +10,7 @@
 #include "execution/plan_rewrite.h"
 #include "execution/position_columns.h"
 #include "execution/queue_settings.h"
+#include "execution/resource_settings.h"
 #include "scheduler/core/inventory.h"
 
 namespace deuteron::execution {
@@ -221,7 +222,7 @@ Result<exchange::StageOutputPtr> QueryRun::run_tasks(
   scheduler::TaskStageRequest request;
   request.job = job();
   request.name = stage.name;
-  request.slots_per_task = slots_per_task();
+  ASSIGN_OR_RETURN(request.slots_per_task, slots_per_task(stage));
   // As Spark on one machine does: what a function raises is final. A lost worker says nothing about the
   // function, so its task is tried again.
   request.max_task_errors = 1;
@@ -280,7 +281,7 @@ Result<exchange::StageOutputPtr> QueryRun::run_gang(
   const auto collector = std::make_shared<StageCollector>([stop = stop_] { stop->cancel(); });
   request.job = job();
   request.name = stage.name;
-  request.slots_per_task = slots_per_task();
+  ASSIGN_OR_RETURN(request.slots_per_task, slots_per_task(stage));
   for (const exchange::Partition& partition : input->partitions) {
     ASSIGN_OR_RETURN(auto work, PythonWork::of_streams(program, partition[0]));
     request.ranks.push_back(std::move(work));
@@ -304,8 +305,9 @@ void QueryRun::report_updates(const std::map<int32_t, std::shared_ptr<PythonOutp
 Status QueryRun::check_gang(const PythonStage& stage) const {
   ASSIGN_OR_RETURN(const int32_t ranks, planned_tasks(stage));
   ASSIGN_OR_RETURN(const scheduler::core::GangRules rules, gang_rules(request_.settings));
+  ASSIGN_OR_RETURN(const tasks::Slots slots, slots_per_task(stage));
   const int32_t least = rules.min_ranks > 0 ? std::min(rules.min_ranks, ranks) : ranks;
-  return scheduler::core::check_gang(slots_per_task(), least, services_.scheduler.machine());
+  return scheduler::core::check_gang(slots, least, services_.scheduler.machine());
 }
 
 Result<int32_t> QueryRun::planned_tasks(const PythonStage& stage) const {
@@ -485,7 +487,11 @@ int32_t QueryRun::number(const std::string& key, int32_t otherwise) const {
   return is_number && value > 0 ? value : otherwise;
 }
 
-tasks::Slots QueryRun::slots_per_task() const { return {number("spark.task.cpus", 1), {}}; }
+Result<tasks::Slots> QueryRun::slots_per_task(const PythonStage& stage) const {
+  if (stage.resource_profile == 0 || request_.profiles == nullptr) return task_slots(request_.settings);
+  ASSIGN_OR_RETURN(const ResourceProfile profile, request_.profiles->find(stage.resource_profile));
+  return task_slots(request_.settings, profile);
+}
 
 tasks::JobId QueryRun::job() {
   if (job_ == 0) {

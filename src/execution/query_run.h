@@ -76,7 +76,7 @@ class QueryRun {
   void observe(PythonProgram& program, const PythonStage& stage) const;
   std::string setting(const std::string& key, const std::string& otherwise) const;
   int32_t number(const std::string& key, int32_t otherwise) const;
-  tasks::Slots slots_per_task() const;
+  Result<tasks::Slots> slots_per_task(const PythonStage& stage) const;
   tasks::JobId job();
   void begin_stage(int64_t tasks);
   void report(int64_t tasks, const StageCollector::Counts& counts, bool done);

@@ -267,6 +267,7 @@ Result<RelationPtr> StagePlanner::cut_map(const RelationPtr& relation) {
   stage.input = complete(input);
   stage.request.groups = {{first_columns(input->output.size()), exchange::Layout::kStructColumn, {}}};
   stage.is_gang = map.is_barrier;
+  stage.resource_profile = map.resource_profile;
   stage.evaluation_type = static_cast<EvaluationType>(map.function->eval_type);
   stage.functions = {{{{0, std::nullopt}}, {map.function->command}, 0}};
   stage.python_version = map.function->python_version;

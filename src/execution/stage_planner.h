@@ -29,6 +29,7 @@ struct PythonStage {
   plan::resolved::RelationPtr input;
   relational::MaterializeRequest request;  // column group 0 travels to the workers
   bool is_gang = false;
+  int32_t resource_profile = 0;  // 0: what the settings say
   // Each stream of a partition is a group of its own; 2: so is each pair of streams of the first two column
   // groups. 0: the partition is one stream.
   int32_t tables_per_group = 0;

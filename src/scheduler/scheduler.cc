@@ -64,11 +64,12 @@ Status Scheduler::with_stacks(const Status& status, const HangReport& hang) {
 }
 
 Scheduler::Scheduler(tasks::Machine machine, Launcher& launcher, events::Bus& bus, core::QueuePolicy policy,
-                     core::ExclusionPolicy exclusion)
+                     core::ExclusionPolicy exclusion, const std::vector<core::Address>& in_use)
     : machine_(std::move(machine)),
       launcher_(launcher),
       bus_(bus),
       state_(machine_, std::move(policy), exclusion) {
+  for (const core::Address& address : in_use) state_.set_in_use(address);
   thread_ = std::thread(&Scheduler::run, this);
 }
 
@@ -181,6 +182,10 @@ std::vector<core::GangWaits> Scheduler::forecast(tasks::JobId job) const {
     if (auto waits = core::forecast(state_, stage, steady_now())) found.push_back(*std::move(waits));
   }
   return found;
+}
+
+void Scheduler::address_freed(const core::Address& address) {
+  send({core::AddressFreed{address.first, address.second}, 0, nullptr, {}, {}});
 }
 
 void Scheduler::task_running(tasks::TaskId task, int64_t process_id) {

@@ -57,7 +57,7 @@ class Scheduler : public LaunchObserver {
  public:
   // The launcher and the bus must outlive the scheduler.
   Scheduler(tasks::Machine machine, Launcher& launcher, events::Bus& bus, core::QueuePolicy policy = {},
-            core::ExclusionPolicy exclusion = {});
+            core::ExclusionPolicy exclusion = {}, const std::vector<core::Address>& in_use = {});
   // Calls stop().
   ~Scheduler() override;
   Scheduler(const Scheduler&) = delete;
@@ -81,6 +81,9 @@ class Scheduler : public LaunchObserver {
   // The job's gangs that wait: their place, why, and when they will probably start. Blocks for a turn of the
   // scheduler's thread.
   std::vector<core::GangWaits> waiting(tasks::JobId job);
+
+  // One of `in_use` is ours from now on.
+  void address_freed(const core::Address& address);
 
   void task_running(tasks::TaskId task, int64_t process_id) override;
   void task_idle(tasks::TaskId task, std::optional<SteadyTime> since) override;

@@ -1,7 +1,6 @@
 #include "server/options.h"
 
-#include <cctype>
-#include <charconv>
+#include "base/byte_size.h"
 
 namespace deuteron::server {
 namespace {
@@ -12,27 +11,6 @@ Status invalid_option(std::string reason) { return error("INVALID_OPTION", {{"re
 
 bool is_loopback(const std::string& host) {
   return host == "localhost" || host == "::1" || host == "[::1]" || host.starts_with("127.");
-}
-
-Result<uint64_t> parse_memory_size(const std::string& text) {
-  double number = 0;
-  const auto [rest, code] = std::from_chars(text.data(), text.data() + text.size(), number);
-  std::string unit;
-  for (const char* c = rest; code == std::errc() && c != text.data() + text.size(); ++c) {
-    unit += static_cast<char>(std::tolower(static_cast<unsigned char>(*c)));
-  }
-  if (code == std::errc() && number > 0) {
-    static constexpr std::string_view kUnits[] = {"b", "k", "m", "g", "t"};
-    uint64_t factor = 1;
-    for (const std::string_view letter : kUnits) {
-      const std::string base(letter);
-      if (unit == base || unit == base + "b" || unit == base + "ib" || (factor == 1 && unit.empty())) {
-        return static_cast<uint64_t>(number * static_cast<double>(factor));
-      }
-      factor *= 1024;
-    }
-  }
-  return invalid_option("\"" + text + "\" is no size of memory: write it as 512MB or 4GB");
 }
 
 Status check(const Options& options) {
@@ -48,7 +26,7 @@ Status check(const Options& options) {
         " lets others in: give --token with --tls-certificate and --tls-key, or say --insecure");
   }
   for (const std::string& size : {options.memory, options.worker_memory, options.log_size}) {
-    if (!size.empty()) RETURN_IF_ERROR(parse_memory_size(size).status());
+    if (!size.empty()) RETURN_IF_ERROR(parse_byte_size(size).status());
   }
   for (const std::string& setting : options.settings) {
     if (const size_t equals = setting.find('='); equals == 0 || equals == std::string::npos)

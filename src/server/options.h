@@ -38,8 +38,6 @@ struct Options {
 // does.
 Status check(const Options& options);
 bool is_loopback(const std::string& host);
-// "512MB", "4g", "1GiB", "1000000" -> bytes (powers of 1024).
-Result<uint64_t> parse_memory_size(const std::string& text);
 // Of `options.settings`; requires that they were checked. The last of a key counts.
 std::map<std::string, std::string> settings_of(const Options& options);
 // `host:port` as gRPC takes it.

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "base/byte_size.h"
+
 namespace deuteron::server {
 namespace {
 
@@ -41,12 +43,12 @@ TEST(Options, OtherAddressesNeedTokenAndTls) {
 }
 
 TEST(Options, ReadsSizesOfMemory) {
-  EXPECT_EQ(*parse_memory_size("1000000"), 1000000u);
-  EXPECT_EQ(*parse_memory_size("4g"), uint64_t{4} << 30);
-  EXPECT_EQ(*parse_memory_size("512MB"), uint64_t{512} << 20);
-  EXPECT_EQ(*parse_memory_size("1.5GiB"), uint64_t{3} << 29);
+  EXPECT_EQ(*parse_byte_size("1000000"), 1000000u);
+  EXPECT_EQ(*parse_byte_size("4g"), uint64_t{4} << 30);
+  EXPECT_EQ(*parse_byte_size("512MB"), uint64_t{512} << 20);
+  EXPECT_EQ(*parse_byte_size("1.5GiB"), uint64_t{3} << 29);
   for (const char* text : {"", "GB", "-1GB", "4 bananas", "0"}) {
-    EXPECT_EQ(parse_memory_size(text).status().condition(), "INVALID_OPTION") << text;
+    EXPECT_EQ(parse_byte_size(text).status().condition(), "INVALID_OPTION") << text;
   }
 }
 

@@ -8,6 +8,7 @@
 #include <optional>
 #include <thread>
 
+#include "base/byte_size.h"
 #include "base/log.h"
 #include "connect/native/backend.h"
 #include "connect/service/service.h"
@@ -18,6 +19,7 @@
 #include "exchange/shared_memory.h"
 #include "execution/executor.h"
 #include "relational/engine.h"
+#include "resources/discovery.h"
 #include "server/callback_heartbeat.h"
 #include "server/listener.h"
 #include "server/python_environment.h"
@@ -39,7 +41,7 @@ int32_t slots_of(const Options& options) {
 
 // "": 60 % of the machine. The text was checked before.
 uint64_t memory_or_share(const std::string& text) {
-  return text.empty() ? machine_memory() / 10 * 6 : *parse_memory_size(text);
+  return text.empty() ? machine_memory() / 10 * 6 : *parse_byte_size(text);
 }
 
 relational::EngineOptions engine_options(const Options& options, const std::string& spill_directory) {
@@ -64,10 +66,11 @@ execution::ExecutorOptions executor_options(const Options& options, const Python
   executor.python_interpreter = python.interpreter;
   executor.python_folder = python.package_folder;
   executor.spare_workers = slots_of(options);
-  executor.worker_memory_bytes =
-      options.worker_memory.empty() ? 0 : *parse_memory_size(options.worker_memory);
+  executor.worker_memory_bytes = options.worker_memory.empty() ? 0 : *parse_byte_size(options.worker_memory);
   executor.runtime_directory = runtime_directory;
   executor.settings = settings_of(options);
+  const auto claims = executor.settings.find("spark.deuteron.resource.claimsDirectory");
+  executor.claims_directory = claims == executor.settings.end() ? "/tmp/deuteron-resources" : claims->second;
   executor.withhold_kills = options.fault_withhold_kills;
   return executor;
 }
@@ -102,6 +105,7 @@ struct Server::Parts {
                                         : std::filesystem::absolute(options.log_directory).string();
   std::unique_ptr<events::ServerLog> log;
   events::Bus bus;
+  std::map<std::string, tasks::Resource> resources;
   std::shared_ptr<exchange::SharedMemory> memory;
   std::unique_ptr<relational::Engine> engine;
   std::unique_ptr<execution::Executor> executor;
@@ -118,7 +122,7 @@ struct Server::Parts {
 };
 
 Status Server::Parts::start_log() {
-  ASSIGN_OR_RETURN(log, events::ServerLog::open(log_directory, *parse_memory_size(options.log_size)));
+  ASSIGN_OR_RETURN(log, events::ServerLog::open(log_directory, *parse_byte_size(options.log_size)));
   events::tell_events(bus, *log);
   const auto origin = std::make_shared<const events::LogOrigin>(events::LogOrigin{.source = "server"});
   observe_log(
@@ -130,13 +134,16 @@ Status Server::Parts::start_engine(const PythonEnvironment& python) {
   const std::string spill = options.spill_directory.empty() ? directory.path() : options.spill_directory;
   memory = exchange::SharedMemory::create(memory_options(options, spill));
   ASSIGN_OR_RETURN(engine, relational::make_engine(engine_options(options, spill), memory));
+  ASSIGN_OR_RETURN(resources, resources::discover(settings_of(options)));
   execution::ExecutorOptions its_options = executor_options(options, python, directory.path());
+  its_options.resources = resources;
   its_options.log = log.get();
   ASSIGN_OR_RETURN(executor, execution::make_executor(its_options, *engine, memory, bus));
   return {};
 }
 
 Status Server::Parts::start_service() {
+  environment.resources = resources;
   environment.executor = executor.get();
   environment.files = &engine->files();
   const std::string slots = std::to_string(slots_of(options));

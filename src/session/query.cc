@@ -60,6 +60,7 @@ execution::Request Session::request(const std::string& operation_id) const {
   request.files_directory = artifacts_->files_directory();
   request.cache = cache_;
   request.reports = reports_;
+  request.profiles = &environment_.profiles;
   return request;
 }
 

@@ -27,6 +27,8 @@ struct Environment {
   std::string artifact_directory;                      // each session has a folder below
   uint64_t artifact_limit_bytes = uint64_t{4} << 30;
   Views global_views;  // global_temp
+  execution::ResourceProfiles profiles;
+  std::map<std::string, tasks::Resource> resources;  // of this machine
 };
 
 struct Identity {
@@ -75,6 +77,12 @@ class Session {
              execution::ResultSink& sink, CancelToken& cancel);
   // mode: simple, extended, codegen, cost, formatted.
   Result<std::string> explain(const plan::unresolved::RelationPtr& relation, const std::string& mode);
+
+  // resources.cc
+  // Its id. Errors of the amounts show here.
+  Result<int32_t> create_resource_profile(execution::ResourceProfile profile);
+  // spark.driver.resource.NAME.amount of this machine's addresses; the driver is this server.
+  Result<std::map<std::string, std::vector<std::string>>> driver_resources() const;
 
   // cache.cc
   // Keeps the rows of a plan from its next use on, wherever it occurs; a plan that is kept already stays as

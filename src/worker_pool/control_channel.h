@@ -9,9 +9,9 @@
 #include <string>
 #include <vector>
 
+#include "base/file_descriptor.h"
 #include "base/status.h"
 #include "worker_pool/event_loop.h"
-#include "worker_pool/file_descriptor.h"
 
 namespace deuteron::worker_pool {
 

@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "base/clock.h"
-#include "worker_pool/file_descriptor.h"
+#include "base/file_descriptor.h"
 
 namespace deuteron::worker_pool {
 

@@ -25,6 +25,11 @@ uint64_t machine_memory_bytes() {
   return bytes;
 }
 
+uint64_t all_workers_memory_bytes() {
+  constexpr double kShare = 0.75;
+  return static_cast<uint64_t>(static_cast<double>(machine_memory_bytes()) * kShare);
+}
+
 std::string format_bytes(uint64_t bytes) {
   constexpr std::array kUnits = {"bytes", "KiB", "MiB", "GiB", "TiB"};
   double value = static_cast<double>(bytes);

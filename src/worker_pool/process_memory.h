@@ -12,6 +12,8 @@ namespace deuteron::worker_pool {
 uint64_t private_memory_bytes(pid_t process);
 // What this process may use at most: the machine's memory, or less under a control group.
 uint64_t machine_memory_bytes();
+// What all workers together may use of it.
+uint64_t all_workers_memory_bytes();
 // "1.5 GiB"
 std::string format_bytes(uint64_t bytes);
 

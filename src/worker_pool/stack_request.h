@@ -10,10 +10,10 @@
 #include <set>
 #include <string>
 
+#include "base/file_descriptor.h"
 #include "base/status.h"
 #include "tasks/task.h"
 #include "worker_pool/event_loop.h"
-#include "worker_pool/file_descriptor.h"
 
 namespace deuteron::worker_pool {
 

@@ -153,7 +153,8 @@ void WorkerProcess::send_parts(nlohmann::json message, const std::vector<InputPa
       slabs.push_back(region.slab);
       descriptors.push_back(region.descriptor);
     };
-    if (message["type"] == "run") show(task_->output);
+    const bool is_first = message["type"] == "run";
+    if (is_first) show(task_->output);
     while (next < parts.size() && list.size() < kPartsAtOnce && descriptors.size() < kDescriptorsAtOnce) {
       if (const auto* mark = std::get_if<int32_t>(&parts[next])) {
         list.push_back(*mark);
@@ -167,6 +168,11 @@ void WorkerProcess::send_parts(nlohmann::json message, const std::vector<InputPa
     message["input"] = std::move(list);
     message["complete"] = complete && next == parts.size();
     message["slabs"] = slabs;
+    if (is_first) {
+      const std::vector<int>& held = task_->held_descriptors;
+      descriptors.insert(descriptors.end(), held.begin(), held.end());
+      message["held"] = held.size();
+    }
     channel_->send(message, descriptors);
     message = {{"type", "input"}, {"task", task_->task}};
   } while (next < parts.size());

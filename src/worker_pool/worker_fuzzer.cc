@@ -13,7 +13,8 @@
 
 namespace {
 
-using namespace deuteron::worker_pool;  // NOLINT(google-build-using-namespace)
+using namespace deuteron::worker_pool;
+using deuteron::FileDescriptor;  // NOLINT(google-build-using-namespace)
 
 constexpr size_t kOutputBytes = 4096;
 

@@ -8,8 +8,8 @@
 #include <string>
 #include <string_view>
 
+#include "base/file_descriptor.h"
 #include "worker_pool/event_loop.h"
-#include "worker_pool/file_descriptor.h"
 #include "worker_pool/worker_pool.h"
 
 namespace deuteron::worker_pool {

@@ -32,8 +32,8 @@ constexpr milliseconds kRefillDelay{
     20};  // spares are forked when the tasks that took the last ones are under way
 constexpr milliseconds kIdleTime{30'000};  // then workers beyond the spares end
 constexpr milliseconds kShutdownDeadline{5'000};
+constexpr milliseconds kExitDeadline{5'000};  // of a worker that was asked to end
 constexpr double kDefaultMemoryShare = 0.6;
-constexpr double kAllWorkersMemoryShare = 0.75;
 constexpr uint64_t kMemorySlack =
     32 << 20;  // so that a failing allocation comes before the end of the process
 
@@ -159,6 +159,7 @@ class WorkerPool::Loop {
     EventLoop::TimerId start_timer = 0;
     EventLoop::TimerId end_timer = 0;
     int pidfd = -1;                // of process
+    EventLoop::Function at_end;    // tells of its task, when the process has ended
     uint64_t inherited_bytes = 0;  // memory that it shares with its zygote
     bool lost = false;             // ended, or about to be found so
     bool killed = false;           // by kill() or stop_zygote()
@@ -198,6 +199,7 @@ class WorkerPool::Loop {
   WorkerProcess* find_idle(ZygoteId zygote, bool fresh);
   void assign(WorkerProcess& worker, TaskPointer task);
   void on_task_end(WorkerId id, WorkerProcess::TaskEnd end);
+  void tell_at_end(WorkerId id, EventLoop::Function tell);
   void end_task(TaskId task);
   void end_by_force(WorkerId id);
   void fail(TaskId task, FailureKind kind, Status status);
@@ -229,8 +231,7 @@ class WorkerPool::Loop {
                             listener_.on_task_idle(task, idle_since);
                           }};
   WorkerId next_worker_ = 1;
-  const uint64_t all_workers_limit_bytes_ =
-      static_cast<uint64_t>(machine_memory_bytes() * kAllWorkersMemoryShare);
+  const uint64_t all_workers_limit_bytes_ = all_workers_memory_bytes();
   bool memory_check_planned_ = false;
 };
 
@@ -489,6 +490,7 @@ void WorkerPool::Loop::on_worker_lost(WorkerId id) {
   const auto found = workers_.find(id);
   if (found == workers_.end() || found->second.lost) return;
   Worker& worker = found->second;
+  if (worker.at_end && !wait_for_end(worker.pidfd, steady_now())) return;  // its pidfd will tell
   worker.lost = true;
   const bool explained =
       worker.end_known || worker.killed || !worker.out_of_memory.empty() || !worker.process->has_task();
@@ -529,6 +531,7 @@ void WorkerPool::Loop::bury(WorkerId id) {
     end_task(task->task);
     listener_.on_task_failed(task->task, std::move(failure));
   }
+  if (worker.at_end) worker.at_end();
   listener_.on_worker_exited(id, process, reason);
   pump(zygote);
   plan_refill(zygote);
@@ -637,11 +640,11 @@ void WorkerPool::Loop::on_task_end(WorkerId id, WorkerProcess::TaskEnd end) {
   end_task(task->task);
   if (success && !usable) process.ask_to_exit();
   const ZygoteId zygote = process.zygote();
-  if (success) {
-    listener_.on_task_finished(task->task, std::move(end.result));
-  } else {
-    listener_.on_task_failed(task->task, {FailureKind::kPythonError, python_error(*end.failure, zygote)});
-  }
+  auto tell = [this, task = task->task, zygote, end = std::move(end)]() mutable {
+    if (!end.failure) return listener_.on_task_finished(task, std::move(end.result));
+    listener_.on_task_failed(task, {FailureKind::kPythonError, python_error(*end.failure, zygote)});
+  };
+  task->held_descriptors.empty() ? tell() : tell_at_end(id, std::move(tell));
   pump(zygote);
   plan_refill(zygote);
   plan_trim(zygote);
@@ -654,6 +657,13 @@ Status WorkerPool::Loop::python_error(const std::string& traceback, ZygoteId zyg
     message += " (memory limit of a worker: " + format_bytes(found->second.memory_limit_bytes) + ")";
   }
   return error("PYTHON_EXCEPTION", {{"message", message}}).with_traceback(traceback);
+}
+
+// What it holds (a GPU) is free when the process is no more, and not when the function has returned.
+void WorkerPool::Loop::tell_at_end(WorkerId id, EventLoop::Function tell) {
+  Worker& worker = workers_.at(id);
+  worker.at_end = std::move(tell);
+  worker.end_timer = loop_.call_after(kExitDeadline, [this, id] { workers_.at(id).process->kill(); });
 }
 
 void WorkerPool::Loop::end_task(TaskId task) {
@@ -802,8 +812,10 @@ void WorkerPool::Loop::check_memory() {
     if (worker.lost || !worker.out_of_memory.empty() || zygote == zygotes_.end()) continue;
     const uint64_t resident = private_memory_bytes(worker.process->process());
     const uint64_t used = resident - std::min(resident, worker.inherited_bytes);
-    if (used > zygote->second.memory_limit_bytes + kMemorySlack) {
-      end_for_memory(worker, used, "its limit is " + format_bytes(zygote->second.memory_limit_bytes));
+    const uint64_t own_limit = worker.process->task().memory_limit_bytes;
+    const uint64_t limit = own_limit > 0 ? own_limit : zygote->second.memory_limit_bytes;
+    if (used > limit + kMemorySlack) {
+      end_for_memory(worker, used, "its limit is " + format_bytes(limit));
       continue;
     }
     total += used;

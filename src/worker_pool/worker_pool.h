@@ -73,8 +73,10 @@ struct WorkerTask {
       output;  // written from its offset on; the file grows as needed. `length` is not looked at
   uint64_t progress_bytes = 0;  // on_task_output after so many bytes of whole Arrow messages; 0: never
   std::map<std::string, std::string> environment;
-  bool barrier = false;     // serve barrier_path(task)
-  bool single_use = false;  // take a worker that has run nothing, and end it afterwards
+  bool barrier = false;               // serve barrier_path(task)
+  std::vector<int> held_descriptors;  // the worker keeps them open until its end: a duplicate of each
+  uint64_t memory_limit_bytes = 0;    // below the zygote's; 0: that one
+  bool single_use = false;            // take a worker that has run nothing, and end it afterwards
 };
 
 struct TaskResult {

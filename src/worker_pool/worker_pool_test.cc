@@ -17,7 +17,7 @@
 #include <thread>
 
 #include "base/clock.h"
-#include "worker_pool/file_descriptor.h"
+#include "base/file_descriptor.h"
 #include "worker_pool/pyspark_task.h"
 
 namespace deuteron::worker_pool {

@@ -10,9 +10,9 @@
 #include <string>
 #include <vector>
 
+#include "base/file_descriptor.h"
 #include "worker_pool/control_channel.h"
 #include "worker_pool/event_loop.h"
-#include "worker_pool/file_descriptor.h"
 #include "worker_pool/worker_output.h"
 #include "worker_pool/worker_pool.h"
 

@@ -34,7 +34,12 @@ class History {
       : random_(seed),
         total_{pick(1, 6), {{"gpu", pick_gpus()}}},
         policy_{pick_policy()},
-        state_(total_, policy_, {pick(0, 3), milliseconds(pick(1, 2000))}) {}
+        state_(total_, policy_, {pick(0, 3), milliseconds(pick(1, 2000))}) {
+    const auto gpus = static_cast<int32_t>(total_.resources.at("gpu").addresses.size());
+    for (int32_t index = 0; index < gpus; ++index) {
+      if (chance(10)) state_.set_in_use({"gpu", index});
+    }
+  }
 
   void run(int steps) {
     for (int count = 0; count < steps; ++count) {
@@ -101,7 +106,7 @@ class History {
       case 0: return submit();
       case 1: return add_tasks();
       case 2: return cancel();
-      case 3: return late_message();
+      case 3: return chance(20) ? free_an_address() : late_message();
       default: return advance_a_task();
     }
   }
@@ -142,6 +147,12 @@ class History {
 
   void cancel() {
     if (chance(30)) apply(CancelJob{pick(1, 5)});
+  }
+
+  // Another program lets go of it.
+  void free_an_address() {
+    if (!state_.in_use.empty()) last_freed_ = now_;
+    if (!state_.in_use.empty()) apply(AddressFreed{"gpu", state_.in_use.begin()->first.second});
   }
 
   // From tasks that have ended, or never were.
@@ -270,6 +281,8 @@ class History {
     // What is left out, or used again, counts as one more before it.
     const int64_t changes =
         std::ranges::count_if(exclusions_, [&](SteadyTime time) { return time >= since; });
+    // Other programs keep what they have for as long as they like.
+    if (!state_.in_use.empty() || last_freed_ >= since) return;
     Duration bound = 2 * longest_hold_ * (2 * (before + changes) + 1);
     if (policy_.mode == QueueMode::kFair)
       bound += std::max(place.since + policy_.patience - since, Duration::zero()) + 2 * longest_hold_;
@@ -476,6 +489,8 @@ class History {
   void check() {
     int64_t cpus = 0;
     std::map<std::string, Amount> used;  // by address
+    for (const auto& [address, hold] : state_.in_use)
+      used[total_.resources.at("gpu").addresses[address.second]] = kWhole;
     for (const auto& [start, tasks] : started_) {
       const auto runs = [&](const tasks::TaskContext& task) { return running_.count(task.task) > 0; };
       if (std::ranges::none_of(tasks, runs)) continue;
@@ -499,6 +514,7 @@ class History {
   // Progress: when nothing new comes, all that is open ends, within a bounded number of steps.
   void finish() {
     for (const StageId stage : growing_) apply(NoMoreTasks{stage});
+    while (!state_.in_use.empty()) free_an_address();
     for (int count = 0; count < 200000 && !state_.stages.empty(); ++count) {
       const int64_t idle =
           static_cast<int64_t>(std::count_if(running_.begin(), running_.end(), [](const auto& entry) {
@@ -543,6 +559,7 @@ class History {
 
   std::map<StageId, int32_t> started_now_;                // out of the queue, in this step
   std::vector<SteadyTime> exclusions_;
+  SteadyTime last_freed_ = SteadyTime::min();  // by other programs
   std::map<StageId, SteadyTime> waits_since_;             // its next start
   std::map<StageId, Place> places_;                       //
   std::vector<std::pair<SteadyTime, Place>> departures_;  // starts, and who left without one

@@ -9,7 +9,7 @@ import socket
 
 PROTOCOL_VERSION = 1
 MAX_MESSAGE_BYTES = 128 * 1024
-MAX_DESCRIPTORS = 64
+MAX_DESCRIPTORS = 250
 
 # Imported by the zygote when a worker was seen to import them. Only modules that start no threads on import and that
 # survive a fork belong here.

@@ -57,7 +57,11 @@ class WorkerProcess:
         message, descriptors = protocol.receive(self._control)
         if message is None:
             raise ServerGone()
-        self._slabs.add(message.get("slabs", ()), descriptors)
+        slabs = message.get("slabs", ())
+        self._slabs.add(slabs, descriptors[: len(slabs)])
+        # The others are open for as long as this process lives, which tells that it uses what they stand for.
+        for descriptor in descriptors[len(slabs) :]:
+            os.set_inheritable(descriptor, True)
         return message
 
     def _serve_message(self):

@@ -34,7 +34,6 @@ CommandNode Decoder::command_node(const protocol::Command& message) {
     case Message::kStreamingQueryCommand: return UnsupportedCommand{"streaming query"};
     case Message::kStreamingQueryManagerCommand: return UnsupportedCommand{"streaming query"};
     case Message::kStreamingQueryListenerBusCommand: return UnsupportedCommand{"streaming query listener"};
-    case Message::kGetResourcesCommand: return UnsupportedCommand{"resources of the driver"};
     case Message::kRegisterTableFunction: {
       const auto& function = message.register_table_function();
       return unresolved::RegisterFunction{function.function_name(),
@@ -51,7 +50,6 @@ CommandNode Decoder::command_node(const protocol::Command& message) {
           source.name(),
           std::make_shared<const unresolved::Expression>(unresolved::Expression{std::move(python), nullptr})};
     }
-    case Message::kCreateResourceProfileCommand: return UnsupportedCommand{"resource profile"};
     case Message::kCheckpointCommand: return UnsupportedCommand{"checkpoint"};
     case Message::kRemoveCachedRemoteRelationCommand: return UnsupportedCommand{"cached remote relation"};
     case Message::kMergeIntoTableCommand: return UnsupportedCommand{"MERGE INTO"};
@@ -59,6 +57,8 @@ CommandNode Decoder::command_node(const protocol::Command& message) {
     case Message::kExecuteExternalCommand: return UnsupportedCommand{"external command"};
     case Message::kPipelineCommand: return UnsupportedCommand{"declarative pipeline"};
     case Message::kExtension: return UnsupportedCommand{"command extension"};
+    case Message::kGetResourcesCommand:
+    case Message::kCreateResourceProfileCommand:  // answered before
     case Message::COMMAND_TYPE_NOT_SET: break;
   }
   invalid("A command is missing.");

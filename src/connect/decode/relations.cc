@@ -425,12 +425,10 @@ RelationNode Decoder::replace(const protocol::NAReplace& message) {
 }
 
 RelationNode Decoder::map_partitions(const protocol::MapPartitions& message) {
-  // Profile 0 is the default one.
-  if (message.profile_id() != 0) return UnsupportedRelation{"resource profile"};
   return unresolved::MapPartitions{relation(message.input()),
                                    std::make_shared<const unresolved::Expression>(
                                        unresolved::Expression{user_function(message.func()), nullptr}),
-                                   message.is_barrier()};
+                                   message.is_barrier(), message.profile_id()};
 }
 
 RelationNode Decoder::group_map(const protocol::GroupMap& message) {

@@ -101,6 +101,9 @@ Status NativeSession::run_plan(const spark::connect::ExecutePlanRequest& request
     response.mutable_ml_command_result();
     return responses.write(std::move(response));
   }
+  if (plan.has_command() && plan.command().has_create_resource_profile_command())
+    return create_resource_profile(plan.command().create_resource_profile_command(), responses);
+  if (plan.has_command() && plan.command().has_get_resources_command()) return tell_resources(responses);
   ASSIGN_OR_RETURN(const unresolved::Statement statement, decode::decode_plan(plan));
   if (const auto* relation = std::get_if<unresolved::RelationPtr>(&statement)) {
     return run_query(*relation, operation_id, responses, cancel);

@@ -39,6 +39,10 @@ class NativeSession final : public BackendSession {
   Status send_python_updates(ResponseWriter& responses);
   Status run_query(const plan::unresolved::RelationPtr& relation, const std::string& operation_id,
                    ResponseWriter& responses, CancelToken& cancel);
+  // resources.cc
+  Status create_resource_profile(const spark::connect::CreateResourceProfileCommand& command,
+                                 ResponseWriter& responses);
+  Status tell_resources(ResponseWriter& responses);
   Status run_sql(const spark::connect::SqlCommand& command, const std::string& operation_id,
                  ResponseWriter& responses, CancelToken& cancel);
   Result<plan::unresolved::RelationPtr> decode_query(const spark::connect::Plan& plan);

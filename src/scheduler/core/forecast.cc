@@ -83,7 +83,12 @@ std::string reason(const State& state, const Waiting& waiting, int64_t position)
   const auto* gang = std::get_if<Gang>(&state.stages.at(waiting.place.stage).kind);
   const bool is_elastic = gang != nullptr && gang->least_ranks < gang->most_ranks;
   std::string text = (is_elastic ? "needs at least " : "needs ") + describe(waiting.demand) +
-                     ", free: " + state.slots.free().describe();
+                     ", free: " + state.slots.free().describe(waiting.demand);
+  for (const auto& [address, hold] : state.in_use) {
+    if (waiting.demand.each.resources.count(address.first) > 0)
+      text += ", " + address.first + " " + state.slots.free().address(address.first, address.second) +
+              " is in use by another program";
+  }
   const StageId head = state.reservation.stage;
   if (head != 0 && head != waiting.place.stage) text += ", reserved for stage " + std::to_string(head);
   if (position > 1) text += "; " + std::to_string(position - 1) + " before it in pool " + waiting.pool;

@@ -136,6 +136,15 @@ std::string Inventory::address(const std::string& resource, int32_t index) const
   return machine_->resources.at(resource).addresses[index];
 }
 
+std::string Inventory::describe(const Demand& about) const {
+  std::map<std::string, Amount> resources;
+  for (const auto& [name, amount] : about.each.resources) {
+    const auto pool = pools_.find(name);
+    resources[name] = pool == pools_.end() ? 0 : pool->second.counted + sum(pool->second.free);
+  }
+  return list(cpus_, resources, about.memory() > 0 ? memory_ : 0);
+}
+
 std::string Inventory::describe() const {
   std::map<std::string, Amount> resources;
   for (const auto& [name, pool] : pools_) resources[name] = pool.counted + sum(pool.free);
@@ -146,9 +155,9 @@ Status check_gang(const Slots& each, int32_t ranks, const tasks::Machine& machin
   const Demand demand{each, ranks};
   const Inventory all(machine);
   if (all.fits(demand)) return Status();
-  return error(
-      "BARRIER_STAGE_TOO_LARGE",
-      {{"ranks", std::to_string(ranks)}, {"required", describe(demand)}, {"available", all.describe()}});
+  return error("BARRIER_STAGE_TOO_LARGE", {{"ranks", std::to_string(ranks)},
+                                           {"required", describe(demand)},
+                                           {"available", all.describe(demand)}});
 }
 
 std::string describe(const Demand& demand) {

@@ -52,7 +52,9 @@ class Inventory {
 
   const std::vector<Amount>& free(const std::string& resource) const { return pools_.at(resource).free; }
 
-  std::string describe() const;  // "4 CPUs and 2 gpu"
+  // "4 CPUs and 2 gpu": of CPUs, and of what `about` needs beside.
+  std::string describe(const Demand& about) const;
+  std::string describe() const;  // all
 
  private:
   struct Pool {

@@ -100,10 +100,15 @@ struct RankIdle {
   TaskId task = 0;
   std::optional<SteadyTime> since;
 };
+// An address that another program had (State::in_use) is ours.
+struct AddressFreed {
+  std::string resource;
+  int32_t address = 0;  // index
+};
 // Time has passed; due when next_deadline says so.
 struct Tick {};
 using Event = std::variant<SubmitTaskStage, AddTask, NoMoreTasks, SubmitGang, CancelJob, TaskEnded,
-                           BarrierArrived, RankIdle, Tick>;
+                           BarrierArrived, RankIdle, AddressFreed, Tick>;
 
 // ---- what to do
 

@@ -150,6 +150,9 @@ struct State {
   explicit State(const tasks::Machine& machine, QueuePolicy policy = {},
                  ExclusionPolicy exclusion_policy = {})
       : slots(machine), queue(std::move(policy)), exclusion(exclusion_policy) {}
+  // Before anything else: another program has this address, until AddressFreed.
+  void set_in_use(const Address& address);
+
   Ledger slots;
   Queue queue;
   Reservation reservation;  // of the head of the queue, when it waits
@@ -163,6 +166,7 @@ struct State {
   std::map<StageId, std::set<StageId>> making_way;  // who makes way for a stage that waits
   Durations durations;                              // by likeness
   const ExclusionPolicy exclusion;
+  std::map<Address, HoldId> in_use;                   // by others
   std::map<Address, int32_t> lost;                    // tasks in a row, by address
   std::set<std::pair<SteadyTime, Address>> left_out;  // until then
   TaskId next_task = 1;

@@ -9,7 +9,7 @@ void Step::handle(const SubmitTaskStage& event) {
   const Demand demand{event.slots_per_task, 1};
   if (!all.fits(demand)) {
     refuse(event.job, event.stage,
-           error("TASK_TOO_LARGE", {{"required", describe(demand)}, {"available", all.describe()}}));
+           error("TASK_TOO_LARGE", {{"required", describe(demand)}, {"available", all.describe(demand)}}));
     return;
   }
   Stage& stage = add_stage(event.job, event.stage, event.slots_per_task, event.queue);
@@ -76,6 +76,14 @@ void Step::handle(const TaskEnded& event) {
   } else {
     task_ended(stage, std::get<TaskStage>(stage.kind), task, event);
   }
+}
+
+void Step::handle(const AddressFreed& event) {
+  const auto found = state_.in_use.find({event.resource, event.address});
+  if (found == state_.in_use.end()) return;
+  note_given_back(state_.reservation, state_.slots.give_back(found->second));
+  state_.in_use.erase(found);
+  has_changed_ = is_freed_ = true;
 }
 
 void Step::handle(const Tick&) {
@@ -146,6 +154,13 @@ void Step::kill(StageId id, TaskId task) {
   if (found == state_.running.end() || found->second.killed) return;
   found->second.killed = true;
   actions_.push_back(KillTask{id, task});
+}
+
+void State::set_in_use(const Address& address) {
+  const HoldId hold = -1 - static_cast<HoldId>(in_use.size());
+  const Shares share{{address.second, tasks::kWhole}};
+  slots.take(hold, {Allocation{{{0, {}}, 1}, {{address.first, {share}}}}, std::nullopt});
+  in_use[address] = hold;
 }
 
 Actions step(State& state, const Event& event, SteadyTime now) {

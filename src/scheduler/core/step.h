@@ -27,6 +27,7 @@ class Step {
   void handle(const TaskEnded& event);
   void handle(const BarrierArrived& event);
   void handle(const RankIdle& event);
+  void handle(const AddressFreed& event);
   void handle(const Tick& event);
 
   Actions finish();

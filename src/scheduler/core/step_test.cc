@@ -807,5 +807,72 @@ TEST_F(Core, AGangWithoutProgressIsRelaunchedOrFails) {
   EXPECT_EQ(pick<StageEnded>(step(lost(ranks[0]))).at(0).status.condition(), "GANG_STALLS");
 }
 
+class Devices : public ::testing::Test {
+ protected:
+  Actions step(const Event& event) { return core::step(state_, event, now_); }
+  // The addresses of the tasks that start.
+  std::vector<std::string> started(const Actions& actions) {
+    std::vector<std::string> addresses;
+    for (const Action& action : actions) {
+      const auto* launch = std::get_if<LaunchTask>(&action);
+      if (launch == nullptr) continue;
+      last_ = launch->context.task;
+      for (const std::string& address : launch->context.addresses.at("gpu")) addresses.push_back(address);
+    }
+    return addresses;
+  }
+  Actions submit(StageId stage, int32_t gpus = 1) {
+    return step(SubmitGang{1, stage, {1, {{"gpu", gpus * kWhole}}}, 1, rules_, {}, ""});
+  }
+  Actions lose(TaskId task) {
+    return step(TaskEnded{task, FailureKind::kWorkerLost, internal_error("gone")});
+  }
+
+  using Addresses = std::vector<std::string>;
+  State state_{tasks::Machine{8, {{"gpu", {{"a", "b", "c"}}}}}, {}, {2, seconds(60)}};
+  SteadyTime now_{};
+  GangRules rules_{.max_attempts = 10, .backoff = Duration::zero()};
+  TaskId last_ = 0;
+};
+
+TEST_F(Devices, WhereTasksKeepDyingNobodyIsPut) {
+  EXPECT_EQ(started(submit(1)), Addresses{"a"});
+  EXPECT_EQ(started(lose(last_)), Addresses{"a"}) << "once may be bad luck";
+  const Actions twice = lose(last_);
+  EXPECT_EQ(started(twice), Addresses{"b"});
+  EXPECT_EQ(std::ranges::count_if(
+                twice, [](const Action& action) { return std::holds_alternative<AddressLeftOut>(action); }),
+            1);
+  EXPECT_EQ(started(submit(2)), Addresses{"c"});
+  EXPECT_EQ(started(submit(3)), Addresses{});
+  now_ += seconds(61);
+  EXPECT_EQ(next_deadline(state_), SteadyTime{} + seconds(60));
+  EXPECT_EQ(started(step(Tick{})), Addresses{"a"});
+}
+
+TEST_F(Devices, ASuccessForgivesWhatWasLost) {
+  started(submit(1));
+  started(lose(last_));
+  step(TaskEnded{last_, FailureKind::kNone, Status()});
+  EXPECT_EQ(started(submit(2)), Addresses{"a"});
+  EXPECT_EQ(started(lose(last_)), Addresses{"a"});
+}
+
+TEST_F(Devices, WhoNeedsAllGetsAlsoWhatIsLeftOut) {
+  started(submit(1, 3));
+  started(lose(last_));
+  EXPECT_EQ(started(lose(last_)), (Addresses{"a", "b", "c"}));
+}
+
+TEST_F(Devices, WhatAnotherProgramHasComesWhenItIsFree) {
+  state_.set_in_use({"gpu", 0});
+  EXPECT_EQ(started(submit(1)), Addresses{"b"});
+  const Actions waits = submit(2, 2);
+  EXPECT_EQ(started(waits), Addresses{});
+  EXPECT_NE(forecast(state_, 2, now_)->reason.find("gpu a is in use by another program"), std::string::npos);
+  EXPECT_EQ(started(step(AddressFreed{"gpu", 0})), (Addresses{"a", "c"}));
+  EXPECT_TRUE(step(AddressFreed{"gpu", 0}).empty());
+}
+
 }  // namespace
 }  // namespace deuteron::scheduler::core

@@ -5,7 +5,7 @@
 
 #include <utility>
 
-namespace deuteron::worker_pool {
+namespace deuteron {
 
 class FileDescriptor {
  public:
@@ -32,4 +32,4 @@ class FileDescriptor {
   int descriptor_ = -1;
 };
 
-}  // namespace deuteron::worker_pool
+}  // namespace deuteron
