@@ -25,6 +25,10 @@ constexpr int64_t kPartitionsPerSlotInFlight = 3;
 constexpr const char* kBatchRowsSetting = "spark.sql.execution.arrow.maxRecordsPerBatch";
 constexpr int32_t kDefaultBatchRows = 10000;
 
+// Where a task's SparkFiles lie (python/deuteron/worker/spark_files.py), and where libraries put what they
+// need for a moment: the session's files; without any a folder that goes with the gang, or with the server.
+constexpr const char* kFilesVariable = "DEUTERON_FILES_DIRECTORY";
+
 // Settings that PySpark's worker reads.
 constexpr const char* kRunnerSettings[] = {
     "spark.sql.legacy.execution.pandas.groupedMap.assignColumnsByName",
@@ -273,6 +277,7 @@ Result<exchange::StageOutputPtr> QueryRun::run_gang(
   RETURN_IF_ERROR(check_gang(stage));
   ASSIGN_OR_RETURN(const GangDirectory directory, GangDirectory::make(services_.runtime_directory));
   program->gang_directory = directory.path();
+  if (request_.files_directory.empty()) program->environment[kFilesVariable] = directory.path();
   scheduler::GangRequest request;
   ASSIGN_OR_RETURN(request.rules, gang_rules(request_.settings));
   ASSIGN_OR_RETURN(request.queue, queue_rules(request_.settings));
@@ -432,8 +437,8 @@ std::shared_ptr<PythonProgram> QueryRun::make_program(const PythonStage& stage) 
     program->functions[0].commands = {pickle_table_function(
         *stage.table_function->function, stage.table_function->input, program->runner_conf)};
   }
-  program->environment["DEUTERON_FILES_DIRECTORY"] =
-      request_.files_directory.empty() ? services_.files_directory : request_.files_directory;
+  program->environment[kFilesVariable] =
+      request_.files_directory.empty() ? services_.runtime_directory : request_.files_directory;
   if (!request_.files_directory.empty()) {
     program->python_paths.push_back(request_.files_directory);
     program->environment["DEUTERON_WORKING_DIRECTORY"] = request_.files_directory;

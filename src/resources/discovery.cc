@@ -5,8 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
-#include "base/log.h"
-#include "resources/program.h"
+#include "base/program.h"
 
 namespace deuteron::resources {
 namespace {

@@ -9,7 +9,7 @@
 #include <sstream>
 
 #include "base/log.h"
-#include "resources/program.h"
+#include "base/program.h"
 
 namespace deuteron::resources {
 namespace {

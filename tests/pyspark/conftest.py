@@ -83,6 +83,14 @@ def server(request, tmp_path_factory):
 
 
 @pytest.fixture
+def logged_server(tmp_path):
+    """A server of two slots with an event log in `log`. Comes before `new_session` in a test, so that it ends after its
+    sessions."""
+    with DeuteronServer(tmp_path, "--slots", "2", "--event-log", str(tmp_path / "log")) as server:
+        yield server
+
+
+@pytest.fixture
 def remote(server):
     return server.remote
 

@@ -20,12 +20,6 @@ def two_slots(tmp_path_factory):
 
 
 @pytest.fixture
-def logged_server(tmp_path):
-    with DeuteronServer(tmp_path, "--slots", "2", "--event-log", str(tmp_path / "log")) as server:
-        yield server
-
-
-@pytest.fixture
 def elastic(two_slots, new_session):
     spark = new_session(two_slots.remote)
     spark.conf.set("spark.deuteron.gang.minRanks", "1")

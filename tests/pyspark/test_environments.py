@@ -7,6 +7,7 @@ import threading
 import uuid
 import zipfile
 
+import pyarrow
 import pytest
 from pyspark.errors import PySparkException
 from pyspark.sql import functions as F
@@ -50,6 +51,36 @@ def test_a_file(new_session, tmp_path):
             return here.read() + there.read()
 
     assert ask(spark, read) == "hellohello"
+
+
+@pytest.mark.deuteron
+def test_without_files_their_folder_goes_with_the_gang(new_session):
+    """Libraries write there what a killed rank can not remove: TorchDistributor a whole partition."""
+
+    def leave(batches):
+        import tempfile
+
+        from pyspark.core.files import SparkFiles
+
+        list(batches)
+        left = tempfile.mkdtemp(dir=SparkFiles.getRootDirectory())
+        yield pyarrow.RecordBatch.from_pydict({"left": [left], "gang": [os.environ["DEUTERON_GANG_DIRECTORY"]]})
+
+    row = new_session().range(0, 1, 1, 1).mapInArrow(leave, "left string, gang string", barrier=True).first()
+    assert os.path.dirname(row.left) == row.gang
+    assert not os.path.exists(row.left)
+
+
+@pytest.mark.deuteron
+def test_without_files_and_gang_their_folder_is_the_servers(new_session):
+    def look(row):
+        from pyspark.core.files import SparkFiles
+
+        return SparkFiles.getRootDirectory()
+
+    folder = ask(new_session(), look)
+    assert os.path.basename(folder).startswith("deuteron-")
+    assert os.stat(folder).st_mode & 0o777 == 0o700
 
 
 @pytest.mark.parametrize("name", ["files.zip", "files.zip#mine"])

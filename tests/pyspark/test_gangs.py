@@ -7,17 +7,10 @@ import time
 
 import pyarrow
 import pytest
-from deuteron_server import DeuteronServer, wait_until
+from deuteron_server import wait_until
 from gang_programs import events_of, gang, publish, rows_of
 from pyspark.errors import PySparkException
 from pyspark.sql import functions as F
-
-
-@pytest.fixture
-def logged_server(tmp_path):
-    """A server with an event log in `log`. Comes before `new_session` in a test, so that it ends after its sessions."""
-    with DeuteronServer(tmp_path, "--slots", "2", "--event-log", str(tmp_path / "log")) as server:
-        yield server
 
 
 # --- what a rank sees ------------------------------------------------------------------------------------------------

@@ -5,17 +5,10 @@ import threading
 import time
 
 import pytest
-from deuteron_server import DeuteronServer, wait_until
+from deuteron_server import wait_until
 from gang_programs import events_of, gang, publish, rows_of
 
 pytestmark = pytest.mark.deuteron
-
-
-@pytest.fixture
-def logged_server(tmp_path):
-    """A server of two slots with an event log in `log`. Comes before `new_session`, so that it ends after its sessions."""
-    with DeuteronServer(tmp_path, "--slots", "2", "--event-log", str(tmp_path / "log")) as server:
-        yield server
 
 
 @pytest.fixture

@@ -52,7 +52,7 @@ bool Inventory::has(const std::string& resource, Amount each, int32_t tasks) con
   const auto found = pools_.find(resource);
   if (found == pools_.end()) return false;
   const Pool& pool = found->second;
-  if (pool.free.empty()) return each * tasks <= pool.counted;
+  if (pool.free.empty()) return times(each, tasks) <= pool.counted;
   return room(usable(pool, each, tasks), each) >= tasks;
 }
 
@@ -162,7 +162,7 @@ Status check_gang(const Slots& each, int32_t ranks, const tasks::Machine& machin
 
 std::string describe(const Demand& demand) {
   std::map<std::string, Amount> resources = demand.each.resources;
-  for (auto& [name, amount] : resources) amount *= demand.tasks;
+  for (auto& [name, amount] : resources) amount = times(amount, demand.tasks);
   return list(demand.cpus(), resources, demand.memory());
 }
 

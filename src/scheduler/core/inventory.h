@@ -1,6 +1,7 @@
 // What is free of a machine, and whether a demand fits it: CPUs, memory, resources by address.
 #pragma once
 
+#include <limits>
 #include <map>
 #include <memory>
 #include <string>
@@ -14,12 +15,18 @@ namespace deuteron::scheduler::core {
 using tasks::Amount;
 using tasks::Slots;
 
+// Of all tasks; what is more than a number can say counts as the largest.
+constexpr int64_t times(int64_t each, int32_t tasks) {
+  constexpr int64_t kMost = std::numeric_limits<int64_t>::max();
+  return tasks > 0 && each > kMost / tasks ? kMost : each * tasks;
+}
+
 // Of one start: a task, or all ranks of a gang at once.
 struct Demand {
   Slots each;
   int32_t tasks = 1;
   int64_t cpus() const { return int64_t{each.cpus} * tasks; }
-  int64_t memory() const { return each.memory * tasks; }
+  int64_t memory() const { return times(each.memory, tasks); }
   bool operator==(const Demand&) const = default;
 };
 

@@ -98,6 +98,14 @@ TEST_F(InventoryTest, AGoingAroundLeavesWhatIsNeeded) {
   EXPECT_FALSE(inventory_.leaves(memory, memory));
 }
 
+TEST_F(InventoryTest, WhatNoNumberCanSayDoesNotFit) {
+  const Demand memory{{1, {}, int64_t{1} << 60}, 16};
+  EXPECT_FALSE(inventory_.fits(memory));
+  EXPECT_GT(memory.memory(), int64_t{1} << 60);
+  const Slots much{1, {{"gpu", 1'000'000 * kWhole}}};
+  EXPECT_EQ(check_gang(much, 1 << 30, large_machine()).condition(), "BARRIER_STAGE_TOO_LARGE");
+}
+
 TEST_F(InventoryTest, TellsWhatThereIs) {
   EXPECT_EQ(inventory_.describe(), "64 CPUs and 8 gpu and 65536 MiB of memory");
   EXPECT_EQ(describe(gpus(0.25, 2)), "2 CPUs and 0.5 gpu");

@@ -1,4 +1,4 @@
-#include "resources/program.h"
+#include "base/program.h"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -12,12 +12,12 @@
 #include "base/clock.h"
 #include "base/file_descriptor.h"
 
-namespace deuteron::resources {
+namespace deuteron {
 namespace {
 
 using std::chrono::milliseconds;
 
-Result<pid_t> spawn(std::vector<std::string> command, int output) {
+Result<pid_t> spawn(std::vector<std::string> command, int output, bool takes_errors) {
   std::vector<char*> arguments;
   for (std::string& word : command) arguments.push_back(word.data());
   arguments.push_back(nullptr);
@@ -25,6 +25,7 @@ Result<pid_t> spawn(std::vector<std::string> command, int output) {
   posix_spawn_file_actions_init(&actions);
   posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
   posix_spawn_file_actions_adddup2(&actions, output, 1);
+  if (takes_errors) posix_spawn_file_actions_adddup2(&actions, output, 2);
   posix_spawn_file_actions_addclosefrom_np(&actions, 3);
   posix_spawnattr_t attributes;
   posix_spawnattr_init(&attributes);
@@ -71,21 +72,27 @@ Status wait_for_end(pid_t process, SteadyTime deadline) {
 
 }  // namespace
 
-Result<std::string> output_of(const std::vector<std::string>& command, ProgramLimits limits) {
+ProgramEnd run_program(const std::vector<std::string>& command, ProgramOptions options) {
   int ends[2];
-  if (pipe2(ends, O_CLOEXEC) != 0) return internal_error(std::strerror(errno));
+  if (pipe2(ends, O_CLOEXEC) != 0) return {internal_error(std::strerror(errno)), ""};
   const FileDescriptor output(ends[0]);
   FileDescriptor theirs(ends[1]);
-  ASSIGN_OR_RETURN(const pid_t process, spawn(command, theirs.get()));
+  const auto process = spawn(command, theirs.get(), options.takes_errors);
+  if (!process.ok()) return {process.status(), ""};
   theirs.reset();
-  const SteadyTime deadline = steady_now() + limits.time;
-  std::string text;
-  const Status status = read_all(output.get(), deadline, limits.bytes, text);
-  if (!status.ok()) kill(-process, SIGKILL);
-  const Status end = wait_for_end(process, deadline);
-  RETURN_IF_ERROR(status);
-  RETURN_IF_ERROR(end);
-  return text;
+  const SteadyTime deadline = steady_now() + options.time;
+  ProgramEnd end;
+  end.status = read_all(output.get(), deadline, options.bytes, end.output);
+  if (!end.status.ok()) kill(-*process, SIGKILL);
+  const Status exit = wait_for_end(*process, deadline);
+  if (end.status.ok()) end.status = exit;
+  return end;
 }
 
-}  // namespace deuteron::resources
+Result<std::string> output_of(const std::vector<std::string>& command, ProgramOptions options) {
+  ProgramEnd end = run_program(command, options);
+  RETURN_IF_ERROR(end.status);
+  return std::move(end.output);
+}
+
+}  // namespace deuteron
