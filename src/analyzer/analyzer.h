@@ -21,7 +21,8 @@ struct Settings {
   int32_t shuffle_partitions = 1;                // spark.sql.shuffle.partitions, else the slots
   bool group_by_ordinal = true;
   bool order_by_ordinal = true;
-  std::string user = "deuteron";  // current_user()
+  bool python_filter_pushdown = false;  // spark.sql.python.filterPushdown.enabled
+  std::string user = "deuteron";        // current_user()
   std::string session_id;
 };
 

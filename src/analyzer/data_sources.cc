@@ -29,10 +29,15 @@ Result<Input> RelationResolver::python_data_source(const unresolved::DataSource&
   ASSIGN_OR_RETURN(const types::Schema fields, parse_schema_text(columns));
 
   const std::string instance = from_hexadecimal(created.text());
-  rows = {question(instance, "", DataType::structure(fields).json())};
+  const char* pushdown = analysis_.settings.python_filter_pushdown ? "true" : "false";
+  rows = {question(instance, pushdown, DataType::structure(fields).json())};
   ASSIGN_OR_RETURN(AnswerReader read, ask_worker(analysis_, python, "read", std::move(rows)));
-  if (const std::string failure = read.text(); !failure.empty())
-    return at(data_source_failed("generate", "read partitions", failure), origin);
+  if (const std::string failure = read.text(); !failure.empty()) {
+    const bool has_reader = read.text() == "partitions";
+    return at(has_reader ? data_source_failed("generate", "read partitions", failure)
+                         : data_source_failed("initialize", "reader", failure),
+              origin);
+  }
   const std::string command = from_hexadecimal(read.text());
   std::vector<resolved::Expressions> parts;
   for (size_t left = read.count(); left > 0; --left)

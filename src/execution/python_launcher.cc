@@ -118,6 +118,7 @@ worker_pool::WorkerTask PythonLauncher::make_task(const tasks::TaskContext& cont
   task.output = {output.descriptor(), static_cast<uint64_t>(output.id()), 0, 0};
   task.environment = program.environment;
   task.memory_limit_bytes = static_cast<uint64_t>(context.slots.memory);
+  task.single_use = !program.reuses_workers;
   give_resources(context, task);
   if (!program.gang_directory.empty()) {
     task.environment[kGangDirectoryVariable] = program.gang_directory;

@@ -34,6 +34,7 @@ struct PythonProgram {
   std::string files_directory;
   std::vector<std::string> python_paths;
   worker_pool::ZygoteId zygote = 0;
+  bool reuses_workers = true;              // a worker may run more than one task
   std::shared_ptr<PythonReports> reports;  // takes the log records of the tasks; null: nobody does
 };
 

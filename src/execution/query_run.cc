@@ -443,6 +443,7 @@ std::shared_ptr<PythonProgram> QueryRun::make_program(const PythonStage& stage) 
     program->python_paths.push_back(request_.files_directory);
     program->environment["DEUTERON_WORKING_DIRECTORY"] = request_.files_directory;
   }
+  program->reuses_workers = setting("spark.python.worker.reuse", "true") == "true";
   if (setting("spark.sql.execution.pyspark.udf.simplifiedTraceback.enabled", "true") == "true") {
     program->environment["SPARK_SIMPLIFIED_TRACEBACK"] = "1";
   }

@@ -138,6 +138,8 @@ Result<GangRules> gang_rules(const Settings& settings) {
   reader.duration("spark.barrier.sync.timeout", std::chrono::seconds(1), rules.barrier_timeout);
   reader.duration("spark.deuteron.gang.timeLimit", std::chrono::seconds(1), rules.time_limit);
   reader.duration("spark.deuteron.gang.backoff", std::chrono::milliseconds(1), rules.backoff);
+  // Who says how many attempts there are gets them.
+  rules.stops_on_same_failure = !settings.contains("spark.stage.maxConsecutiveAttempts");
   reader.flag("spark.deuteron.gang.stopOnSameFailure", rules.stops_on_same_failure);
   reader.number("spark.deuteron.gang.minRanks", 0, rules.min_ranks);
   reader.flag("spark.deuteron.gang.preemptible", rules.is_preemptible);

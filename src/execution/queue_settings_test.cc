@@ -14,6 +14,7 @@ TEST(QueueSettings, NothingSetMeansTheDefaults) {
   const auto rules = gang_rules({{"spark.deuteron.gang.timeLimit", ""}});
   ASSERT_TRUE(rules.ok());
   EXPECT_EQ(rules->max_attempts, 4);
+  EXPECT_TRUE(rules->stops_on_same_failure);
   EXPECT_FALSE(rules->time_limit.has_value());
   EXPECT_EQ(rules->hang.policy, HangPolicy::kWarn);
   EXPECT_FALSE(rules->is_preemptible);
@@ -43,6 +44,11 @@ TEST(QueueSettings, AGangsRulesAreRead) {
   EXPECT_EQ(rules->notice, std::chrono::minutes(2));
   EXPECT_EQ(rules->hang.policy, HangPolicy::kRelaunch);
   EXPECT_FALSE(rules->hang.timeout.has_value()) << "0 turns it off";
+}
+
+TEST(QueueSettings, WhoSaysHowManyAttemptsThereAreGetsThem) {
+  EXPECT_FALSE(gang_rules({{"spark.stage.maxConsecutiveAttempts", "4"}})->stops_on_same_failure);
+  EXPECT_FALSE(gang_rules({{"spark.deuteron.gang.stopOnSameFailure", "false"}})->stops_on_same_failure);
 }
 
 TEST(QueueSettings, NothingIsLongEnoughToOverflow) {

@@ -27,13 +27,9 @@ constexpr Default kDefaults[] = {
 
 // Fixed when the server starts; a session may read them only.
 constexpr std::string_view kStaticKeys[] = {
-    "spark.deuteron.scheduler.ageing",
-    "spark.deuteron.scheduler.patience",
-    "spark.master",
-    "spark.executor.memory",
-    "spark.scheduler.mode",
-    "spark.sql.catalogImplementation",
-    "spark.sql.warehouse.dir",
+    "spark.deuteron.scheduler.ageing", "spark.deuteron.scheduler.patience", "spark.master",
+    "spark.executor.memory",           "spark.python.worker.reuse",         "spark.scheduler.mode",
+    "spark.sql.catalogImplementation", "spark.sql.warehouse.dir",
 };
 
 const Default* find_default(std::string_view key) {
@@ -172,6 +168,7 @@ analyzer::Settings SessionSettings::analyzer_settings() const {
   settings.timestamp_type = *find("spark.sql.timestampType");
   settings.group_by_ordinal = find("spark.sql.groupByOrdinal") == "true";
   settings.order_by_ordinal = find("spark.sql.orderByOrdinal") == "true";
+  settings.python_filter_pushdown = find("spark.sql.python.filterPushdown.enabled") == "true";
   settings.default_parallelism = to_count(find("spark.default.parallelism"), 1);
   settings.shuffle_partitions = to_count(find("spark.sql.shuffle.partitions"), settings.default_parallelism);
   return settings;

@@ -144,6 +144,7 @@ class WorkerPool::Loop {
     uint64_t memory_limit_bytes = 0;
     std::unique_ptr<ZygoteProcess> process;
     int failed_starts = 0;
+    int failed_forks = 0;  // workers in a row that ended before they were ready
     std::deque<TaskPointer> waiting;
     std::set<std::string> wanted_modules;     // to be imported by the process
     std::set<std::string> preloaded_modules;  // it was told to
@@ -188,9 +189,11 @@ class WorkerPool::Loop {
   void on_worker_lost(WorkerId id);
   void on_worker_ended(WorkerId id, int exit_status, int signal);
   void on_start_deadline(WorkerId id);
+  void on_fork_lost(Worker& worker);
   void plan_bury(WorkerId id, Duration delay);
   void bury(WorkerId id);
   std::string describe_end(Worker& worker);
+  std::string described_with_output(Worker& worker);
   TaskFailure failure_of(Worker& worker, const WorkerTask& task);
   void on_import(ZygoteId zygote, const std::string& module);
 
@@ -468,7 +471,10 @@ void WorkerPool::Loop::on_worker_ready(WorkerId id) {
   loop_.cancel_timer(worker.start_timer);
   worker.inherited_bytes = private_memory_bytes(worker.process->process());
   const ZygoteId zygote = worker.process->zygote();
-  if (const auto found = zygotes_.find(zygote); found != zygotes_.end()) found->second.failed_starts = 0;
+  if (const auto found = zygotes_.find(zygote); found != zygotes_.end()) {
+    found->second.failed_starts = 0;
+    found->second.failed_forks = 0;
+  }
   listener_.on_worker_started(id, zygote, worker.process->process());
   pump(zygote);
 }
@@ -492,8 +498,8 @@ void WorkerPool::Loop::on_worker_lost(WorkerId id) {
   Worker& worker = found->second;
   if (worker.at_end && !wait_for_end(worker.pidfd, steady_now())) return;  // its pidfd will tell
   worker.lost = true;
-  const bool explained =
-      worker.end_known || worker.killed || !worker.out_of_memory.empty() || !worker.process->has_task();
+  const bool explained = worker.end_known || worker.killed || !worker.out_of_memory.empty() ||
+                         (!worker.process->has_task() && worker.process->state() != State::kStarting);
   plan_bury(id, explained ? Duration::zero() : kExitNewsDelay);
 }
 
@@ -531,10 +537,21 @@ void WorkerPool::Loop::bury(WorkerId id) {
     end_task(task->task);
     listener_.on_task_failed(task->task, std::move(failure));
   }
+  if (worker.process->state() == State::kStarting) on_fork_lost(worker);
   if (worker.at_end) worker.at_end();
   listener_.on_worker_exited(id, process, reason);
   pump(zygote);
   plan_refill(zygote);
+}
+
+// It ended before it was ready. When that goes on, tasks that wait would wait for ever.
+void WorkerPool::Loop::on_fork_lost(Worker& worker) {
+  const auto found = zygotes_.find(worker.process->zygote());
+  if (worker.killed || !worker.zygote_end.empty() || found == zygotes_.end()) return;
+  if (++found->second.failed_forks < options_.start_attempts) return;
+  const std::string reason = "a new worker ended before it was ready: " + described_with_output(worker);
+  log_warning(reason);
+  fail_waiting(found->second, FailureKind::kNotStarted, not_started(reason));
 }
 
 std::string WorkerPool::Loop::describe_end(Worker& worker) {
@@ -552,10 +569,13 @@ TaskFailure WorkerPool::Loop::failure_of(Worker& worker, const WorkerTask& task)
   if (!worker.out_of_memory.empty()) {
     return {FailureKind::kMemoryLimit, crashed(task, worker.out_of_memory)};
   }
-  std::string reason = describe_end(worker);
-  if (const std::string& tail = worker.process->output_tail(); !tail.empty())
-    reason += "; it printed last:\n" + tail;
-  return {FailureKind::kWorkerExited, crashed(task, reason), worker.exit_status, worker.signal};
+  return {FailureKind::kWorkerExited, crashed(task, described_with_output(worker)), worker.exit_status,
+          worker.signal};
+}
+
+std::string WorkerPool::Loop::described_with_output(Worker& worker) {
+  const std::string& tail = worker.process->output_tail();
+  return describe_end(worker) + (tail.empty() ? "" : "; it printed last:\n" + tail);
 }
 
 // ---- tasks
@@ -572,6 +592,7 @@ void WorkerPool::Loop::submit(WorkerTask task) {
     zygote.failed_starts = 0;
     launch(id);
   }
+  if (zygote.failed_forks >= options_.start_attempts) zygote.failed_forks = 0;
   pump(id);
 }
 
@@ -771,6 +792,7 @@ void WorkerPool::Loop::refill(ZygoteId id) {
   if (found == zygotes_.end()) return;
   found->second.refill_planned = false;
   if (!found->second.process || !found->second.process->ready()) return;
+  if (found->second.failed_forks >= options_.start_attempts) return;  // the next task tries again
   const int wanted = found->second.options.spares + static_cast<int>(found->second.waiting.size());
   for (int there = count(id, State::kIdle) + count(id, State::kStarting); there < wanted; ++there)
     fork_worker(id, true);

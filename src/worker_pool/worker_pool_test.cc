@@ -428,6 +428,29 @@ TEST_F(WorkerPoolTest, AnInterpreterThatHangsMissesItsDeadline) {
   EXPECT_NE(seen.failure->status.to_string().find("was not ready after 100 ms"), std::string::npos);
 }
 
+TEST_F(WorkerPoolTest, WorkersThatEndBeforeTheyAreReadyFailTheTasksWithTheReason) {
+  const std::string folder = runtime_ + "/log-ending-forks";
+  std::filesystem::create_directory(folder);
+  std::ofstream(folder + "/sitecustomize.py")
+      << "import os\nos.register_at_fork(after_in_child=lambda: os._exit(7))\n";
+  const std::string script = folder + "/python";
+  std::ofstream(script) << "#!/bin/sh\nPYTHONPATH=" << folder << ":$PYTHONPATH exec " << interpreter()
+                        << " \"$@\"\n";
+  chmod(script.c_str(), 0700);
+  const ZygoteId zygote = start_zygote(2, [&](ZygoteOptions& options) {
+    options.interpreter = script;
+    options.has_own_interpreter = true;
+  });
+  for (int trial = 0; trial < 2; ++trial) {
+    const Recorder::Seen seen = run(make_task(zygote, "identity"));
+    ASSERT_TRUE(seen.failure);
+    EXPECT_EQ(seen.failure->kind, FailureKind::kNotStarted);
+    EXPECT_NE(seen.failure->status.to_string().find("before it was ready: exit status 7"), std::string::npos)
+        << seen.failure->status.to_string();
+  }
+  std::filesystem::remove_all(folder);
+}
+
 TEST_F(WorkerPoolTest, MemoryIsLimitedByFailingAllocations) {
   const ZygoteId zygote =
       start_zygote(0, [](ZygoteOptions& options) { options.memory_limit_bytes = 300 << 20; });

@@ -386,9 +386,8 @@ def always_the_same_error(folder):
 
 
 @pytest.mark.deuteron
-def test_the_same_exception_twice_in_a_row_is_final_where_that_is_asked_for(new_session, tmp_path):
+def test_the_same_exception_twice_in_a_row_is_final(new_session, tmp_path):
     spark = new_session()
-    spark.conf.set("spark.deuteron.gang.stopOnSameFailure", "true")
     with pytest.raises(PySparkException) as caught:
         gang(spark, 2, always_the_same_error(str(tmp_path)), "x long").collect()
     assert "ValueError: rank 1 always gives up" in str(caught.value)
@@ -397,8 +396,10 @@ def test_the_same_exception_twice_in_a_row_is_final_where_that_is_asked_for(new_
 
 
 @pytest.mark.deuteron
-def test_the_same_exception_is_tried_again(new_session, tmp_path):
+@pytest.mark.parametrize("key, value", [("deuteron.gang.stopOnSameFailure", "false"), ("stage.maxConsecutiveAttempts", "4")])
+def test_the_same_exception_is_tried_again_where_that_is_asked_for(new_session, tmp_path, key, value):
     spark = new_session()
+    spark.conf.set(f"spark.{key}", value)
     spark.conf.set("spark.deuteron.gang.backoff", "10ms")
     with pytest.raises(PySparkException, match="after 4 attempts"):
         gang(spark, 2, always_the_same_error(str(tmp_path)), "x long").collect()

@@ -157,6 +157,23 @@ def test_idle_workers_are_capped(new_session, small_server):
     assert len(descendants(small_server.pid)) <= count
 
 
+def process_id(batches):
+    list(batches)
+    yield pyarrow.RecordBatch.from_pydict({"pid": [os.getpid()]})
+
+
+@pytest.mark.deuteron
+@pytest.mark.parametrize("reuse", ["true", "false"])
+def test_workers_are_kept_unless_that_is_not_wanted(new_session, tmp_path, reuse):
+    with DeuteronServer(tmp_path, "--slots", "1", "--conf", f"spark.python.worker.reuse={reuse}") as server:
+        spark = new_session(server.remote)
+        processes = [spark.range(0, 1, 1, 1).mapInArrow(process_id, "pid long").first()[0] for _ in range(4)]
+        assert len(set(processes)) == (1 if reuse == "true" else 4)
+        with pytest.raises(PySparkException):
+            spark.conf.set("spark.python.worker.reuse", "true")
+        spark.stop()
+
+
 @pytest.mark.parametrize("first", ["arrow", "torch"])
 def test_threads_of_libraries_survive_the_fork(new_session, first):
     """Each worker is a fork: libraries that a function uses with many threads work there, in each of many workers."""

@@ -1,11 +1,12 @@
 """Python data sources: what the engine asks before it reads from one or writes to one, and at the end of a write
 (src/analyzer/data_source_questions.h).
 
-A question is rows of (bytes, text, text). An answer is texts, one a row: an error, or "" and what was asked for."""
+A question is rows of (bytes, text, text). An answer is texts, one a row: an error and the step that failed, or "" and what was asked for."""
 
 import contextlib
 import io
 import os
+import traceback
 
 import pyarrow
 from pyspark.accumulators import SpecialAccumulatorIds, _deserialize_accumulator
@@ -28,7 +29,7 @@ def create(batches):
 
 
 def read(batches):
-    """One row: (source pickled, "", schema as JSON). Answer: the read function pickled, the number of parts, each part pickled."""
+    """One row: (source pickled, whether it may have pushFilters, schema as JSON). Answer: the read function pickled, the number of parts, each part pickled."""
     return _answers(_read, batches)
 
 
@@ -51,15 +52,21 @@ def _answers(respond, batches):
         error.__traceback__ = _without_ours(error.__traceback__)
         told = io.BytesIO()
         handle_worker_exception(error, told)
-        texts = [told.getvalue()[8:].decode()]
+        texts = [told.getvalue()[8:].decode(), _failed_step(error)]
     yield pyarrow.RecordBatch.from_arrays([pyarrow.array(texts, pyarrow.string())], ["text"])
 
 
-def _without_ours(traceback):
+def _failed_step(error):
+    """What PySpark did with the source: "partitions" once there was a reader, else ""."""
+    frames = {frame.f_code.co_name for frame, _ in traceback.walk_tb(error.__traceback__)}
+    return "partitions" if plan_data_source_read.write_read_func_and_partitions.__name__ in frames else ""
+
+
+def _without_ours(frame):
     """From where PySpark's code begins, which PySpark cuts off itself."""
-    while traceback.tb_next is not None and traceback.tb_frame.f_code.co_filename == __file__:
-        traceback = traceback.tb_next
-    return traceback
+    while frame.tb_next is not None and frame.tb_frame.f_code.co_filename == __file__:
+        frame = frame.tb_next
+    return frame
 
 
 def _create(rows):
@@ -81,13 +88,13 @@ def _create(rows):
 
 
 def _read(rows):
-    ((source, _, schema),) = rows
+    ((source, pushdown, schema),) = rows
     question = Message()
     question.blob(source)
     question.text(types.StructType().add("part", types.BinaryType()).json())
     question.text(schema)
     question.integer(_ROWS_AT_ONCE)
-    question.boolean(False)  # filters are not handed to the source
+    question.boolean(pushdown == "true")  # else pushFilters is refused; no filter is handed to it either way
     question.boolean(False)  # it is no stream
     question.boolean(True)
     answer = _ask(plan_data_source_read, question)

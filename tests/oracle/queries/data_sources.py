@@ -46,6 +46,41 @@ class SchemasReader(DataSourceReader):
         self.schema = schema
     def read(self, partition):
         yield tuple(f"{field.name} {field.dataType.simpleString()} {sorted(self.options.items())} {partition is None}" for field in self.schema)
+class Choosy(DataSource):
+    @classmethod
+    def name(cls):
+        return "choosy"
+    def schema(self):
+        return "i int, text string"
+    def reader(self, schema):
+        return ChoosyReader()
+class ChoosyReader(DataSourceReader):
+    """Takes the comparisons, and leaves the others to the engine."""
+    def __init__(self):
+        self.least = 0
+    def pushFilters(self, filters):
+        for one in filters:
+            if type(one).__name__ == "GreaterThan":
+                self.least = one.value + 1
+            else:
+                yield one
+    def read(self, partition):
+        for i in range(self.least, 5):
+            yield i, f"a{i}" if i % 2 else f"b{i}"
+class NoReader(DataSource):
+    @classmethod
+    def name(cls):
+        return "no_reader"
+    def schema(self):
+        return "a int"
+    def reader(self, schema):
+        raise ValueError("no reader today")
+class WrongReader(NoReader):
+    @classmethod
+    def name(cls):
+        return "wrong_reader"
+    def reader(self, schema):
+        return 1
 class Batches(DataSource):
     def schema(self):
         return T.StructType().add("n", T.LongType())
@@ -65,7 +100,7 @@ def raises(what):
     def fail(*arguments):
         raise ValueError(what)
     return fail
-for one in (Numbers, Schemas, Batches,
+for one in (Numbers, Schemas, Choosy, NoReader, WrongReader, Batches,
             source("typed", "i int, d date, t timestamp, n decimal(5,2), a array<int>, m map<string,int>, s struct<x:int,y:string>, b binary",
                    lambda p: iter([(1, datetime.date(2020, 1, 2), datetime.datetime(2020, 1, 2, 3, 4, 5), Decimal("1.50"), [1, None], {"k": 1}, (1, "y"), b"ab"), (None,) * 8])),
             source("rows", "a int, b string", lambda p: iter([T.Row(b="x", a=1), T.Row(b="y", a=2)])),
@@ -118,12 +153,23 @@ spark.read.format("scalars").load()
 spark.read.format("no_iterator").load()
 # case: no-schema
 failure(lambda: spark.read.format("no_schema").load())
+# case: no-reader
+failure(lambda: spark.read.format("no_reader").load())
+# case: wrong-reader
+failure(lambda: spark.read.format("wrong_reader").load())
 # case: no-read
 spark.read.format("no_read").load()
 # case: no-partitions
 failure(lambda: spark.read.format("no_partitions").load())
 # case: empty-partitions
 spark.read.format("empty_partitions").load()
+# case: filters-are-not-wanted
+failure(lambda: spark.read.format("choosy").load())
+# case: filters-are-wanted
+spark.conf.set("spark.sql.python.filterPushdown.enabled", "true")
+answer = spark.read.format("choosy").load().filter("i > 1 and text like '%b%'").select("i", "text").collect()
+spark.conf.unset("spark.sql.python.filterPushdown.enabled")
+sorted(tuple(row) for row in answer)
 # case: odd-partitions
 failure(lambda: spark.read.format("odd_partitions").load())
 # case: unknown
