@@ -80,6 +80,8 @@ class LocalExecutor : public Executor {
     pool_options.runtime_directory = options_.runtime_directory;
     pool_options.log_descriptor = options_.worker_log_descriptor;
     if (options_.log != nullptr) pool_options.on_line = lines_without_task(*options_.log);
+    // A gang that takes all slots finds its ranks warm again, and so does whoever came meanwhile.
+    pool_options.max_idle_workers = 2 * machine(options_).cpus + 16;
     pool_options.withhold_kills = options_.withhold_kills;
     ASSIGN_OR_RETURN(pool_, worker_pool::WorkerPool::make(pool_options, launcher_));
     launcher_.connect(*pool_, scheduler_);

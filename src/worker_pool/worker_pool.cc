@@ -145,6 +145,7 @@ class WorkerPool::Loop {
     std::unique_ptr<ZygoteProcess> process;
     int failed_starts = 0;
     int failed_forks = 0;  // workers in a row that ended before they were ready
+    SteadyTime last_used = steady_now();
     std::deque<TaskPointer> waiting;
     std::set<std::string> wanted_modules;     // to be imported by the process
     std::set<std::string> preloaded_modules;  // it was told to
@@ -213,6 +214,8 @@ class WorkerPool::Loop {
   void plan_trim(ZygoteId id);
   void trim(ZygoteId id);
   int count(ZygoteId zygote, State state) const;
+  std::vector<WorkerProcess*> idle_workers() const;
+  void cap_idle();
   void plan_memory_check();
   void check_memory();
   void end_for_memory(Worker& worker, uint64_t used, const std::string& limit);
@@ -477,6 +480,7 @@ void WorkerPool::Loop::on_worker_ready(WorkerId id) {
   }
   listener_.on_worker_started(id, zygote, worker.process->process());
   pump(zygote);
+  cap_idle();
 }
 
 void WorkerPool::Loop::on_start_deadline(WorkerId id) {
@@ -645,6 +649,8 @@ void WorkerPool::Loop::assign(WorkerProcess& worker, TaskPointer task) {
     return fail(id, FailureKind::kNotStarted, std::move(status));
   }
   running_[id] = worker.id();
+  if (const auto found = zygotes_.find(worker.zygote()); found != zygotes_.end())
+    found->second.last_used = steady_now();
   if (barriers_.contains(id)) activity_.add(id, worker.process());
   plan_refill(worker.zygote());
   plan_memory_check();
@@ -667,6 +673,7 @@ void WorkerPool::Loop::on_task_end(WorkerId id, WorkerProcess::TaskEnd end) {
   };
   task->held_descriptors.empty() ? tell() : tell_at_end(id, std::move(tell));
   pump(zygote);
+  cap_idle();
   plan_refill(zygote);
   plan_trim(zygote);
 }
@@ -794,8 +801,34 @@ void WorkerPool::Loop::refill(ZygoteId id) {
   if (!found->second.process || !found->second.process->ready()) return;
   if (found->second.failed_forks >= options_.start_attempts) return;  // the next task tries again
   const int wanted = found->second.options.spares + static_cast<int>(found->second.waiting.size());
-  for (int there = count(id, State::kIdle) + count(id, State::kStarting); there < wanted; ++there)
-    fork_worker(id, true);
+  const int room = options_.max_idle_workers - static_cast<int>(idle_workers().size());
+  const int starting = count(id, State::kStarting);
+  const int there = count(id, State::kIdle) + starting;
+  for (int more = std::min(wanted - there, room - starting); more > 0; --more) fork_worker(id, true);
+}
+
+std::vector<WorkerProcess*> WorkerPool::Loop::idle_workers() const {
+  std::vector<WorkerProcess*> idle;
+  for (const auto& [id, worker] : workers_) {
+    if (worker.process->state() == State::kIdle && !worker.lost && !worker.killed)
+      idle.push_back(worker.process.get());
+  }
+  return idle;
+}
+
+// Sessions come and go without saying so; what they have warm must not add up.
+void WorkerPool::Loop::cap_idle() {
+  std::vector<WorkerProcess*> idle = idle_workers();
+  const auto most = static_cast<size_t>(options_.max_idle_workers);
+  if (idle.size() <= most) return;
+  const auto last_used = [this](const WorkerProcess* worker) {
+    const auto found = zygotes_.find(worker->zygote());
+    return found == zygotes_.end() ? SteadyTime{} : found->second.last_used;
+  };
+  std::stable_sort(idle.begin(), idle.end(), [&](const WorkerProcess* left, const WorkerProcess* right) {
+    return last_used(left) < last_used(right);
+  });
+  for (size_t i = 0; i < idle.size() - most; ++i) idle[i]->ask_to_exit();
 }
 
 void WorkerPool::Loop::plan_trim(ZygoteId id) {

@@ -138,7 +138,8 @@ struct WorkerPoolOptions {
   // A fault, for tests of fencing: kill() gives the task up, and its process lives on, as one on a machine
   // that cannot be reached would. It ends with the pool.
   bool withhold_kills = false;
-  int start_attempts = 3;  // of a zygote that ends or hangs before it is ready
+  int start_attempts = 3;     // of a zygote that ends or hangs before it is ready
+  int max_idle_workers = 64;  // of all zygotes together; more end, those of who was longest idle first
 };
 
 class WorkerPool {

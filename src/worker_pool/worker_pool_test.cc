@@ -53,15 +53,15 @@ pid_t parent_of(pid_t process) {
 
 // Waits until the process has ended. What its parent left behind, init reaps when it comes to it: until then
 // it is a zombie.
-bool has_ended(pid_t process) {
-  const SteadyTime deadline = steady_now() + std::chrono::seconds(10);
-  while (steady_now() < deadline) {
+bool has_ended(pid_t process, Duration patience = std::chrono::seconds(10)) {
+  const SteadyTime deadline = steady_now() + patience;
+  do {
     std::ifstream status("/proc/" + std::to_string(process) + "/stat");
     std::string word;
     for (int i = 0; i < 3; ++i) status >> word;
     if (!status || word == "Z" || word == "X") return true;
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
-  }
+  } while (steady_now() < deadline);
   return false;
 }
 
@@ -449,6 +449,23 @@ TEST_F(WorkerPoolTest, WorkersThatEndBeforeTheyAreReadyFailTheTasksWithTheReason
         << seen.failure->status.to_string();
   }
   std::filesystem::remove_all(folder);
+}
+
+TEST_F(WorkerPoolTest, IdleWorkersOfAllZygotesAreCapped) {
+  pool_.reset();
+  options_.max_idle_workers = 3;
+  start_pool();
+  std::vector<pid_t> latest;
+  for (int i = 0; i < 4; ++i) {
+    const ZygoteId zygote = start_zygote(2);
+    const Recorder::Seen seen = run(make_task(zygote, "identity"));
+    ASSERT_TRUE(seen.result);
+    ASSERT_TRUE(recorder_.wait([&] { return recorder_.living() <= 3; }));
+    latest.push_back(seen.process);
+  }
+  ASSERT_TRUE(recorder_.wait_for_workers(3)) << "no more than that, and what is kept stays";
+  EXPECT_FALSE(has_ended(latest.back(), milliseconds(0))) << "who was used last keeps them";
+  EXPECT_TRUE(has_ended(latest.front()));
 }
 
 TEST_F(WorkerPoolTest, MemoryIsLimitedByFailingAllocations) {
