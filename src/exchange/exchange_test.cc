@@ -6,6 +6,7 @@
 
 #include "exchange/arrow_schema.h"
 #include "exchange/stream_reader.h"
+#include "exchange/stream_view.h"
 #include "exchange/stream_writer.h"
 
 namespace deuteron::exchange {
@@ -94,18 +95,91 @@ TEST(StreamWriter, PacksStreamsAndCutsBatches) {
   EXPECT_EQ(StreamReader::open(*first.region.bytes())->batches(), 3u);
 }
 
-TEST(StreamWriter, JoinedStreamsAreOne) {
+std::string joined(const Streams& streams) {
+  const auto regions = join_streams(streams);
+  EXPECT_TRUE(regions.ok()) << regions.status().to_string();
+  std::string bytes;
+  for (const Region& region : *regions) bytes += *region.bytes();
+  return bytes;
+}
+
+TEST(StreamView, JoinedStreamsAreOne) {
   StreamWriter writer(SharedMemory::create({}), "s", make_format(Layout::kFlat), {.rows_per_batch = 100});
   Streams streams;
   for (const int64_t rows : {250, 0, 30}) streams.push_back(write_stream(writer, rows));
-  const auto regions = join_streams(streams);
-  ASSERT_TRUE(regions.ok());
-  std::string joined;
-  for (const Region& region : *regions) joined += *region.bytes();
-  const auto reader = StreamReader::open(joined);
+  const std::string bytes = joined(streams);
+  const auto reader = StreamReader::open(bytes);
   ASSERT_TRUE(reader.ok()) << reader.status().to_string();
   EXPECT_EQ(reader->rows(), 280);
   EXPECT_EQ(reader->batches(), 4u);
+}
+
+constexpr int64_t kManyRows = 400000;  // batches of some megabytes
+
+TEST(StreamView, ShowsTheSameBodiesInAnotherLayout) {
+  const auto memory = SharedMemory::create({});
+  for (const Layout from : {Layout::kFlat, Layout::kStructColumn}) {
+    for (const Layout to : {Layout::kFlat, Layout::kStructColumn}) {
+      StreamWriter writer(memory, "s", make_format(from));
+      const Stream stream = write_stream(writer, kManyRows);
+      StreamViews views(memory, "s", make_format(to));
+      const auto seen = views.view({stream, stream}, from, {0, 1});
+      ASSERT_TRUE(seen.ok() && seen->has_value());
+      ASSERT_EQ((*seen)->size(), 2u);
+      for (const Region& body : (**seen)[0].bodies) {
+        EXPECT_EQ(body.slab, stream.region.slab);
+        EXPECT_EQ(body.offset % 64, 0u);
+      }
+      EXPECT_LT((**seen)[0].region.length, 10000u);  // messages
+      const std::string bytes = joined({(**seen)[0]});
+      const Stream copy{{*memory->acquire("s", bytes.size()), 0, bytes.size()}, -1, {}};
+      ASSERT_TRUE(copy.region.slab->grow(bytes.size()).ok());
+      std::memcpy(copy.region.slab->data(), bytes.data(), bytes.size());
+      expect_rows(copy, to, kManyRows);
+    }
+  }
+}
+
+TEST(StreamView, ShowsSomeColumnsInAnotherOrder) {
+  const auto memory = SharedMemory::create({});
+  StreamWriter writer(memory, "s", make_format(Layout::kFlat));
+  const Stream stream = write_stream(writer, kManyRows);
+  const auto format = StreamFormat::make({{"t", DataType(TypeId::kString), true, ""}}, Layout::kFlat, "UTC");
+  StreamViews views(memory, "s", *format);
+  const auto seen = views.view({stream}, Layout::kFlat, {1});
+  ASSERT_TRUE(seen.ok() && seen->has_value());
+  const std::string bytes = joined(**seen);
+  const auto reader = StreamReader::open(bytes);
+  ASSERT_TRUE(reader.ok()) << reader.status().to_string();
+  ASSERT_EQ(reader->schema().n_children, 1);
+  EXPECT_STREQ(reader->schema().children[0]->name, "t");
+  auto decoder = BatchDecoder::make(*reader);
+  const auto batch = decoder->decode(0);
+  ASSERT_TRUE(batch.ok()) << batch.status().to_string();
+  EXPECT_EQ(ArrowArrayViewIsNull((*batch)->children[0], 3), 1);
+  const ArrowStringView text = ArrowArrayViewGetStringUnsafe((*batch)->children[0], 4);
+  EXPECT_EQ(std::string(text.data, static_cast<size_t>(text.size_bytes)), "text 4");
+}
+
+TEST(StreamView, LeavesToACopyWhatDoesNotFit) {
+  const auto memory = SharedMemory::create({});
+  const auto is_seen = [&](const Stream& stream, const StreamFormatPtr& format, StreamWriterOptions limits) {
+    const auto seen = StreamViews(memory, "s", format, limits).view({stream}, Layout::kFlat, {0});
+    EXPECT_TRUE(seen.ok());
+    return seen->has_value();
+  };
+  const auto of = [](TypeId type) {
+    return *StreamFormat::make({{"n", DataType(type), true, ""}}, Layout::kFlat, "UTC");
+  };
+  StreamWriter writer(memory, "s", make_format(Layout::kFlat));
+  const Stream stream = write_stream(writer, kManyRows);
+  EXPECT_TRUE(is_seen(stream, of(TypeId::kLong), {}));
+  EXPECT_FALSE(is_seen(stream, of(TypeId::kDouble), {}));
+  EXPECT_FALSE(is_seen(stream, of(TypeId::kLong), {.rows_per_batch = 1000}));
+  EXPECT_FALSE(is_seen(stream, of(TypeId::kLong), {.bytes_per_batch = 1000}));
+  EXPECT_FALSE(is_seen({}, of(TypeId::kLong), {}));
+  StreamWriter of_little_batches(memory, "s", make_format(Layout::kFlat), {.rows_per_batch = 10});
+  EXPECT_FALSE(is_seen(write_stream(of_little_batches, 1000), of(TypeId::kLong), {}));
 }
 
 TEST(StreamWriter, GivesEachStreamItsSlabWhenAsked) {

@@ -27,6 +27,9 @@ struct ColumnGroup {
 struct Stream {
   Region region;      // length 0: no rows
   int64_t rows = -1;  // -1: not counted
+  // Of a view (stream_view.h): the region has the messages alone, and these are the bodies of the batches, in
+  // order. Only join_streams() reads such a stream.
+  std::vector<Region> bodies;
 };
 
 // The streams of one column group, read one after the other. Several only when each group of equal keys has

@@ -300,6 +300,10 @@ Result<StreamReader> StreamReader::open(std::string_view stream) {
 const ArrowSchema& StreamReader::schema() const { return contents_->schema; }
 size_t StreamReader::batches() const { return contents_->batches.size(); }
 int64_t StreamReader::rows_of(size_t batch) const { return contents_->batches[batch].rows; }
+std::string_view StreamReader::body_of(size_t batch) const {
+  const Contents::Batch& place = contents_->batches[batch];
+  return {reinterpret_cast<const char*>(contents_->data) + place.body, static_cast<size_t>(place.body_bytes)};
+}
 int64_t StreamReader::rows() const { return contents_->rows; }
 
 struct BatchDecoder::State {

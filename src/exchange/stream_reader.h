@@ -26,6 +26,8 @@ class StreamReader {
   const ArrowSchema& schema() const;
   size_t batches() const;
   int64_t rows_of(size_t batch) const;
+  // Where the buffers of the batch lie.
+  std::string_view body_of(size_t batch) const;
   int64_t rows() const;
 
  private:

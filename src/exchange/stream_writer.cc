@@ -8,6 +8,7 @@
 #include <functional>
 
 #include "exchange/arrow_schema.h"
+#include "exchange/record_batch_message.h"
 
 namespace deuteron::exchange {
 
@@ -15,19 +16,9 @@ namespace {
 
 using types::TypeId;
 
-constexpr uint64_t kAlignment = 64;
-constexpr char kEndMark[8] = {'\xFF', '\xFF', '\xFF', '\xFF', 0, 0, 0, 0};
+constexpr uint64_t kAlignment = kMessageAlignment;
 
-uint64_t align(uint64_t position) { return (position + kAlignment - 1) / kAlignment * kAlignment; }
-
-struct FieldNode {
-  int64_t length = 0;
-  int64_t null_count = 0;
-};
-struct BufferPlace {
-  int64_t offset = 0;
-  int64_t length = 0;
-};
+uint64_t align(uint64_t position) { return align_message(position); }
 
 // The parts of a record batch in Arrow's order (depth first).
 struct BatchParts {
@@ -71,48 +62,6 @@ BatchParts collect_all(const StreamFormat& format, const std::vector<ColumnBuild
   }
   for (const ColumnBuilder& column : columns) collect(column, parts);
   return parts;
-}
-
-template <typename T>
-void put(uint8_t* at, T value) {
-  std::memcpy(at, &value, sizeof(value));
-}
-
-// Flatbuffers of Message{version, header_type, header, bodyLength} and RecordBatch{length, nodes, buffers},
-// whose shape never changes; only these places do.
-constexpr size_t kPrefixBytes = 8;
-constexpr size_t kNodesAt = 68;  // vector of 16-byte structs: its length, then the structs on 8 bytes
-
-size_t buffers_at(size_t nodes) { return kNodesAt + 4 + nodes * 16 + 4; }
-size_t metadata_size(size_t nodes, size_t buffers) {
-  return align(kPrefixBytes + buffers_at(nodes) + 4 + buffers * 16);
-}
-
-void write_metadata(uint8_t* out, size_t size, int64_t rows, const std::vector<FieldNode>& nodes,
-                    const std::vector<BufferPlace>& places, int64_t body_bytes) {
-  std::memset(out, 0, size);
-  put<uint32_t>(out, 0xFFFFFFFFu);
-  put<int32_t>(out + 4, static_cast<int32_t>(size - kPrefixBytes));
-  uint8_t* at = out + kPrefixBytes;
-  put<uint32_t>(at, 16);  // the root table
-  constexpr uint16_t kMessageShape[] = {12, 20, 16, 18, 4, 8};
-  std::memcpy(at + 4, kMessageShape, sizeof(kMessageShape));
-  put<int32_t>(at + 16, 12);        // back to its shape
-  put<uint32_t>(at + 20, 48 - 20);  // header
-  put<int64_t>(at + 24, body_bytes);
-  put<int16_t>(at + 32, 4);  // metadata version V5
-  at[34] = 3;                // header type: record batch
-  constexpr uint16_t kBatchShape[] = {10, 20, 8, 4, 16};
-  std::memcpy(at + 36, kBatchShape, sizeof(kBatchShape));
-  put<int32_t>(at + 48, 12);
-  put<uint32_t>(at + 52, kNodesAt - 52);
-  put<int64_t>(at + 56, rows);
-  const size_t buffers = buffers_at(nodes.size());
-  put<uint32_t>(at + 64, static_cast<uint32_t>(buffers - 64));
-  put<uint32_t>(at + kNodesAt, static_cast<uint32_t>(nodes.size()));
-  std::memcpy(at + kNodesAt + 4, nodes.data(), nodes.size() * sizeof(FieldNode));
-  put<uint32_t>(at + buffers, static_cast<uint32_t>(places.size()));
-  std::memcpy(at + buffers + 4, places.data(), places.size() * sizeof(BufferPlace));
 }
 
 // Visits the columns whose row count is the batch's: top-level ones and fields of structs.
@@ -161,8 +110,8 @@ Result<std::string> encode_schema(const types::Schema& schema, Layout layout, co
   arrow_schema.release(&arrow_schema);
   if (!ok) return internal_error(std::string("cannot encode an Arrow schema: ") + failure.message);
   message.resize(align(message.size()), '\0');
-  put<int32_t>(reinterpret_cast<uint8_t*>(message.data()) + 4,
-               static_cast<int32_t>(message.size() - kPrefixBytes));
+  const auto metadata_bytes = static_cast<int32_t>(message.size() - kMessagePrefixBytes);
+  std::memcpy(message.data() + 4, &metadata_bytes, sizeof(metadata_bytes));
   return message;
 }
 
@@ -175,7 +124,7 @@ Result<StreamFormatPtr> StreamFormat::make(const types::Schema& schema, Layout l
   format->layout_ = layout;
   ASSIGN_OR_RETURN(format->schema_message_, encode_schema(schema, layout, time_zone));
   const BatchParts parts = collect_all(*format, format->make_columns(), 0);
-  format->metadata_bytes_ = metadata_size(parts.nodes.size(), parts.buffers.size());
+  format->metadata_bytes_ = record_batch_message_bytes(parts.nodes.size(), parts.buffers.size());
   return StreamFormatPtr(std::move(format));
 }
 
@@ -184,26 +133,6 @@ std::vector<ColumnBuilder> StreamFormat::make_columns() const {
   columns.reserve(schema_.size());
   for (const types::StructField& field : schema_) columns.emplace_back(field.type);
   return columns;
-}
-
-Result<std::vector<Region>> join_streams(const Streams& streams) {
-  std::vector<Region> regions;
-  for (size_t i = 0; i < streams.size(); ++i) {
-    Region region = streams[i].region;
-    ASSIGN_OR_RETURN(const std::string_view bytes, region.bytes());
-    if (i > 0) {
-      int32_t schema_bytes = 0;
-      if (bytes.size() < kPrefixBytes) return internal_error("a stream without a schema");
-      std::memcpy(&schema_bytes, bytes.data() + 4, sizeof(schema_bytes));
-      const uint64_t message = kPrefixBytes + static_cast<uint64_t>(schema_bytes);
-      if (message > region.length) return internal_error("a stream that ends within its schema");
-      region.offset += message;
-      region.length -= message;
-    }
-    if (i + 1 < streams.size()) region.length -= sizeof(kEndMark);
-    if (region.length > 0) regions.push_back(std::move(region));
-  }
-  return regions;
 }
 
 StreamWriter::StreamWriter(std::shared_ptr<SharedMemory> memory, std::string owner, StreamFormatPtr format,
@@ -316,8 +245,8 @@ Status StreamWriter::end_batch() {
     places[i] = {static_cast<int64_t>(end - body_begin), static_cast<int64_t>(buffer->size())};
     end += align(buffer->size());
   }
-  write_metadata(slab_->data() + batch_begin, format_->metadata_bytes(), rows_in_batch_, parts.nodes, places,
-                 static_cast<int64_t>(end - body_begin));
+  write_record_batch_message(slab_->data() + batch_begin, format_->metadata_bytes(), rows_in_batch_,
+                             parts.nodes, places, static_cast<int64_t>(end - body_begin));
   cursor_ = end;
   rows_ += rows_in_batch_;
   rows_in_batch_ = 0;
@@ -328,9 +257,9 @@ Result<Stream> StreamWriter::finish() {
   if (options_.empty_batch && !in_stream_) RETURN_IF_ERROR(begin_batch());
   if (in_batch_) RETURN_IF_ERROR(end_batch());
   if (!in_stream_) RETURN_IF_ERROR(begin_stream());
-  RETURN_IF_ERROR(reserve(cursor_ + sizeof(kEndMark)));
-  std::memcpy(slab_->data() + cursor_, kEndMark, sizeof(kEndMark));
-  const uint64_t end = cursor_ + sizeof(kEndMark);
+  RETURN_IF_ERROR(reserve(cursor_ + sizeof(kEndOfStreamMark)));
+  std::memcpy(slab_->data() + cursor_, kEndOfStreamMark, sizeof(kEndOfStreamMark));
+  const uint64_t end = cursor_ + sizeof(kEndOfStreamMark);
   Stream stream{{slab_, stream_begin_, end - stream_begin_}, rows_};
   cursor_ = align(end);
   in_stream_ = false;

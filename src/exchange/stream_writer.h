@@ -41,10 +41,6 @@ using StreamFormatPtr = std::shared_ptr<const StreamFormat>;
 constexpr int64_t kRowsPerBatch = 131072;
 constexpr uint64_t kBytesPerBatch = uint64_t{8} << 20;
 
-// Regions that are one stream when they are read one after the other: the first schema, all batches, the last
-// end mark. `streams` were made by StreamWriters of one format.
-Result<std::vector<Region>> join_streams(const Streams& streams);
-
 struct StreamWriterOptions {
   int64_t rows_per_batch = kRowsPerBatch;     // at the most
   uint64_t bytes_per_batch = kBytesPerBatch;  // about

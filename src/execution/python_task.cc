@@ -1,6 +1,6 @@
 #include "execution/python_task.h"
 
-#include "exchange/stream_writer.h"
+#include "exchange/stream_view.h"
 
 namespace deuteron::execution {
 

@@ -4,7 +4,7 @@
 #include <charconv>
 
 #include "exchange/arrow_schema.h"
-#include "exchange/stream_writer.h"
+#include "exchange/stream_view.h"
 #include "execution/gang_directory.h"
 #include "execution/pickled_call.h"
 #include "execution/plan_rewrite.h"
@@ -240,8 +240,8 @@ Result<exchange::StageOutputPtr> QueryRun::run_tasks(
   begin_stage(planned);
 
   relational::MaterializeRequest materialize = stage.request;
-  materialize.hands_over =
-      !stage.first_kept_group.has_value();  // a task lets go of its input when it has ended
+  // A task lets go of its input when it has ended.
+  materialize.hands_over = materialize.takes_views = !stage.first_kept_group.has_value();
   materialize.on_partition = [&](int32_t index, const exchange::Partition& partition) -> Status {
     if (stage.skips_empty && !has_rows(partition)) return Status();
     while (true) {
@@ -281,8 +281,10 @@ Result<exchange::StageOutputPtr> QueryRun::run_gang(
   scheduler::GangRequest request;
   ASSIGN_OR_RETURN(request.rules, gang_rules(request_.settings));
   ASSIGN_OR_RETURN(request.queue, queue_rules(request_.settings));
+  relational::MaterializeRequest materialize = stage.request;
+  materialize.takes_views = !stage.first_kept_group.has_value();
   ASSIGN_OR_RETURN(exchange::StageOutputPtr input,
-                   services_.engine.materialize(stage.input, context(), stage.request, *stop_));
+                   services_.engine.materialize(stage.input, context(), materialize, *stop_));
   const auto collector = std::make_shared<StageCollector>([stop = stop_] { stop->cancel(); });
   request.job = job();
   request.name = stage.name;

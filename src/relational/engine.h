@@ -78,7 +78,8 @@ struct MaterializeRequest {
   std::vector<ColumnGroupRequest> groups;       // empty: one group of all columns, kFlat
   int64_t max_rows_per_batch = 0;               // 0: 131,072
   PartitionSink on_partition;                   // may be empty
-  bool hands_over = false;  // on_partition alone keeps the partitions: those of the answer are empty
+  bool hands_over = false;   // on_partition alone keeps the partitions: those of the answer are empty
+  bool takes_views = false;  // streams may be views (exchange/stream_view.h): nothing scans the answer
 };
 
 struct WriteRequest {

@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "exchange/stream_writer.h"
+#include "relational/partition_view.h"
 #include "relational/partitioning.h"
 #include "relational/relation_writer.h"
 
@@ -524,7 +525,11 @@ class Materializer {
       return run_hashed(parts_, fragment, context_, keys, target, sink, cancel_);
     }
     ASSIGN_OR_RETURN(const std::optional<Cutting> cutting, cut_fragment(fragment, context_, parts_.files));
-    if (cutting.has_value()) return run_cuts(parts_, fragment, context_, *cutting, target, sink, cancel_);
+    if (cutting.has_value()) {
+      ASSIGN_OR_RETURN(auto views, view(fragment, *cutting, target));
+      if (views.has_value()) return hand_out(std::move(*views), target, sink);
+      return run_cuts(parts_, fragment, context_, *cutting, target, sink, cancel_);
+    }
     const RelationPtr base = base_of(fragment);
     if (is_union(base)) return run_union(fragment, base, target);
     const auto* repartition = as<Repartition>(base);
@@ -541,6 +546,24 @@ class Materializer {
     if (as<Sort>(base) != nullptr || (request_.keeps_order && repartition == nullptr))
       return run_in_order(fragment, partitions, target);
     return run_dealt(parts_, fragment, context_, partitions, target, sink, cancel_);
+  }
+
+  Result<std::optional<std::vector<Partition>>> view(const RelationPtr& fragment, const Cutting& cutting,
+                                                     const Target& target) const {
+    if (!request_.takes_views || target.groups.size() != 1) return std::optional<std::vector<Partition>>();
+    const GroupFormat& group = target.groups[0];
+    exchange::StreamViews views(memory_, context_.owner, group.format, target.stream_options);
+    return view_partitions(fragment, cutting, context_, group.columns, views);
+  }
+
+  Result<std::vector<Partition>> hand_out(std::vector<Partition> partitions, const Target& target,
+                                          const PartitionSink& sink) const {
+    Collector collector(std::vector<size_t>(partitions.size(), 1), target, sink);
+    for (size_t i = 0; i < partitions.size(); ++i) {
+      if (cancel_.cancelled()) return cancelled();
+      RETURN_IF_ERROR(collector.add(i, 0, std::move(partitions[i])));
+    }
+    return collector.take();
   }
 
   static bool is_union(const RelationPtr& relation) {
