@@ -10,6 +10,9 @@
 
 namespace deuteron::analyzer {
 
+// A table of a session that a table function gives.
+using SessionTable = Result<resolved::RelationPtr> (catalog::CatalogView::*)() const;
+
 class RelationResolver {
  public:
   RelationResolver(Analysis& analysis, const Scope* outer) : analysis_(analysis), outer_(outer) {}
@@ -51,7 +54,8 @@ class RelationResolver {
   InputResult sql_text(const unresolved::Sql& sql);
   InputResult values(const unresolved::Values& values, const plan::Origin& origin);
   InputResult table_function(const unresolved::TableFunction& function, const plan::Origin& origin);
-  InputResult python_worker_logs(const unresolved::TableFunction& function, const plan::Origin& origin);
+  InputResult session_table(const unresolved::TableFunction& function, const std::string& name,
+                            SessionTable give, const plan::Origin& origin);
   InputResult with_cte(const unresolved::WithCte& with, const plan::Origin& origin);
   InputResult with_relations(const unresolved::WithRelations& with);
 

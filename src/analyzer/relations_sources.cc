@@ -272,10 +272,19 @@ Result<Input> RelationResolver::values(const unresolved::Values& node, const pla
                                         local_partitions(analysis_, count)));
 }
 
+namespace {
+// Table functions without arguments that tell of the session.
+const std::map<std::string, SessionTable> kSessionTables = {
+    {"python_worker_logs", &catalog::CatalogView::python_worker_logs},
+    {"waiting_gangs", &catalog::CatalogView::waiting_gangs},
+};
+}  // namespace
+
 Result<Input> RelationResolver::table_function(const unresolved::TableFunction& node,
                                                const plan::Origin& origin) {
   const std::string name = lower_case(node.name.back());
-  if (name == "python_worker_logs") return python_worker_logs(node, origin);
+  if (const auto give = kSessionTables.find(name); give != kSessionTables.end())
+    return session_table(node, name, give->second, origin);
   if (name != "range") {
     const functions::Function* function = functions::find(name);
     const bool is_generator =
@@ -321,19 +330,19 @@ Result<Input> RelationResolver::table_function(const unresolved::TableFunction& 
   }
 }
 
-Result<Input> RelationResolver::python_worker_logs(const unresolved::TableFunction& node,
-                                                   const plan::Origin& origin) {
+Result<Input> RelationResolver::session_table(const unresolved::TableFunction& node, const std::string& name,
+                                              SessionTable give, const plan::Origin& origin) {
   if (!node.arguments.empty()) {
     return at(
-        error("WRONG_NUM_ARGS.WITHOUT_SUGGESTION", {{"functionName", "`python_worker_logs`"},
+        error("WRONG_NUM_ARGS.WITHOUT_SUGGESTION", {{"functionName", "`" + name + "`"},
                                                     {"expectedNum", "0"},
                                                     {"actualNum", std::to_string(node.arguments.size())},
                                                     {"docroot", "https://spark.apache.org/docs/latest"}}),
         origin);
   }
-  auto logs = analysis_.catalog.python_worker_logs();
-  if (!logs.ok()) return at(logs.status(), origin);
-  return source(renumbered(analysis_, *logs));
+  auto table = (analysis_.catalog.*give)();
+  if (!table.ok()) return at(table.status(), origin);
+  return source(renumbered(analysis_, *table));
 }
 
 // ---- WITH

@@ -54,6 +54,10 @@ class CatalogView {
   virtual Result<plan::resolved::RelationPtr> python_worker_logs() const {
     return unsupported("the function python_worker_logs");
   }
+  // What waiting_gangs() gives.
+  virtual Result<plan::resolved::RelationPtr> waiting_gangs() const {
+    return unsupported("the function waiting_gangs");
+  }
   // An artifact that the client uploaded under cache/<hash>, or null.
   virtual plan::Bytes find_cached_artifact(const std::string& hash) const = 0;
   virtual FileSchemaReader& files() const = 0;

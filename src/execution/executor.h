@@ -3,10 +3,13 @@
 // the query is done.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "base/cancellation.h"
 #include "events/bus.h"
@@ -72,6 +75,16 @@ struct PartitionBytes {
   std::vector<std::optional<std::string>> digits;
 };
 
+// A gang that has no slots yet, or none again.
+struct WaitingGang {
+  std::string operation_id;
+  int64_t stage = 0;
+  std::string pool;
+  int64_t position = 0;  // 1: the first of its pool; 0: it pauses before its next attempt
+  std::string reason;
+  std::optional<std::chrono::microseconds> expected;  // its start, from now; none: not known
+};
+
 class Executor {
  public:
   virtual ~Executor() = default;
@@ -90,6 +103,11 @@ class Executor {
                                         ProgressSink& sink, CancelToken& cancel) = 0;
   // The stages and the DuckDB SQL of each, as text.
   virtual Result<std::string> explain(const plan::resolved::RelationPtr& plan, const Request& request) = 0;
+  // The session's gangs that wait.
+  virtual std::vector<WaitingGang> waiting_gangs(const std::string& session_id) {
+    static_cast<void>(session_id);
+    return {};
+  }
   // Starts, in the background, what makes the first Python function of a session quick (a process of about
   // 100 MiB).
   virtual void warm_up() {}

@@ -67,6 +67,7 @@ class LocalExecutor : public Executor {
                    resource_watch_.in_use()),
         services_{engine,
                   scheduler_,
+                  jobs_,
                   *memory_,
                   bus,
                   [this](const Request& request) { return zygote_for(request); },
@@ -146,6 +147,18 @@ class LocalExecutor : public Executor {
 
   Result<std::string> explain(const RelationPtr& plan, const Request& request) override {
     return explain_stages(plan, services_.engine, request, scheduler_.machine().cpus);
+  }
+
+  std::vector<WaitingGang> waiting_gangs(const std::string& session_id) override {
+    std::vector<WaitingGang> gangs;
+    for (const auto& [job, operation] : jobs_.of_session(session_id)) {
+      for (const scheduler::core::GangWaits& gang : scheduler_.waiting(job)) {
+        std::optional<std::chrono::microseconds> expected;
+        if (gang.expected) expected = std::chrono::duration_cast<std::chrono::microseconds>(*gang.expected);
+        gangs.push_back({operation, gang.stage, gang.pool, gang.position, gang.reason, expected});
+      }
+    }
+    return gangs;
   }
 
   void warm_up() override { pool_->start_template(zygote_options()); }
@@ -236,6 +249,7 @@ class LocalExecutor : public Executor {
   PythonLauncher launcher_;
   ResourceWatch resource_watch_;
   scheduler::Scheduler scheduler_;
+  RunningJobs jobs_;
   const Services services_;
   std::unique_ptr<worker_pool::WorkerPool> pool_;
   const std::shared_ptr<SlabWatch> slab_watch_ = std::make_shared<SlabWatch>();

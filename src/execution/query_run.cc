@@ -127,7 +127,9 @@ QueryRun::QueryRun(const Services& services, const Request& request, ProgressSin
   on_cancel_ = cancel_.on_cancel([stop = stop_] { stop->cancel(); });
 }
 
-QueryRun::~QueryRun() = default;
+QueryRun::~QueryRun() {
+  if (job_ != 0) services_.jobs.remove(job_);
+}
 
 relational::RunContext QueryRun::context() const {
   relational::RunContext context;
@@ -504,6 +506,7 @@ Result<tasks::Slots> QueryRun::slots_per_task(const PythonStage& stage) const {
 tasks::JobId QueryRun::job() {
   if (job_ == 0) {
     job_ = services_.scheduler.new_job(request_.session_id, request_.operation_id);
+    services_.jobs.add(job_, request_.session_id, request_.operation_id);
     on_stop_ =
         stop_->on_cancel([scheduler = &services_.scheduler, job = job_] { scheduler->cancel_job(job); });
   }

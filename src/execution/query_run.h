@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "execution/executor.h"
 #include "execution/python_task.h"
+#include "execution/running_jobs.h"
 #include "execution/stage_collector.h"
 #include "execution/stage_planner.h"
 #include "relational/engine.h"
@@ -22,6 +23,7 @@ namespace deuteron::execution {
 struct Services {
   relational::Engine& engine;
   scheduler::Scheduler& scheduler;
+  RunningJobs& jobs;
   exchange::SharedMemory& memory;
   events::Bus& bus;
   std::function<worker_pool::ZygoteId(const Request& request)> zygote_for;

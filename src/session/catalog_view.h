@@ -30,6 +30,7 @@ class Session::Catalog : public catalog::CatalogView {
   plan::unresolved::ExpressionPtr find_function(const std::string& name) const override;
   plan::unresolved::ExpressionPtr find_data_source(const std::string& name) const override;
   Result<plan::resolved::RelationPtr> python_worker_logs() const override;
+  Result<plan::resolved::RelationPtr> waiting_gangs() const override;
   plan::Bytes find_cached_artifact(const std::string& hash) const override {
     return artifacts_->find_cached(hash);
   }

@@ -1,9 +1,11 @@
 // The verbs analyze, run and explain.
 #include <algorithm>
 
+#include "base/clock.h"
 #include "session/catalog_view.h"
 #include "session/python_logs.h"
 #include "session/session.h"
+#include "session/waiting_gangs.h"
 
 namespace deuteron::session {
 
@@ -42,6 +44,11 @@ Result<plan::resolved::RelationPtr> Session::Catalog::python_worker_logs() const
         {{"featureName", "Python Worker Logging"}, {"configKey", kEnabled}, {"configValue", "true"}});
   }
   return to_relation(python_log_rows(executing_.request.reports->log_records()));
+}
+
+Result<plan::resolved::RelationPtr> Session::Catalog::waiting_gangs() const {
+  const auto gangs = executing_.executor.waiting_gangs(executing_.request.session_id);
+  return to_relation(waiting_gang_rows(gangs, wall_clock_micros()));
 }
 
 Session::Catalog Session::catalog() const {

@@ -7,9 +7,9 @@ import time
 
 import pyarrow
 import pytest
-from deuteron_server import wait_until
+from deuteron_server import DeuteronServer, wait_until
 from gang_programs import events_of, gang, publish, rows_of
-from pyspark.errors import PySparkException
+from pyspark.errors import AnalysisException, PySparkException
 from pyspark.sql import functions as F
 
 
@@ -404,6 +404,40 @@ def test_the_same_exception_is_tried_again_where_that_is_asked_for(new_session, 
     with pytest.raises(PySparkException, match="after 4 attempts"):
         gang(spark, 2, always_the_same_error(str(tmp_path)), "x long").collect()
     assert {entry.name.split("-")[0] for entry in tmp_path.iterdir()} == {"0", "1", "2", "3"}
+
+
+@pytest.mark.deuteron
+def test_a_gang_that_waits_is_told_with_place_and_reason(new_session, tmp_path):
+    (tmp_path / "server").mkdir()
+    here, gate = tmp_path / "here", tmp_path / "gate"
+
+    def hold(batches):
+        list(batches)
+        here.touch()
+        while not gate.exists():
+            time.sleep(0.01)
+        yield rows_of({"x": [1]})
+
+    with DeuteronServer(tmp_path / "server", "--slots", "2") as server:
+        busy, spark, other = (new_session(server.remote) for _ in range(3))
+        threads = [threading.Thread(target=lambda one=one, ranks=ranks: gang(one, ranks, hold, "x long").collect()) for one, ranks in ((busy, 1), (spark, 2))]
+        waiting = "select pool, position, reason, expected_start is null or expected_start > timestamp'2026-01-01', operation_id from waiting_gangs()"
+        assert spark.sql(waiting).collect() == []
+        threads[0].start()
+        wait_until(here.exists, 30, "the gang before it")
+        threads[1].start()
+        wait_until(lambda: spark.sql(waiting).count() == 1, 30, "the gang that waits")
+        (row,) = spark.sql(waiting).collect()
+        assert tuple(row)[:4] == ("default", 1, "needs 2 CPUs, free: 1 CPU", True)
+        assert row.operation_id and busy.sql(waiting).collect() == other.sql(waiting).collect() == []
+        gate.touch()
+        for thread in threads:
+            thread.join(60)
+        assert spark.sql(waiting).collect() == []
+        with pytest.raises(AnalysisException, match="WRONG_NUM_ARGS"):
+            spark.sql("select * from waiting_gangs(1)").collect()
+        for session in (busy, spark, other):
+            session.stop()
 
 
 @pytest.mark.deuteron
