@@ -137,6 +137,7 @@ Result<GangRules> gang_rules(const Settings& settings) {
   reader.number("spark.stage.maxConsecutiveAttempts", 1, rules.max_attempts);
   reader.duration("spark.barrier.sync.timeout", std::chrono::seconds(1), rules.barrier_timeout);
   reader.duration("spark.deuteron.gang.timeLimit", std::chrono::seconds(1), rules.time_limit);
+  reader.duration("spark.deuteron.gang.expectedDuration", std::chrono::seconds(1), rules.expected);
   reader.duration("spark.deuteron.gang.backoff", std::chrono::milliseconds(1), rules.backoff);
   // Who says how many attempts there are gets them.
   rules.stops_on_same_failure = !settings.contains("spark.stage.maxConsecutiveAttempts");

@@ -26,6 +26,7 @@ TEST(QueueSettings, AGangsRulesAreRead) {
   const auto rules = gang_rules({{"spark.stage.maxConsecutiveAttempts", "7"},
                                  {"spark.barrier.sync.timeout", "90"},
                                  {"spark.deuteron.gang.timeLimit", "2h"},
+                                 {"spark.deuteron.gang.expectedDuration", "90min"},
                                  {"spark.deuteron.gang.backoff", "10ms"},
                                  {"spark.deuteron.gang.stopOnSameFailure", "true"},
                                  {"spark.deuteron.gang.minRanks", "3"},
@@ -37,6 +38,7 @@ TEST(QueueSettings, AGangsRulesAreRead) {
   EXPECT_EQ(rules->max_attempts, 7);
   EXPECT_EQ(rules->barrier_timeout, seconds(90));
   EXPECT_EQ(rules->time_limit, std::chrono::hours(2));
+  EXPECT_EQ(rules->expected, std::chrono::minutes(90));
   EXPECT_EQ(rules->backoff, milliseconds(10));
   EXPECT_TRUE(rules->stops_on_same_failure);
   EXPECT_EQ(rules->min_ranks, 3);

@@ -106,7 +106,10 @@ class History {
       case 0: return submit();
       case 1: return add_tasks();
       case 2: return cancel();
-      case 3: return chance(20) ? free_an_address() : late_message();
+      case 3:
+        if (chance(10)) return lose_slots();
+        if (chance(10)) return get_slots_back();
+        return chance(20) ? free_an_address() : late_message();
       default: return advance_a_task();
     }
   }
@@ -153,6 +156,20 @@ class History {
   void free_an_address() {
     if (!state_.in_use.empty()) last_freed_ = now_;
     if (!state_.in_use.empty()) apply(AddressFreed{"gpu", state_.in_use.begin()->first.second});
+  }
+
+  // A machine goes, or comes back. What runs on it ends as it likes.
+  void lose_slots() {
+    const Slots slots{pick(0, total_.cpus), {}};
+    lost_.push_back(slots);
+    apply(SlotsLost{slots});
+  }
+  void get_slots_back() {
+    if (lost_.empty()) return;
+    const Slots slots = lost_.back();
+    lost_.pop_back();
+    last_returned_ = now_;
+    apply(SlotsBack{slots});
   }
 
   // From tasks that have ended, or never were.
@@ -211,6 +228,9 @@ class History {
     for (const Action& action : step(state_, event, now_)) {
       std::visit([this](const auto& what) { act(what); }, action);
     }
+    // What starts is there.
+    const bool starts = !gang_launches_.empty() || !started_now_.empty();
+    EXPECT_FALSE(starts && state_.slots.free().is_overdrawn());
     // All or none: a gang that was launched was launched with all its ranks.
     for (const auto& [stage, count] : gang_launches_) EXPECT_EQ(count, ranks_now_.at(stage));
     for (const auto& [stage, place] : queued) {
@@ -283,6 +303,8 @@ class History {
         std::ranges::count_if(exclusions_, [&](SteadyTime time) { return time >= since; });
     // Other programs keep what they have for as long as they like.
     if (!state_.in_use.empty() || last_freed_ >= since) return;
+    // Nor does anybody know when a machine is back.
+    if (!lost_.empty() || last_returned_ >= since) return;
     Duration bound = 2 * longest_hold_ * (2 * (before + changes) + 1);
     if (policy_.mode == QueueMode::kFair)
       bound += std::max(place.since + policy_.patience - since, Duration::zero()) + 2 * longest_hold_;
@@ -502,8 +524,10 @@ class History {
       }
     }
     const Inventory& free = state_.slots.free();
-    EXPECT_GE(free.cpus(), 0);
-    EXPECT_EQ(free.cpus() + cpus, total_.cpus);
+    int64_t lost = 0;
+    for (const Slots& slots : lost_) lost += slots.cpus;
+    EXPECT_GE(free.cpus() + lost, 0);
+    EXPECT_EQ(free.cpus() + lost + cpus, total_.cpus);
     for (size_t index = 0; index < free.free("gpu").size(); ++index) {
       EXPECT_GE(free.free("gpu")[index], 0) << "an address is booked twice";
       EXPECT_EQ(free.free("gpu")[index] + used[total_.resources.at("gpu").addresses[index]], kWhole);
@@ -515,6 +539,7 @@ class History {
   void finish() {
     for (const StageId stage : growing_) apply(NoMoreTasks{stage});
     while (!state_.in_use.empty()) free_an_address();
+    while (!lost_.empty()) get_slots_back();
     for (int count = 0; count < 200000 && !state_.stages.empty(); ++count) {
       const int64_t idle =
           static_cast<int64_t>(std::count_if(running_.begin(), running_.end(), [](const auto& entry) {
@@ -560,6 +585,8 @@ class History {
   std::map<StageId, int32_t> started_now_;                // out of the queue, in this step
   std::vector<SteadyTime> exclusions_;
   SteadyTime last_freed_ = SteadyTime::min();  // by other programs
+  std::vector<Slots> lost_;
+  SteadyTime last_returned_ = SteadyTime::min();  // of those
   std::map<StageId, SteadyTime> waits_since_;             // its next start
   std::map<StageId, Place> places_;                       //
   std::vector<std::pair<SteadyTime, Place>> departures_;  // starts, and who left without one

@@ -89,6 +89,7 @@ std::string reason(const State& state, const Waiting& waiting, int64_t position)
       text += ", " + address.first + " " + state.slots.free().address(address.first, address.second) +
               " is in use by another program";
   }
+  if (!state.slots.there().fits(waiting.demand)) text += ", which is there when lost slots are back";
   const StageId head = state.reservation.stage;
   if (head != 0 && head != waiting.place.stage) text += ", reserved for stage " + std::to_string(head);
   if (position > 1) text += "; " + std::to_string(position - 1) + " before it in pool " + waiting.pool;

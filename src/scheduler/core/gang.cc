@@ -75,8 +75,9 @@ void Step::attempt_ended(StageId id, Stage& stage, Gang& gang) {
       gang.verdict = exhausted(stage.failure, gang.failures);
     } else {
       gang.pause_ends = gang.is_excused ? now_ : gang.attempt_started + distance(gang.rules, gang.failures);
-      const bool keeps_slots =
-          !gang.preemption.makes_way && !state_.slots.free().is_left_out(state_.slots.at(gang.hold).given);
+      const Inventory& free = state_.slots.free();
+      const bool keeps_slots = !gang.preemption.makes_way && !free.is_overdrawn() &&
+                               !free.is_left_out(state_.slots.at(gang.hold).given);
       if (gang.pause_ends <= now_ && keeps_slots) return start_again(id, stage, gang);
     }
   }

@@ -47,6 +47,11 @@ bool Inventory::fits(const Demand& demand) const {
          });
 }
 
+bool Inventory::is_overdrawn() const {
+  return cpus_ < 0 || memory_ < 0 ||
+         std::ranges::any_of(pools_, [](const auto& pool) { return pool.second.counted < 0; });
+}
+
 bool Inventory::has(const std::string& resource, Amount each, int32_t tasks) const {
   if (each == 0) return true;
   const auto found = pools_.find(resource);

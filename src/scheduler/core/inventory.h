@@ -43,6 +43,7 @@ class Inventory {
 
   int64_t cpus() const { return cpus_; }
   bool fits(const Demand& demand) const;
+  bool is_overdrawn() const;  // more is held than there is, since slots are lost
   // Requires that it fits. The same state always gives the same addresses. Takes nothing yet.
   Allocation allocate(const Demand& demand) const;
   void take(const Allocation& allocation);

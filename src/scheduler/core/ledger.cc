@@ -6,6 +6,11 @@ namespace {
 // A look goes through the expected ends: not at every step.
 constexpr Duration kBetweenLooks = std::chrono::milliseconds(100);
 
+// Ends are expected later than they come: limits and guesses are above what is needed. So the head can often
+// start before it was promised, unless who went around it has its slots until the last moment. It is left
+// this part of the time.
+constexpr Duration for_others(Duration until_start) { return until_start / 3 * 2; }
+
 bool ends_by(const Hold& hold, SteadyTime time) { return hold.expected_end && *hold.expected_end <= time; }
 
 }  // namespace
@@ -24,6 +29,14 @@ Hold Ledger::give_back(HoldId id) {
   return hold;
 }
 
+void Ledger::lose(const Slots& slots) {
+  for (Inventory* inventory : {&there_, &free_}) inventory->take({{slots, 1}, {}});
+}
+
+void Ledger::lose_no_more(const Slots& slots) {
+  for (Inventory* inventory : {&there_, &free_}) inventory->give_back({{slots, 1}, {}});
+}
+
 void Ledger::expect(HoldId id, std::optional<SteadyTime> end) {
   Hold& hold = holds_.at(id);
   if (hold.expected_end) ends_.erase({*hold.expected_end, id});
@@ -33,11 +46,11 @@ void Ledger::expect(HoldId id, std::optional<SteadyTime> end) {
 
 Duration longest_hold(const Reservation& reservation, const Demand& need, const Inventory& free,
                       const Demand& demand, SteadyTime now) {
-  if (free.leaves(demand, need)) return kForever;
+  if (reservation.is_out_of_reach || free.leaves(demand, need)) return kForever;
   if (!reservation.start || *reservation.start <= now) return Duration::zero();
   Inventory at_start = reservation.at_start;
   at_start.take(free.allocate(demand));
-  return at_start.fits(need) ? kForever : *reservation.start - now;
+  return at_start.fits(need) ? kForever : for_others(*reservation.start - now);
 }
 
 Reservation reserve(const Ledger& ledger, StageId stage, const Demand& need, Reservation before,
@@ -46,6 +59,7 @@ Reservation reserve(const Ledger& ledger, StageId stage, const Demand& need, Res
   if (is_known && !(before.is_stale && now - before.looked_at >= kBetweenLooks)) return before;
   Reservation found;
   found.stage = stage;
+  found.is_out_of_reach = !ledger.there().fits(need);
   found.at_start = ledger.free();
   const Ledger::Ends& ends = ledger.ends();
   for (auto end = ends.lower_bound({now, 0}); end != ends.end() && !found.start; ++end) {

@@ -21,13 +21,17 @@ struct Hold {
 
 class Ledger {
  public:
-  explicit Ledger(const tasks::Machine& machine) : machine_(machine), free_(machine) {}
+  explicit Ledger(const tasks::Machine& machine) : machine_(machine), there_(machine), free_(machine) {}
   const tasks::Machine& machine() const { return machine_; }
   const Inventory& free() const { return free_; }
+  const Inventory& there() const { return there_; }  // without what is lost
   void take(HoldId id, Hold hold);
   Hold give_back(HoldId id);
   void expect(HoldId id, std::optional<SteadyTime> end);
   const Hold& at(HoldId id) const { return holds_.at(id); }
+  // While more is lost than was free, less than nothing is: who holds it gives back what is not there.
+  void lose(const Slots& slots);
+  void lose_no_more(const Slots& slots);
   void leave_out(const std::string& resource, int32_t address, bool is_left_out) {
     free_.leave_out(resource, address, is_left_out);
   }
@@ -37,16 +41,17 @@ class Ledger {
 
  private:
   const tasks::Machine machine_;
-  Inventory free_;
+  Inventory there_, free_;
   std::unordered_map<HoldId, Hold> holds_;
   Ends ends_;
 };
 
 // The slots of the stage in front of the queue. By `start` it will have them, if everything ends when it is
-// expected to. Until then others may use slots if they give them back before, or if `at_start` has room for
-// both. A start that has passed is not moved: from then on nothing is taken that the stage needs.
+// expected to. Until then others may use slots if they give them back well before, or if `at_start` has room
+// for both. A start that has passed is not moved: from then on nothing is taken that the stage needs.
 struct Reservation {
   StageId stage = 0;
+  bool is_out_of_reach = false;  // needs slots that are lost: until they are back, others take what they like
   std::optional<SteadyTime> start;
   Inventory at_start;  // what will be free at `start`
   SteadyTime looked_at{};
@@ -54,7 +59,8 @@ struct Reservation {
 };
 
 // For how long `demand`, which fits, may be taken now, so that `need` is not kept from starting when it
-// should: kForever, until the reservation's start, or not at all (zero).
+// should, or somewhat sooner: kForever, two thirds of the time until the reservation's start, or not at all
+// (zero).
 Duration longest_hold(const Reservation& reservation, const Demand& need, const Inventory& free,
                       const Demand& demand, SteadyTime now);
 // The reservation of a stage that needs more than is free; `before` is what was last known.

@@ -42,6 +42,8 @@ struct GangRules {
   Duration barrier_timeout = std::chrono::hours(24 * 365);
   // From the start of the first attempt to the end of the last.
   std::optional<Duration> time_limit;
+  // How long an attempt will probably take, where nothing like it has been seen: a guess that ends nothing.
+  std::optional<Duration> expected;
   // The second attempt starts at once, the third not before `backoff` after the start of the second, and the
   // distance doubles from attempt to attempt.
   Duration backoff = std::chrono::milliseconds(250);
@@ -105,10 +107,18 @@ struct AddressFreed {
   std::string resource;
   int32_t address = 0;  // index
 };
+// A machine is gone, with so many slots of what is only counted (no addresses), or has come back. Its tasks
+// end as any others do, and what they held is not missing twice.
+struct SlotsLost {
+  Slots slots;
+};
+struct SlotsBack {
+  Slots slots;
+};
 // Time has passed; due when next_deadline says so.
 struct Tick {};
 using Event = std::variant<SubmitTaskStage, AddTask, NoMoreTasks, SubmitGang, CancelJob, TaskEnded,
-                           BarrierArrived, RankIdle, AddressFreed, Tick>;
+                           BarrierArrived, RankIdle, AddressFreed, SlotsLost, SlotsBack, Tick>;
 
 // ---- what to do
 

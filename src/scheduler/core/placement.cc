@@ -109,7 +109,8 @@ std::optional<Duration> Step::expected_duration(const Stage& stage) const {
   const auto* gang = std::get_if<Gang>(&stage.kind);
   std::optional<Duration> most = gang->time_left;
   if (gang->time_limit) most = *gang->time_limit - now_;
-  const auto expected = state_.durations.expected(likeness_of(*gang));
+  auto expected = state_.durations.expected(likeness_of(*gang));
+  if (!expected) expected = gang->rules.expected;
   return expected && most ? std::min(*expected, *most) : expected ? expected : most;
 }
 

@@ -86,6 +86,19 @@ void Step::handle(const AddressFreed& event) {
   has_changed_ = is_freed_ = true;
 }
 
+// What was promised rested on other slots.
+void Step::handle(const SlotsLost& event) {
+  state_.slots.lose(event.slots);
+  state_.reservation = Reservation();
+  has_changed_ = is_freed_ = true;
+}
+
+void Step::handle(const SlotsBack& event) {
+  state_.slots.lose_no_more(event.slots);
+  state_.reservation = Reservation();
+  has_changed_ = is_freed_ = true;
+}
+
 void Step::handle(const Tick&) {
   readmit();
   while (!state_.timers.empty() && state_.timers.begin()->first <= now_) {

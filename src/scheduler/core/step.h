@@ -28,6 +28,8 @@ class Step {
   void handle(const BarrierArrived& event);
   void handle(const RankIdle& event);
   void handle(const AddressFreed& event);
+  void handle(const SlotsLost& event);
+  void handle(const SlotsBack& event);
   void handle(const Tick& event);
 
   Actions finish();

@@ -259,9 +259,9 @@ TEST_F(Core, WhoEndsInTimeMayGoAroundTheHead) {
   submit_gang(2, 2);
   EXPECT_EQ(pick<GangWaits>(submit_gang(3, 4)).at(0).expected, seconds(15));
   EXPECT_TRUE(submit_task(4).empty()) << "nobody knows how long it takes";
-  rules_.time_limit = seconds(16);
+  rules_.time_limit = seconds(11);
   EXPECT_TRUE(launched(step(SubmitGang{1, 5, {}, 2, rules_, {}, ""})).empty()) << "a second too long";
-  rules_.time_limit = seconds(12);
+  rules_.time_limit = seconds(8);
   EXPECT_EQ(launched(step(SubmitGang{1, 6, {}, 2, rules_, {}, ""})).size(), 2u);
 }
 
@@ -683,6 +683,51 @@ TEST_F(Core, WhoHasMadeWayWaitsAgainWhenTheOtherIsCancelled) {
 }
 
 // ---- ranks that do not come
+
+// Of 4 slots one goes, and with it a rank of the first gang.
+TEST_F(Core, AGangThatHasLostSlotsWaitsForOthersInItsOldPlace) {
+  const auto ranks = launched(submit_gang(1, 2)), others = launched(submit_gang(2, 2));
+  submit_gang(3, 1);
+  step(SlotsLost{{1, {}}});
+  step(lost(ranks[1]));
+  EXPECT_TRUE(launched(step(lost(ranks[0]))).empty()) << "one slot is not enough, and nobody goes around it";
+  step(succeeded(others[0]));
+  const auto launches = pick<LaunchTask>(step(succeeded(others[1])));
+  ASSERT_EQ(launches.size(), 3u);
+  EXPECT_EQ(launches[0].context.stage, 1);
+  EXPECT_EQ(launches[0].context.attempt, 1);
+  EXPECT_EQ(launches[2].context.stage, 3);
+}
+
+TEST_F(Core, WhoNeedsSlotsThatAreLostKeepsNobodyWaiting) {
+  const auto ranks = launched(submit_gang(1, 3));
+  submit_gang(2, 2);
+  step(SlotsLost{{2, {}}});
+  step(lost(ranks[2]));
+  const Actions actions = end_all({ranks[0], ranks[1]});
+  const auto others = launched(actions);
+  EXPECT_EQ(others.size(), 2u);
+  const auto waits = pick<GangWaits>(actions);
+  ASSERT_FALSE(waits.empty());
+  EXPECT_EQ(waits[0].stage, 1);
+  EXPECT_NE(waits[0].reason.find("lost slots"), std::string::npos) << waits[0].reason;
+  submit_gang(3, 2);
+  EXPECT_TRUE(launched(step(SlotsBack{{2, {}}})).empty()) << "they are for the first again";
+  step(succeeded(others[0]));
+  const auto launches = pick<LaunchTask>(step(succeeded(others[1])));
+  ASSERT_EQ(launches.size(), 3u);
+  EXPECT_EQ(launches[0].context.stage, 1);
+}
+
+TEST_F(Core, AGuessEndsNothing) {
+  rules_.expected = seconds(10);
+  const auto ranks = launched(submit_gang(1, 4));
+  const auto waits = pick<GangWaits>(submit_gang(2, 4));
+  ASSERT_EQ(waits.size(), 1u);
+  EXPECT_EQ(waits[0].expected, seconds(10));
+  EXPECT_TRUE(pass(seconds(100)).empty());
+  EXPECT_EQ(state_.running.size(), 4u);
+}
 
 TEST_F(Core, ARankThatDoesNotComeIsTold) {
   rules_.hang.timeout = milliseconds(1500);
