@@ -1,76 +1,212 @@
-"""simulation.py [--render]: the figures of docs/simulation.md. Runs `deuteron simulate` with several loads, prints the table as Markdown
-and draws docs/images/simulation.png; with --render from the results of the last run.
+"""simulation.py: the figures of docs/simulation.md. Runs `deuteron simulate` with several loads, prints the tables as Markdown and draws
+docs/images/simulation*.png. What has been simulated already (build/simulation) is not simulated again; --again does it all again.
+
+  --check             only what the bars are about, and ends with an error if one does not hold:
+                      the longest wait of large gangs is not above conservative backfill's, and the GPUs in use are at most one point
+                      below EASY backfill's, at each load and with each seed, without failures and with them
+  --nodes, --jobs, --loads, --seeds   another size than docs/simulation.md has (10,000 nodes, 1,000,000 gangs)
 """
 import argparse
 import concurrent.futures
+import dataclasses
 import json
+import os
 import pathlib
 import subprocess
+import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
+PROGRAM = pathlib.Path(os.environ.get("DEUTERON_BINARY", ROOT / "build/bin/deuteron"))
 RESULTS = ROOT / "build/simulation"
-LOADS = ("0.7", "0.9", "1.0", "1.1")
-OPTIONS = ["--nodes", "1000", "--gpus-per-node", "8", "--jobs", "100000", "--seed", "1"]
+FAULTS = ["--node-failures", "150", "--repair", "4", "--hangs", "100000", "--checkpoint", "30"]
+BACKFILLS = ["easy", "conservative", "deuteron"]
+# Okabe and Ito's colours, which colour-blind people can tell apart; and a mark and a line of its own for each.
+STYLES = {
+    "fifo": ("#999999", "s", ":"), "polling": ("#e69f00", "v", "--"), "permit": ("#d55e00", "D", "-."), "placeholders": ("#cc79a7", "P", "-."),
+    "one-group": ("#f0e442", "X", "--"), "easy": ("#56b4e9", "^", "-"), "conservative": ("#009e73", "<", "-"), "deuteron": ("#000000", "o", "-"),
+}
+HOURS = ([1 / 60, 10 / 60, 1, 6, 24, 168], ["1 min", "10 min", "1 h", "6 h", "1 day", "1 week"])
 
 
-def simulate(load: str) -> None:
-    subprocess.run([ROOT / "build/bin/deuteron", "simulate", *OPTIONS, "--load", load, "--json", RESULTS / f"{load}.json"],
-                   check=True, timeout=900, stdout=subprocess.DEVNULL)
+@dataclasses.dataclass(frozen=True)
+class Run:
+    nodes: int
+    jobs: int
+    load: float
+    seed: int
+    policies: tuple[str, ...] = tuple(STYLES)
+    faulty: bool = True
+
+    def command(self) -> list[str]:
+        options = {"nodes": self.nodes, "gpus-per-node": 8, "jobs": self.jobs, "load": self.load, "seed": self.seed, "policy": ",".join(self.policies)}
+        return ["simulate", *[text for name, value in options.items() for text in (f"--{name}", str(value))], *(FAULTS if self.faulty else [])]
+
+    def path(self, folder: pathlib.Path) -> pathlib.Path:
+        kind = "faulty" if self.faulty else "sound"
+        return folder / f"{self.nodes}x{self.jobs}-{self.load}-{self.seed}-{kind}-{len(self.policies)}.json"
+
+    # {policy: what was measured}
+    def result(self, folder: pathlib.Path = RESULTS) -> dict[str, dict]:
+        path = self.path(folder)
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            unfinished = path.with_suffix(".part")
+            subprocess.run([PROGRAM, *self.command(), "--json", unfinished], check=True, timeout=3 * 3600, stdout=subprocess.DEVNULL)
+            unfinished.rename(path)
+        return {policy["policy"]: policy for policy in json.loads(path.read_text())["policies"]}
+
+
+def simulate(runs: list[Run], processes: int) -> None:
+    with concurrent.futures.ThreadPoolExecutor(processes) as pool:
+        list(pool.map(Run.result, runs))
+
+
+# ---- the bars
+
+
+def large(policy: dict) -> dict:
+    return policy["waits"][-1]
+
+
+def broken_bars(result: dict[str, dict]) -> list[str]:
+    ours, conservative, easy = (result[name] for name in ("deuteron", "conservative", "easy"))
+    broken = []
+    if large(ours)["longest"] > large(conservative)["longest"]:
+        broken.append(f"large gangs wait for up to {time_text(large(ours)['longest'])}, {time_text(large(conservative)['longest'])} with conservative")
+    if ours["utilisation"] < easy["utilisation"] - 0.01:
+        broken.append(f"{100 * ours['utilisation']:.2f} % in use, {100 * easy['utilisation']:.2f} % with easy")
+    if ours["lost"] > 0:
+        broken.append(f"{ours['lost']} gangs lost")
+    return broken
+
+
+def check(runs: list[Run]) -> bool:
+    print("| load | seed | failures | in use: `easy` | `conservative` | `deuteron` | large, longest: `easy` | `conservative` | `deuteron` | |")
+    print("|---|---|---|---|---|---|---|---|---|---|")
+    holds = True
+    for run in runs:
+        result = run.result()
+        broken = broken_bars(result)
+        holds = holds and not broken
+        cells = [run.load, run.seed, "yes" if run.faulty else "no", *(f"{100 * result[name]['utilisation']:.2f} %" for name in BACKFILLS),
+                 *(time_text(large(result[name])["longest"]) for name in BACKFILLS), "; ".join(broken) or "holds"]
+        print("| " + " | ".join(str(cell) for cell in cells) + " |", flush=True)
+    return holds
+
+
+# ---- tables
 
 
 def time_text(seconds: float) -> str:
     return "0" if seconds < 0.5 else f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
 
 
-def table(results: dict[str, dict]) -> str:
-    lines = ["| load | policy | in use | held idle | mean wait | p99 | longest | large: mean | large: longest | never started | took |",
-             "|---|---|---|---|---|---|---|---|---|---|---|"]
-    for load, result in results.items():
-        for policy in result["policies"]:
-            every, large = policy["waits"][0], policy["waits"][-1]
-            cells = [load, f"`{policy['policy']}`", f"{100 * policy['utilisation']:.1f} %", f"{100 * policy['held_idle']:.1f} %",
-                     *(time_text(every[name]) for name in ("mean", "p99", "longest")),
-                     *(time_text(large[name]) for name in ("mean", "longest")),
-                     f"{every['never_started']} ({large['never_started']} large)" if every["never_started"] else "0",
-                     f"{policy['seconds']:.1f} s"]
-            lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join(lines)
+def print_table(head: list[str], rows: list[list]) -> None:
+    for cells in (head, ["---"] * len(head), *rows):
+        print("| " + " | ".join(str(cell) for cell in cells) + " |")
+    print()
 
 
-def draw(results: dict[str, dict], path: pathlib.Path) -> None:
+def wait_row(run: Run, name: str, policy: dict) -> list:
+    every = policy["waits"][0]
+    never = f"{every['never_started']} ({large(policy)['never_started']} large)" if every["never_started"] else 0
+    return [run.load, f"`{name}`", f"{100 * policy['utilisation']:.1f} %", f"{100 * policy['held_idle']:.1f} %",
+            *(time_text(every[key]) for key in ("mean", "p99", "longest")), *(time_text(large(policy)[key]) for key in ("mean", "longest")), never,
+            f"{policy['seconds']:.0f} s"]
+
+
+def fault_row(run: Run, name: str, policy: dict) -> list:
+    return [run.load, f"`{name}`", f"{100 * policy['goodput']:.2f} %", f"{100 * policy['utilisation']:.2f} %", f"{policy['hours_lost_to_nodes']:,.0f}",
+            f"{policy['hours_lost_to_hangs']:,.0f}", f"{policy['restarts']:,}", f"{policy['lost']:,}"]
+
+
+def print_tables(runs: list[Run]) -> None:
+    results = [(run, name, policy) for run in runs for name, policy in run.result().items()]
+    print_table(["load", "policy", "in use", "held idle", "mean wait", "p99", "longest", "large: mean", "large: longest", "never started", "took"],
+                [wait_row(*result) for result in results])
+    print_table(["load", "policy", "goodput", "in use", "GPU hours lost to nodes", "to hangs", "restarts", "gangs lost"],
+                [fault_row(*result) for result in results])
+
+
+# ---- plots
+
+
+def style(name: str) -> dict:
+    colour, marker, line = STYLES[name]
+    ours = name == "deuteron"
+    return {"color": colour, "marker": marker, "linestyle": line, "linewidth": 2.5 if ours else 1.5, "markersize": 7, "label": name, "zorder": 3 if ours else 2}
+
+
+def plot(axes, runs: list[Run], measure, **texts) -> None:
+    for name in STYLES:
+        axes.plot([run.load for run in runs], [measure(run.result()[name]) for run in runs], **style(name))
+    axes.set(xlabel="load: GPU time asked for, as a part of what there is", **texts)
+    axes.set_xticks([run.load for run in runs])
+    axes.grid(alpha=0.3)
+
+
+def in_hours(axes) -> None:
+    axes.set_yscale("log")
+    axes.set_yticks(HOURS[0], HOURS[1])
+    axes.minorticks_off()
+    axes.set_ylim(0.8 / 60, 250)
+
+
+def draw(runs: list[Run], folder: pathlib.Path) -> None:
     import matplotlib
 
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
-    figure, (use, waits) = pyplot.subplots(1, 2, figsize=(12, 4.5))
-    names = [policy["policy"] for policy in next(iter(results.values()))["policies"]]
-    loads = [float(load) for load in results]
-    for index, name in enumerate(names):
-        runs = [result["policies"][index] for result in results.values()]
-        style = {"color": "black" if name == "deuteron" else f"C{index}", "marker": "o", "linewidth": 3 if name == "deuteron" else 1.3, "label": name}
-        use.plot(loads, [100 * run["utilisation"] for run in runs], **style)
-        waits.plot(loads, [max(run["waits"][-1]["longest"], 1) / 3600 for run in runs], **style)
-    use.set(xlabel="load", ylabel="GPUs in use, %", title="Utilisation")
-    waits.set(xlabel="load", ylabel="hours", yscale="log", title="Longest wait of gangs of more than 512 GPUs that started")
-    use.legend(fontsize="small")
-    for axes in (use, waits):
-        axes.set_xticks(loads)
-        axes.grid(alpha=0.3)
-    figure.tight_layout()
-    figure.savefig(path, dpi=90)
+    def figure(name: str, left, right) -> None:
+        page, axes = pyplot.subplots(1, 2, figsize=(12.5, 4.8))
+        left(axes[0])
+        right(axes[1])
+        page.legend(*axes[0].get_legend_handles_labels(), loc="lower center", ncols=len(STYLES), frameon=False)
+        page.tight_layout(rect=(0, 0.07, 1, 1))
+        page.savefig(folder / name, dpi=90)
+
+    def waits(axes) -> None:
+        plot(axes, runs, lambda policy: max(large(policy)["longest"] / 3600, 1 / 60), title="Longest wait of gangs of more than 512 GPUs that started",
+             ylabel="at least a minute")
+        in_hours(axes)
+
+    def mean_waits(axes) -> None:
+        plot(axes, runs, lambda policy: max(policy["waits"][0]["mean"] / 3600, 1 / 60), title="Mean wait of all gangs", ylabel="at least a minute")
+        in_hours(axes)
+
+    figure("simulation.png", lambda axes: plot(axes, runs, lambda policy: 100 * policy["utilisation"], title="GPUs in use", ylabel="% of all"), waits)
+    figure("simulation-failures.png",
+           lambda axes: plot(axes, runs, lambda policy: 100 * (1 - policy["goodput"] / policy["utilisation"]),
+                             title="Use that became nothing: lost to failures and hangs", ylabel="% of the GPU time in use"), mean_waits)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--render", action="store_true", help="from the results of the last run")
-    if not parser.parse_args().render:
-        RESULTS.mkdir(parents=True, exist_ok=True)
-        with concurrent.futures.ThreadPoolExecutor(2) as pool:
-            list(pool.map(simulate, reversed(LOADS)))
-    results = {load: json.loads((RESULTS / f"{load}.json").read_text()) for load in LOADS}
-    print(table(results))
-    draw(results, ROOT / "docs/images/simulation.png")
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--check", action="store_true", help="the bars only")
+    parser.add_argument("--again", action="store_true", help="forget what has been simulated")
+    parser.add_argument("--nodes", type=int, default=10000)
+    parser.add_argument("--jobs", type=int, default=1000000)
+    parser.add_argument("--loads", default="0.7,0.9,1.0,1.1")
+    parser.add_argument("--seeds", default="1,2", help="of the check; the tables are of the first")
+    parser.add_argument("--processes", type=int, default=2)
+    options = parser.parse_args()
+    loads, seeds = [float(load) for load in options.loads.split(",")], [int(seed) for seed in options.seeds.split(",")]
+    tables = [Run(options.nodes, options.jobs, load, seeds[0]) for load in loads]
+    if options.check:
+        sound = [Run(options.nodes, options.jobs, load, seed, tuple(BACKFILLS), False) for load in loads for seed in seeds]
+        faulty = [Run(options.nodes, options.jobs, load, seed, tuple(BACKFILLS)) for load in loads for seed in seeds[1:]]
+        runs = sound + tables + faulty
+    else:
+        runs = tables
+    if options.again:
+        for run in runs:
+            run.path(RESULTS).unlink(missing_ok=True)
+    simulate(sorted(runs, key=lambda run: -run.load), options.processes)
+    if options.check:
+        sys.exit(0 if check(runs) else "a bar does not hold")
+    print_tables(runs)
+    draw(runs, ROOT / "docs/images")
 
 
 if __name__ == "__main__":

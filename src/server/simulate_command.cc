@@ -44,6 +44,20 @@ void add_options(CLI::App& command, SimulateOptions& options) {
       ->capture_default_str();
   command.add_option("--spread", workload.spread, "Standard deviation of its logarithm")
       ->capture_default_str();
+  auto& faults = options.faults;
+  command
+      .add_option("--node-failures", faults.node_days, "Mean days between two failures of a node; 0: none")
+      ->capture_default_str();
+  command.add_option("--repair", faults.repair_hours, "Mean hours until such a node is back")
+      ->capture_default_str();
+  command
+      .add_option("--hangs", faults.hang_hours,
+                  "Mean GPU hours of running gangs until one of them stops making progress; 0: none")
+      ->capture_default_str();
+  command
+      .add_option("--checkpoint", faults.checkpoint_minutes,
+                  "Minutes between checkpoints: what is after the last is lost with an attempt; 0: none")
+      ->capture_default_str();
   command
       .add_option("--policy", options.policies,
                   "Who decides; may be repeated, or a list with commas (default: all)")
@@ -52,15 +66,18 @@ void add_options(CLI::App& command, SimulateOptions& options) {
   command.add_option("--json", options.json, "File for everything that was measured, waits in seconds");
   command.footer(
       list_of_policies() +
-      "\nThe table: GPUs in use, and held by gangs that could not start yet, between the first fifth\n"
-      "of the submissions and the last; and for how long gangs waited for their start, by size.\n"
-      "\nExample, some seconds long (conservative takes a minute where the queue is long):\n"
-      "  deuteron simulate --nodes 1000 --load 0.9 --policy easy,deuteron --json /tmp/simulated.json\n"
+      "\nThe table: GPUs in use, those that became finished work, and those held by gangs that could not\n"
+      "start yet, between the first fifth of the submissions and the last; and for how long gangs waited\n"
+      "for their first start, by size. The same seed gives every policy the same failures.\n"
+      "\nExample, some seconds long:\n"
+      "  deuteron simulate --nodes 1000 --load 0.9 --policy easy,deuteron --node-failures 150 --hangs "
+      "100000\n"
       "\nWhat a simulation cannot show: docs/simulation.md");
 }
 
 int simulate(const SimulateOptions& options) {
   if (const Status status = check(options.workload); !status.ok()) return fail(status.detail().message);
+  if (const Status status = check(options.faults); !status.ok()) return fail(status.detail().message);
   std::ofstream json;
   if (!options.json.empty()) {
     json.open(options.json);
@@ -71,11 +88,14 @@ int simulate(const SimulateOptions& options) {
   for (const auto& kind : simulator::policies()) {
     const auto& asked = options.policies;
     if (!asked.empty() && std::find(asked.begin(), asked.end(), kind.name) == asked.end()) continue;
-    summaries.push_back(
-        summarise(kind.name, gangs, simulator::simulate(options.workload.gpus(), gangs, kind)));
+    const auto& workload = options.workload;
+    const simulator::Faults faults(options.faults, workload.nodes, workload.seed);
+    const auto simulated = simulator::simulate(workload.nodes, workload.gpus_per_node, gangs, kind, faults);
+    summaries.push_back(summarise(kind.name, gangs, simulated));
   }
   std::cout << simulator::to_table(summaries) << std::flush;
-  if (!options.json.empty()) json << simulator::to_json(options.workload, summaries) << std::flush;
+  if (!options.json.empty())
+    json << simulator::to_json(options.workload, options.faults, summaries) << std::flush;
   return json ? 0 : fail("cannot write " + options.json);
 }
 

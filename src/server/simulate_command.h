@@ -5,12 +5,13 @@
 #include <string>
 #include <vector>
 
-#include "simulator/workload.h"
+#include "simulator/faults.h"
 
 namespace deuteron::server {
 
 struct SimulateOptions {
   simulator::WorkloadRules workload;
+  simulator::FaultRules faults;
   std::vector<std::string> policies;  // none: all
   std::string json;                   // a file; "": none
 };

@@ -77,33 +77,51 @@ std::string describe(double seconds) {
 }
 
 Summary summarise(const std::string& policy, const std::vector<Gang>& gangs, const Simulated& simulated) {
-  Summary summary{
-      policy, simulated.utilisation, simulated.held_idle, simulated.virtual_seconds, simulated.seconds, {}};
+  Summary summary;
+  summary.policy = policy;
+  summary.utilisation = simulated.utilisation();
+  summary.held_idle = simulated.held_idle();
+  summary.down = simulated.part(simulated.measured.down);
+  summary.goodput = simulated.goodput();
+  summary.hours_lost_to_nodes = simulated.measured.lost_to(Loss::kNodes) / 3600;
+  summary.hours_lost_to_hangs = simulated.measured.lost_to(Loss::kHangs) / 3600;
+  for (const Outcome& outcome : simulated.outcomes) {
+    summary.restarts += outcome.restarts;
+    summary.lost += outcome.is_lost;
+  }
+  summary.virtual_seconds = simulated.virtual_seconds;
+  summary.seconds = simulated.seconds;
   for (const Sizes sizes : kSizes) summary.waits.push_back(waits_of(sizes, gangs, simulated.outcomes));
   return summary;
 }
 
 std::string to_table(const std::vector<Summary>& summaries) {
-  std::string table = line("%-13s %6s %6s  %-9s %8s %8s %8s %8s %8s %6s\n", "policy", "used", "idle", "GPUs",
-                           "gangs", "mean", "p50", "p99", "longest", "never");
+  std::string table = line("%-13s %6s %6s %6s  %-9s %8s %8s %8s %8s %8s %6s\n", "policy", "used", "good",
+                           "idle", "GPUs", "gangs", "mean", "p50", "p99", "longest", "never");
   for (const Summary& summary : summaries) {
     for (const Waits& waits : summary.waits) {
       const bool is_first = &waits == &summary.waits.front();
-      table += is_first ? line("%-13s %5.1f%% %5.1f%%", summary.policy.c_str(), 100 * summary.utilisation,
-                               100 * summary.held_idle)
-                        : line("%-13s %6s %6s", "", "", "");
+      table += is_first ? line("%-13s %5.1f%% %5.1f%% %5.1f%%", summary.policy.c_str(),
+                               100 * summary.utilisation, 100 * summary.goodput, 100 * summary.held_idle)
+                        : line("%-13s %6s %6s %6s", "", "", "", "");
       table += line("  %-9s %8lld %8s %8s %8s %8s %6lld\n", name_of(waits).c_str(),
                     static_cast<long long>(waits.gangs), describe(waits.mean).c_str(),
                     describe(waits.p50).c_str(), describe(waits.p99).c_str(), describe(waits.longest).c_str(),
                     static_cast<long long>(waits.never_started));
     }
+    if (summary.restarts + summary.lost > 0)
+      table +=
+          line("%-13s %.0f GPU hours lost to failed nodes, %.0f to hangs; %lld restarts, %lld gangs lost\n",
+               "", summary.hours_lost_to_nodes, summary.hours_lost_to_hangs,
+               static_cast<long long>(summary.restarts), static_cast<long long>(summary.lost));
     table += line("%-13s simulated %s in %.1f s\n", "", describe(summary.virtual_seconds).c_str(),
                   summary.seconds);
   }
   return table;
 }
 
-std::string to_json(const WorkloadRules& rules, const std::vector<Summary>& summaries) {
+std::string to_json(const WorkloadRules& rules, const FaultRules& faults,
+                    const std::vector<Summary>& summaries) {
   nlohmann::ordered_json json;
   json["workload"] = {{"nodes", rules.nodes},
                       {"gpus_per_node", rules.gpus_per_node},
@@ -113,11 +131,21 @@ std::string to_json(const WorkloadRules& rules, const std::vector<Summary>& summ
                       {"largest", rules.largest},
                       {"median_minutes", rules.median_minutes},
                       {"spread", rules.spread}};
+  json["faults"] = {{"node_days", faults.node_days},
+                    {"repair_hours", faults.repair_hours},
+                    {"hang_hours", faults.hang_hours},
+                    {"checkpoint_minutes", faults.checkpoint_minutes}};
   json["policies"] = nlohmann::ordered_json::array();
   for (const Summary& summary : summaries) {
     nlohmann::ordered_json policy = {{"policy", summary.policy},
                                      {"utilisation", summary.utilisation},
+                                     {"goodput", summary.goodput},
                                      {"held_idle", summary.held_idle},
+                                     {"down", summary.down},
+                                     {"hours_lost_to_nodes", summary.hours_lost_to_nodes},
+                                     {"hours_lost_to_hangs", summary.hours_lost_to_hangs},
+                                     {"restarts", summary.restarts},
+                                     {"lost", summary.lost},
                                      {"virtual_seconds", summary.virtual_seconds},
                                      {"seconds", summary.seconds}};
     policy["waits"] = nlohmann::ordered_json::array();

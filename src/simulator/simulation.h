@@ -1,5 +1,4 @@
-// One workload under one policy, from the first submission until everybody has ended or nothing happens any
-// more.
+// One workload under one policy, from the first submission until nobody is left who runs or waits.
 #pragma once
 
 #include <vector>
@@ -10,14 +9,22 @@ namespace deuteron::simulator {
 
 struct Simulated {
   std::vector<Outcome> outcomes;  // by gang
+  Account whole;
   // From when the first fifth of the gangs has been submitted (the cluster starts empty) to the last
-  // submission: parts of the cluster's GPUs that ran gangs, and that were held by gangs that did not run.
-  double utilisation = 0;
-  double held_idle = 0;
+  // submission.
+  Account measured;
+  int64_t gpus = 0;
   double virtual_seconds = 0;
   double seconds = 0;  // that the simulation took
+
+  // Parts of the cluster's GPU time that is measured.
+  double part(double gpu_seconds) const;
+  double utilisation() const { return part(measured.used); }
+  double held_idle() const { return part(measured.held_idle); }
+  double goodput() const { return part(measured.finished); }
 };
 
-Simulated simulate(int64_t gpus, const std::vector<Gang>& gangs, const PolicyKind& kind);
+Simulated simulate(int32_t nodes, int32_t gpus_per_node, const std::vector<Gang>& gangs,
+                   const PolicyKind& kind, Faults faults = {});
 
 }  // namespace deuteron::simulator

@@ -19,9 +19,14 @@ class Easy : public Policy {
     place();
   }
   void ended(const Gang& gang) override {
-    ends_.erase({*cluster_.outcome(gang).started + gang.limit, gang.id});
+    ends_.erase({cluster_.attempt_started(gang) + gang.limit, gang.id});
     place();
   }
+  void stopped(const Gang& gang) override {
+    ends_.erase({cluster_.attempt_started(gang) + gang.limit, gang.id});
+    submitted(gang);
+  }
+  void node_repaired() override { place(); }
   void woke() override {
     place();
     if (line_.size() > 0) backfill();
@@ -48,11 +53,13 @@ class Easy : public Policy {
     const SteadyTime now = cluster_.now();
     int64_t available = cluster_.free();
     SteadyTime starts = now;
-    for (auto end = ends_.begin(); available < first.gpus; ++end) {
+    for (auto end = ends_.begin(); available < first.gpus && end != ends_.end(); ++end) {
       available += cluster_.gangs()[static_cast<size_t>(end->second)].gpus;
       starts = end->first;
     }
-    int64_t left_over = available - first.gpus;
+    // It waits for a repair, and nobody knows for how long.
+    if (available < first.gpus) starts = SteadyTime::max();
+    int64_t left_over = std::max<int64_t>(available - first.gpus, 0);
     const auto room = [&] { return Line::Room{cluster_.free(), left_over, starts - now}; };
     for (const Gang* gang = line_.next(first.id + 1, room()); gang != nullptr;
          gang = line_.next(gang->id + 1, room())) {

@@ -12,6 +12,8 @@ class Fifo : public Policy {
     place();
   }
   void ended(const Gang&) override { place(); }
+  void stopped(const Gang& gang) override { submitted(gang); }
+  void node_repaired() override { place(); }
 
  private:
   void place() {

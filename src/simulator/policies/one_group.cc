@@ -15,10 +15,8 @@ class OneGroup : public Policy {
     if (gang.gpus <= cluster_.free()) return cluster_.start(gang);
     line_.add(gang);
   }
-  // Looks at which nothing is free that was not before are left out: they would find nothing.
-  void ended(const Gang&) override {
-    if (line_.size() > 0 && !wakes_at_) wakes_at_ = SteadyTime{} + ceil(cluster_.now() - SteadyTime{});
-  }
+  void ended(const Gang&) override { look_soon(); }
+  void node_repaired() override { look_soon(); }
   void woke() override {
     wakes_at_.reset();
     for (const Gang* gang = line_.next(0, cluster_.free()); gang != nullptr;
@@ -31,6 +29,10 @@ class OneGroup : public Policy {
 
  private:
   static Duration ceil(Duration time) { return (time + kPeriod - Duration(1)) / kPeriod * kPeriod; }
+  // Looks at which nothing is free that was not before are left out: they would find nothing.
+  void look_soon() {
+    if (line_.size() > 0 && !wakes_at_) wakes_at_ = SteadyTime{} + ceil(cluster_.now() - SteadyTime{});
+  }
 
   Line line_;
   std::optional<SteadyTime> wakes_at_;

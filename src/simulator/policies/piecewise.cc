@@ -1,8 +1,7 @@
 // Ranks get GPUs one by one, in the order of their gangs' submission, and hold them idle until the last has
 // its own. Two ways out of waiting for ever:
-//   permit        a gang that is not whole 5 minutes after its first rank gives all back, and comes again 10
-//   s
-//                 later, at its old place
+//   permit        a gang that is not whole 5 minutes after its first rank gives all back, and comes again
+//                 10 s later, at its old place
 //   placeholders  what is held are placeholders. After 15 minutes they are given back, and the gang goes on
 //                 without, behind all that wait by then: its ranks start one by one and wait for each other
 #include <algorithm>
@@ -29,6 +28,9 @@ class Piecewise : public Policy {
     place();
   }
   void ended(const Gang&) override { place(); }
+  void stopped(const Gang& gang) override { submitted(gang); }
+  void node_failed(const NodeFailure&) override { place(); }
+  void node_repaired() override { place(); }
   void woke() override {
     const SteadyTime now = cluster_.now();
     while (!pauses_.empty() && pauses_.begin()->first <= now) {
@@ -70,6 +72,7 @@ class Piecewise : public Policy {
       if (gang.gpus - cluster_.held(gang) <= cluster_.free()) {
         line_.erase(line_.begin());
         forget_deadline(gang);
+        without_.erase(gang.id);
         cluster_.start(gang);
         continue;
       }
@@ -79,6 +82,7 @@ class Piecewise : public Policy {
   }
 
   void set_deadline(const Gang& gang) {
+    if (deadline_of_.count(gang.id) > 0) return;  // a node has failed, and with it all that it held
     const SteadyTime deadline = cluster_.now() + rules_.patience;
     deadlines_.insert({deadline, gang.id});
     deadline_of_[gang.id] = deadline;

@@ -37,7 +37,8 @@ class Polling : public Policy {
 
   void ask(const Gang& gang, int32_t number) {
     if (gang.gpus <= cluster_.free()) return cluster_.start(gang);
-    if (number < kMostRetries) retries_.insert({cluster_.now() + kPeriod, gang.id, number + 1});
+    if (number == kMostRetries) return cluster_.give_up(gang);
+    retries_.insert({cluster_.now() + kPeriod, gang.id, number + 1});
   }
 
   std::set<Retry> retries_;
