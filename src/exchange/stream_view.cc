@@ -90,7 +90,7 @@ Region cut(const Region& region, uint64_t begin, uint64_t end) {
 
 }  // namespace
 
-Result<std::vector<Region>> join_streams(const Streams& streams) {
+Result<std::vector<Region>> join_streams(const Streams& streams, StreamPosition joined) {
   std::vector<Region> regions;
   const auto add = [&](Region region) {
     if (region.length > 0) regions.push_back(std::move(region));
@@ -100,7 +100,7 @@ Result<std::vector<Region>> join_streams(const Streams& streams) {
     ASSIGN_OR_RETURN(const std::string_view bytes, stream.region.bytes());
     if (bytes.empty()) continue;
     ASSIGN_OR_RETURN(size_t position, first_message_bytes(bytes));
-    size_t begin = regions.empty() ? 0 : position;
+    size_t begin = joined.is_begin && regions.empty() ? 0 : position;
     for (const Region& body : stream.bodies) {
       ASSIGN_OR_RETURN(const size_t message, first_message_bytes(bytes.substr(position)));
       position += message;
@@ -108,7 +108,8 @@ Result<std::vector<Region>> join_streams(const Streams& streams) {
       add(body);
       begin = position;
     }
-    const size_t mark = i + 1 < streams.size() ? sizeof(kEndOfStreamMark) : 0;
+    const bool is_end = joined.is_end && i + 1 == streams.size();
+    const size_t mark = is_end ? 0 : sizeof(kEndOfStreamMark);
     if (begin + mark > bytes.size()) return internal_error("a stream without an end mark");
     add(cut(stream.region, begin, bytes.size() - mark));
   }

@@ -15,9 +15,16 @@
 
 namespace deuteron::exchange {
 
-// Regions that are one stream when they are read one after the other: the first schema, all batches, the last
-// end mark. All streams are of one format. The body of a batch of a view is a region of its own.
-Result<std::vector<Region>> join_streams(const Streams& streams);
+// Where streams stand in the one that they are joined to.
+struct StreamPosition {
+  bool is_begin = true;  // the schema of the first is wanted
+  bool is_end = true;    // the end mark of the last is
+};
+
+// Regions that are one stream, or a part of one, when they are read one after the other: the first schema,
+// all batches, the last end mark. All streams are of one format. The body of a batch of a view is a region of
+// its own.
+Result<std::vector<Region>> join_streams(const Streams& streams, StreamPosition position = {});
 
 // Makes views: new messages, in shared memory, over the bodies that are there.
 class StreamViews {

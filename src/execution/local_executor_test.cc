@@ -74,10 +74,20 @@ class RangeEngine : public relational::Engine {
                      exchange::StreamFormat::make(schema, request.groups[0].layout, "UTC"));
     for (int32_t index = 0; index < range.partitions; ++index) {
       exchange::StreamWriter writer(memory_, "session", format);
+      if (between_pieces) {
+        RETURN_IF_ERROR(request.sink.begin(index, CancelToken()));
+        for (const bool is_complete : {false, true}) {
+          ASSIGN_OR_RETURN(exchange::Stream piece, ten_rows(writer));
+          RETURN_IF_ERROR(request.sink.add(index, {{std::move(piece)}}, is_complete));
+          if (!is_complete) between_pieces();
+        }
+        output->partitions.emplace_back();
+        continue;
+      }
       ASSIGN_OR_RETURN(exchange::Stream stream, writer.finish());
       stream.rows = -1;
       output->partitions.push_back({{std::move(stream)}});
-      if (request.on_partition) RETURN_IF_ERROR(request.on_partition(index, output->partitions.back()));
+      if (request.sink.add) RETURN_IF_ERROR(request.sink.add(index, output->partitions.back(), true));
     }
     return exchange::StageOutputPtr(output);
   }
@@ -97,7 +107,19 @@ class RangeEngine : public relational::Engine {
   }
   catalog::FileSchemaReader& files() override { std::abort(); }
 
+  // Set: partitions have two pieces of ten rows, and this is called between them.
+  std::function<void()> between_pieces;
+
  private:
+  static Result<exchange::Stream> ten_rows(exchange::StreamWriter& writer) {
+    RETURN_IF_ERROR(writer.room().status());
+    exchange::ColumnBuilder& column = writer.columns()[0];
+    std::memset(column.values.extend(80), 0, 80);
+    column.add_valid(10);
+    writer.added(10);
+    return writer.finish();
+  }
+
   const std::shared_ptr<exchange::SharedMemory> memory_;
 };
 
@@ -252,6 +274,35 @@ TEST_F(LocalExecutorTest, MorePartitionsThanSlots) {
   ASSERT_EQ(rows.streams.size(), 7u);
   for (size_t partition = 0; partition < 7; ++partition)
     EXPECT_EQ(rows.value(partition, 0), static_cast<int64_t>(partition));
+}
+
+// Waits for a file; false if it does not come.
+bool appears(const std::string& path) {
+  for (int count = 0; count < 6000 && !std::filesystem::exists(path); ++count)
+    std::this_thread::sleep_for(milliseconds(10));
+  return std::filesystem::exists(path);
+}
+
+TEST_F(LocalExecutorTest, ATaskStartsBeforeItsInputIsComplete) {
+  int seen = 0;
+  engine_->between_pieces = [&] { seen += appears(functions_ + "/begun-0") ? 1 : 0; };
+  Rows rows;
+  timed(map("beginning", 1, false), rows);
+  EXPECT_EQ(seen, 1);
+  ASSERT_EQ(rows.streams.size(), 1u);
+  EXPECT_EQ(rows.value(0, 3), 20);
+}
+
+TEST_F(LocalExecutorTest, AnotherAttemptReadsGrowingInputFromTheBeginning) {
+  std::ofstream(functions_ + "/dies").close();
+  int seen = 0;
+  engine_->between_pieces = [&] { seen += appears(functions_ + "/begun-1") ? 1 : 0; };
+  Rows rows;
+  timed(map("beginning", 1, false), rows);
+  EXPECT_EQ(seen, 1);
+  ASSERT_EQ(rows.streams.size(), 1u);
+  EXPECT_EQ(rows.value(0, 1), 1) << "the attempt";
+  EXPECT_EQ(rows.value(0, 3), 20);
 }
 
 TEST_F(LocalExecutorTest, AFunctionThatKillsItsProcess) {

@@ -20,6 +20,18 @@ worker_pool::SharedMemoryRegion to_pool_region(const exchange::Region& region) {
   return {region.slab->descriptor(), static_cast<uint64_t>(region.slab->id()), region.offset, region.length};
 }
 
+std::vector<worker_pool::InputPart> to_pool_parts(const std::vector<InputPart>& parts) {
+  std::vector<worker_pool::InputPart> converted;
+  for (const InputPart& part : parts) {
+    if (const auto* region = std::get_if<exchange::Region>(&part)) {
+      converted.emplace_back(to_pool_region(*region));
+    } else {
+      converted.emplace_back(std::get<int32_t>(part));
+    }
+  }
+  return converted;
+}
+
 // What another attempt would meet again is the task's own error.
 tasks::FailureKind to_task_failure(FailureKind kind) {
   switch (kind) {
@@ -72,7 +84,7 @@ void PythonLauncher::start(scheduler::LaunchRequest request) {
   const auto work = PythonWork::join(request.works);
   if (!work.ok()) return fail(work.status());
   auto output =
-      memory_->acquire((*work)->program->session_id, std::max(kSmallestOutput, (*work)->input_bytes()),
+      memory_->acquire((*work)->program->session_id, std::max(kSmallestOutput, (*work)->input->bytes()),
                        exchange::SlabUse::kWorker);
   if (!output.ok()) return fail(output.status());
   worker_pool::WorkerTask pool_task = make_task(request.context, **work, **output);
@@ -80,7 +92,15 @@ void PythonLauncher::start(scheduler::LaunchRequest request) {
     std::lock_guard lock(mutex_);
     running_[task] = std::make_shared<RunningTask>(RunningTask{*work, *output, request.context.attempt});
   }
-  pool_->submit(std::move(pool_task));
+  (*work)->input->read([pool = pool_, pool_task = std::move(pool_task), is_submitted = false](
+                           const std::vector<InputPart>& parts, bool is_complete) mutable {
+    if (std::exchange(is_submitted, true))
+      return pool->add_input(pool_task.task, to_pool_parts(parts), is_complete);
+    worker_pool::WorkerTask whole = pool_task;
+    whole.input = to_pool_parts(parts);
+    whole.input_complete = is_complete;
+    pool->submit(std::move(whole));
+  });
 }
 
 worker_pool::WorkerTask PythonLauncher::make_task(const tasks::TaskContext& context, const PythonWork& work,
@@ -108,13 +128,6 @@ worker_pool::WorkerTask PythonLauncher::make_task(const tasks::TaskContext& cont
   if (log_ != nullptr) task.on_line = lines_of_task(*log_, program, context);
   task.on_log_record = records_of_task(program);
   task.header = worker_pool::build_task_header(header);
-  for (const InputPart& part : work.input) {
-    if (const auto* region = std::get_if<exchange::Region>(&part)) {
-      task.input.emplace_back(to_pool_region(*region));
-    } else {
-      task.input.emplace_back(std::get<int32_t>(part));
-    }
-  }
   task.output = {output.descriptor(), static_cast<uint64_t>(output.id()), 0, 0};
   task.environment = program.environment;
   task.memory_limit_bytes = static_cast<uint64_t>(context.slots.memory);
@@ -176,7 +189,7 @@ void PythonLauncher::look_at(const std::vector<tasks::TaskId>& tasks) {
 }
 
 int64_t PythonLauncher::input_bytes(const RunningTask& running) {
-  return static_cast<int64_t>(running.work->input_bytes());
+  return static_cast<int64_t>(running.work->input->bytes());
 }
 
 std::shared_ptr<PythonLauncher::RunningTask> PythonLauncher::remove(tasks::TaskId task) {

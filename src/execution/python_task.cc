@@ -1,8 +1,34 @@
 #include "execution/python_task.h"
 
+#include <algorithm>
+#include <iterator>
+
 #include "exchange/stream_view.h"
 
 namespace deuteron::execution {
+
+void PythonInput::add(std::vector<InputPart> parts, bool is_complete) {
+  const std::lock_guard lock(mutex_);
+  is_complete_ = is_complete;
+  if (reader_) reader_(parts, is_complete);
+  std::move(parts.begin(), parts.end(), std::back_inserter(parts_));
+}
+
+void PythonInput::read(Reader reader) {
+  const std::lock_guard lock(mutex_);
+  reader_ = std::move(reader);
+  reader_(parts_, is_complete_);
+  if (is_complete_) reader_ = nullptr;
+}
+
+uint64_t PythonInput::bytes() const {
+  const std::lock_guard lock(mutex_);
+  uint64_t bytes = 0;
+  for (const InputPart& part : parts_) {
+    if (const auto* region = std::get_if<exchange::Region>(&part)) bytes += region->length;
+  }
+  return bytes;
+}
 
 Result<std::shared_ptr<const PythonWork>> PythonWork::of_streams(std::shared_ptr<const PythonProgram> program,
                                                                  const exchange::Streams& streams) {
@@ -10,7 +36,9 @@ Result<std::shared_ptr<const PythonWork>> PythonWork::of_streams(std::shared_ptr
   std::vector<InputPart> parts;
   for (exchange::Region& region : regions) parts.emplace_back(std::move(region));
   parts.emplace_back(worker_pool::kEndOfStream);
-  auto work = std::make_shared<PythonWork>(std::move(program), std::move(parts));
+  auto input = std::make_shared<PythonInput>();
+  input->add(std::move(parts), true);
+  auto work = std::make_shared<PythonWork>(std::move(program), std::move(input));
   work->streams_ = streams;
   return std::shared_ptr<const PythonWork>(std::move(work));
 }

@@ -3,8 +3,10 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <variant>
 #include <vector>
@@ -41,9 +43,28 @@ struct PythonProgram {
 // A region of shared memory, or a mark (pyspark_task.h).
 using InputPart = std::variant<exchange::Region, int32_t>;
 
+// What a task reads, part after part, and perhaps before the last is made. It stays until nobody holds it any
+// more, so that another attempt can begin at the beginning. Thread-safe.
+class PythonInput {
+ public:
+  // Must not block, nor call back.
+  using Reader = std::function<void(const std::vector<InputPart>& parts, bool is_complete)>;
+
+  void add(std::vector<InputPart> parts, bool is_complete);
+  // `reader` is told at once what there is, and then what is added. It replaces an earlier one.
+  void read(Reader reader);
+  uint64_t bytes() const;
+
+ private:
+  mutable std::mutex mutex_;
+  std::vector<InputPart> parts_;
+  bool is_complete_ = false;
+  Reader reader_;
+};
+
 class PythonWork : public tasks::TaskWork {
  public:
-  PythonWork(std::shared_ptr<const PythonProgram> its_program, std::vector<InputPart> its_input)
+  PythonWork(std::shared_ptr<const PythonProgram> its_program, std::shared_ptr<PythonInput> its_input)
       : program(std::move(its_program)), input(std::move(its_input)) {}
   // Of a gang: one Arrow stream that is made of these; may be joined with others of the gang.
   static Result<std::shared_ptr<const PythonWork>> of_streams(std::shared_ptr<const PythonProgram> program,
@@ -51,16 +72,9 @@ class PythonWork : public tasks::TaskWork {
   // The input of each, one after the other, as one stream. All are made of streams.
   static Result<std::shared_ptr<const PythonWork>> join(
       const std::vector<std::shared_ptr<const tasks::TaskWork>>& works);
-  uint64_t input_bytes() const {
-    uint64_t bytes = 0;
-    for (const InputPart& part : input) {
-      if (const auto* region = std::get_if<exchange::Region>(&part)) bytes += region->length;
-    }
-    return bytes;
-  }
 
   const std::shared_ptr<const PythonProgram> program;
-  const std::vector<InputPart> input;
+  const std::shared_ptr<PythonInput> input;
 
  private:
   exchange::Streams streams_;

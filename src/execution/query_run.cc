@@ -4,13 +4,13 @@
 #include <charconv>
 
 #include "exchange/arrow_schema.h"
-#include "exchange/stream_view.h"
 #include "execution/gang_directory.h"
 #include "execution/pickled_call.h"
 #include "execution/plan_rewrite.h"
 #include "execution/position_columns.h"
 #include "execution/queue_settings.h"
 #include "execution/resource_settings.h"
+#include "execution/stage_feed.h"
 #include "scheduler/core/inventory.h"
 
 namespace deuteron::execution {
@@ -19,7 +19,6 @@ namespace {
 using worker_pool::TaskResult;
 
 constexpr std::chrono::milliseconds kProgressInterval{200};
-constexpr int64_t kPartitionsPerSlotInFlight = 3;
 // Spark's default is far too small for shared memory: batches are larger unless a user asks for something
 // else.
 constexpr const char* kBatchRowsSetting = "spark.sql.execution.arrow.maxRecordsPerBatch";
@@ -43,32 +42,6 @@ constexpr const char* kRunnerSettings[] = {
     "spark.sql.execution.arrow.maxBytesPerBatch",
     "spark.sql.execution.pythonUDF.arrow.concurrency.level",
 };
-
-Result<std::vector<InputPart>> make_input(const PythonStage& stage, const exchange::Partition& partition) {
-  std::vector<InputPart> parts;
-  if (stage.tables_per_group > 0) {
-    const bool two = stage.tables_per_group == 2;
-    for (size_t group = 0; group < partition[0].size(); ++group) {
-      parts.emplace_back(two ? worker_pool::kTwoTablesOfGroup : worker_pool::kOneTableOfGroup);
-      parts.emplace_back(partition[0][group].region);
-      if (two) parts.emplace_back(partition[1][group].region);
-    }
-    parts.emplace_back(worker_pool::kNoMoreGroups);
-  } else {
-    ASSIGN_OR_RETURN(std::vector<exchange::Region> regions, exchange::join_streams(partition[0]));
-    for (exchange::Region& region : regions) parts.emplace_back(std::move(region));
-  }
-  parts.emplace_back(worker_pool::kEndOfStream);
-  return parts;
-}
-
-bool has_rows(const exchange::Partition& partition) {
-  return std::any_of(partition.begin(), partition.end(), [](const exchange::Streams& streams) {
-    return std::any_of(streams.begin(), streams.end(), [](const exchange::Stream& stream) {
-      return stream.region.length > 0 && stream.rows != 0;
-    });
-  });
-}
 
 // What Spark calls to read a value of a type; its error for a column of another type names it.
 std::string reader_of(const types::DataType& type) {
@@ -220,7 +193,7 @@ Result<Exchange> QueryRun::run_stage(const PythonStage& planned) {
   return keep(std::move(output));
 }
 
-// Pipelined: a task starts as soon as its partition is complete, while others are still being made.
+// Pipelined: a task starts with the first batch of its partition, while the others are still being made.
 Result<exchange::StageOutputPtr> QueryRun::run_tasks(
     const PythonStage& stage, const std::shared_ptr<const PythonProgram>& program,
     std::map<int32_t, std::shared_ptr<PythonOutput>>& outputs) {
@@ -236,34 +209,24 @@ Result<exchange::StageOutputPtr> QueryRun::run_tasks(
   ASSIGN_OR_RETURN(request.queue, queue_rules(request_.settings));
   request.likeness = request_.session_id + "/" + stage.name;
   const tasks::StageId id = services_.scheduler.submit_tasks(request, collector);
-  const int64_t limit = kPartitionsPerSlotInFlight * services_.scheduler.machine().cpus;
-  int64_t added = 0;
   ASSIGN_OR_RETURN(const int32_t planned, planned_tasks(stage));
   begin_stage(planned);
 
+  StageFeed feed(stage, program, services_.scheduler, id, collector, stop_,
+                 [&](int64_t added, const StageCollector::Counts& counts) {
+                   report(std::max<int64_t>(planned, added), counts, false);
+                 });
   relational::MaterializeRequest materialize = stage.request;
   // A task lets go of its input when it has ended.
   materialize.hands_over = materialize.takes_views = !stage.first_kept_group.has_value();
-  materialize.on_partition = [&](int32_t index, const exchange::Partition& partition) -> Status {
-    if (stage.skips_empty && !has_rows(partition)) return Status();
-    while (true) {
-      const auto counts = collector->wait_for(kProgressInterval, added, limit);
-      report(std::max<int64_t>(planned, added), counts, false);
-      if (counts.ended || stop_->cancelled()) return cancelled();
-      if (added - counts.succeeded < limit) break;
-    }
-    ASSIGN_OR_RETURN(std::vector<InputPart> parts, make_input(stage, partition));
-    ++added;
-    services_.scheduler.add_task(id, index, std::make_shared<PythonWork>(program, std::move(parts)));
-    return Status();
-  };
+  materialize.sink = feed.sink();
   auto input = services_.engine.materialize(stage.input, context(), materialize, *stop_);
   if (!input.ok()) services_.scheduler.cancel_job(job());
   services_.scheduler.no_more_tasks(id);
-  const Status status = wait(*collector, added);
+  const Status status = wait(*collector, feed.added());
   outputs = collector->take_outputs();
   report_updates(outputs);
-  last_stage_ = {stage.functions[0].commands[0], std::max<int64_t>(planned, added), outputs};
+  last_stage_ = {stage.functions[0].commands[0], std::max<int64_t>(planned, feed.added()), outputs};
   // Whoever failed first made the other stop: a cancelled input tells nothing when the stage has a reason of
   // its own.
   if (!input.ok() && input.status().condition() != "OPERATION_CANCELED") return input.status();

@@ -44,9 +44,18 @@ struct RunContext {
 
 // Called by one thread at a time. May block (back-pressure); an error ends the run with that error.
 using BatchSink = std::function<Status(exchange::EncodedBatch)>;
-// A partition is complete. Called by one thread at a time, in any order of `index`, while others are still
-// being made.
-using PartitionSink = std::function<Status(int32_t index, const exchange::Partition& partition)>;
+
+// Hears of partitions while they are made, several at a time. An error ends the run with that error.
+struct PartitionSink {
+  // Before a partition is begun; may block (back-pressure), but not once `stop` is cancelled. Called by any
+  // thread, perhaps more than once for a partition.
+  std::function<Status(int32_t index, const CancelToken& stop)> begin;
+  // The next streams of a partition that was begun; `is_complete`: there are no more. Called by one thread at
+  // a time; must not block.
+  std::function<Status(int32_t index, const exchange::Partition& streams, bool is_complete)> add;
+  // So many partitions can be under way at once however long they take.
+  int32_t at_once = 1;
+};
 
 enum class Distribution {
   kAsPlanned,  // what the fragment itself says: its range, files, local rows, Repartition, ExchangeScan
@@ -77,8 +86,8 @@ struct MaterializeRequest {
   int32_t side_column = -1;                     // an integer column that tells which side a row is of
   std::vector<ColumnGroupRequest> groups;       // empty: one group of all columns, kFlat
   int64_t max_rows_per_batch = 0;               // 0: 131,072
-  PartitionSink on_partition;                   // may be empty
-  bool hands_over = false;   // on_partition alone keeps the partitions: those of the answer are empty
+  PartitionSink sink;                           // its functions may be empty
+  bool hands_over = false;   // the sink alone keeps the partitions: those of the answer are empty
   bool takes_views = false;  // streams may be views (exchange/stream_view.h): nothing scans the answer
 };
 

@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <mutex>
 #include <thread>
 
@@ -201,9 +202,9 @@ TEST_F(EngineTest, PartitionsOfRangesAreSparks) {
   std::vector<int32_t> seen;
   MaterializeRequest request;
   request.groups = {{{0}, exchange::Layout::kStructColumn, {}}};
-  request.on_partition = [&](int32_t index, const exchange::Partition&) {
+  request.sink.add = [&](int32_t index, const exchange::Partition&, bool is_complete) {
     const std::lock_guard lock(mutex);
-    seen.push_back(index);
+    if (is_complete) seen.push_back(index);
     return Status();
   };
   const auto output = materialize(range(0, 10, 1, 4), request);
@@ -212,6 +213,48 @@ TEST_F(EngineTest, PartitionsOfRangesAreSparks) {
   const Rows expected[] = {{"0", "1"}, {"2", "3", "4"}, {"5", "6"}, {"7", "8", "9"}};
   for (size_t i = 0; i < 4; ++i)
     EXPECT_EQ(rows_of(*output->partitions[i][0][0].region.bytes(), true), expected[i]);
+}
+
+// Each partition is told of in the order of its rows, piece by piece.
+TEST_F(EngineTest, PartitionsAreToldOfInPieces) {
+  struct Told {
+    int64_t rows = 0;
+    int32_t pieces = 0;
+    bool is_begun = false;
+    bool is_complete = false;
+  };
+  std::mutex mutex;
+  std::map<int32_t, Told> told;
+  MaterializeRequest request;
+  request.groups = {{{0}, exchange::Layout::kFlat, {}}};
+  request.hands_over = true;
+  request.sink.at_once = 2;
+  request.sink.begin = [&](int32_t index, const CancelToken&) {
+    const std::lock_guard lock(mutex);
+    told[index].is_begun = true;
+    return Status();
+  };
+  request.sink.add = [&](int32_t index, const exchange::Partition& streams, bool is_complete) {
+    const std::lock_guard lock(mutex);
+    Told& partition = told[index];
+    EXPECT_TRUE(partition.is_begun && !partition.is_complete);
+    for (const exchange::Stream& stream : streams[0]) {
+      if (stream.rows == 0) continue;
+      EXPECT_EQ(rows_of(*stream.region.bytes())[0], std::to_string(index * 4'000'000 + partition.rows));
+      partition.rows += stream.rows;
+    }
+    ++partition.pieces;
+    partition.is_complete = is_complete;
+    return Status();
+  };
+  const auto output = materialize(range(0, 12'000'000, 1, 3), request);
+  ASSERT_EQ(told.size(), 3u);
+  for (const auto& [index, partition] : told) {
+    EXPECT_EQ(partition.rows, 4'000'000);
+    EXPECT_GT(partition.pieces, 3);
+    EXPECT_TRUE(partition.is_complete);
+    EXPECT_TRUE(output->partitions[static_cast<size_t>(index)].empty());
+  }
 }
 
 TEST_F(EngineTest, ColumnGroupsAreJoinedBack) {

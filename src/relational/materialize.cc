@@ -47,11 +47,12 @@ struct Target {
   exchange::StreamWriterOptions stream_options;
   std::vector<GroupFormat> groups;
   bool hands_over = false;
+  bool in_pieces = false;  // each batch is a stream of its own, which can be read before the next is made
 };
 
 Result<Target> make_target(const std::shared_ptr<exchange::SharedMemory>& memory, const RelationPtr& fragment,
                            const RunContext& context, const MaterializeRequest& request) {
-  Target target{memory, context.owner, {}, {}, request.hands_over};
+  Target target{memory, context.owner, {}, {}, request.hands_over, static_cast<bool>(request.sink.add)};
   if (request.max_rows_per_batch > 0) target.stream_options.rows_per_batch = request.max_rows_per_batch;
   std::vector<ColumnGroupRequest> groups = request.groups;
   if (groups.empty()) {
@@ -82,10 +83,15 @@ std::vector<exchange::ColumnGroup> column_groups(const Target& target) {
   return groups;
 }
 
+using StreamSink = std::function<Status(Partition streams)>;
+
 // Writes rows of chunks to the streams of partitions, one after the other.
 class PartitionWriter {
  public:
-  explicit PartitionWriter(const Target& target) : target_(target) {
+  // `sink` gets the streams of a partition that is made in pieces as they end; empty: it is written as a
+  // whole.
+  explicit PartitionWriter(const Target& target, StreamSink sink = {})
+      : target_(target), sink_(std::move(sink)) {
     for (const GroupFormat& group : target.groups) {
       writers_.push_back(
           std::make_unique<StreamWriter>(target.memory, target.owner, group.format, target.stream_options));
@@ -105,6 +111,7 @@ class PartitionWriter {
       if (target_.groups[i].side >= 0) rows = rows_of_side(all_rows, sides, target_.groups[i].side);
       int64_t done = 0;
       while (done < rows.count) {
+        if (sink_ && writers_[i]->batch_is_full()) RETURN_IF_ERROR(end_stream(i));
         ASSIGN_OR_RETURN(const int64_t room, writers_[i]->room());
         RowRange part = rows;
         part.count = std::min(room, rows.count - done);
@@ -122,7 +129,7 @@ class PartitionWriter {
         done += part.count;
       }
     }
-    return Status();
+    return sink_ && !partition_.empty() ? sink_(take()) : Status();
   }
 
   // Ends the streams that are being written and adds them to the partition.
@@ -140,12 +147,16 @@ class PartitionWriter {
   }
 
  private:
-  Status end_streams(bool one_row_per_key) {
+  Status end_stream(size_t i) {
     partition_.resize(writers_.size());
+    ASSIGN_OR_RETURN(exchange::Stream stream, writers_[i]->finish());
+    partition_[i].push_back(std::move(stream));
+    return Status();
+  }
+
+  Status end_streams(bool one_row_per_key) {
     for (size_t i = 0; i < writers_.size(); ++i) {
-      if (target_.groups[i].one_row_per_key != one_row_per_key) continue;
-      ASSIGN_OR_RETURN(exchange::Stream stream, writers_[i]->finish());
-      partition_[i].push_back(std::move(stream));
+      if (target_.groups[i].one_row_per_key == one_row_per_key) RETURN_IF_ERROR(end_stream(i));
     }
     return Status();
   }
@@ -159,47 +170,70 @@ class PartitionWriter {
   }
 
   const Target& target_;
+  const StreamSink sink_;
   std::vector<std::unique_ptr<StreamWriter>> writers_;
   std::vector<uint32_t> chosen_;
   Partition partition_;
 };
 
-// Gathers finished partitions and tells the caller, one at a time. A partition may come in slices.
+void append(Partition& to, Partition from) {
+  to.resize(std::max(to.size(), from.size()));
+  for (size_t group = 0; group < from.size(); ++group)
+    std::move(from[group].begin(), from[group].end(), std::back_inserter(to[group]));
+}
+
+// Gathers partitions and tells the caller of them, one at a time. A partition may come in slices, and these
+// in pieces; what is told follows the order of the slices.
 class Collector {
  public:
   // `slices`: how many each partition has.
   Collector(const std::vector<size_t>& slices, const Target& target, const PartitionSink& sink)
       : hands_over_(target.hands_over), sink_(sink) {
-    for (const size_t count : slices) partitions_.push_back({std::vector<Partition>(count), count});
+    for (const size_t count : slices) partitions_.emplace_back().slices.resize(count);
   }
 
-  Status add(size_t index, size_t slice, Partition part) {
+  Status begin(size_t index, const CancelToken& stop) {
+    return sink_.begin ? sink_.begin(static_cast<int32_t>(index), stop) : Status();
+  }
+
+  // Streams of a slice of a partition that was begun; `is_end`: there are no more.
+  Status add(size_t index, size_t slice, Partition streams, bool is_end) {
     const std::lock_guard lock(mutex_);
     Pending& partition = partitions_[index];
-    partition.slices[slice] = std::move(part);
-    if (--partition.missing > 0) return Status();
-    Partition& whole = partition.slices[0];
-    for (size_t i = 1; i < partition.slices.size(); ++i) {
-      for (size_t group = 0; group < whole.size(); ++group) {
-        std::move(partition.slices[i][group].begin(), partition.slices[i][group].end(),
-                  std::back_inserter(whole[group]));
-      }
+    append(partition.slices[slice].streams, std::move(streams));
+    partition.slices[slice].is_complete = is_end;
+    Partition next;
+    for (; partition.told < partition.slices.size(); ++partition.told) {
+      Slice& current = partition.slices[partition.told];
+      append(next, std::exchange(current.streams, {}));
+      if (!current.is_complete) break;
     }
-    partition.slices.resize(1);
-    const Status status = sink_ ? sink_(static_cast<int32_t>(index), whole) : Status();
-    if (hands_over_) whole = Partition();
-    return status;
+    const bool is_complete = partition.told == partition.slices.size();
+    if (!hands_over_) append(partition.whole, next);
+    if (!sink_.add || (next.empty() && !is_complete)) return Status();
+    return sink_.add(static_cast<int32_t>(index), next, is_complete);
   }
+
+  Status add_whole(size_t index, Partition partition, const CancelToken& stop) {
+    RETURN_IF_ERROR(begin(index, stop));
+    return add(index, 0, std::move(partition), true);
+  }
+
   std::vector<Partition> take() {
     std::vector<Partition> partitions;
-    for (Pending& partition : partitions_) partitions.push_back(std::move(partition.slices[0]));
+    for (Pending& partition : partitions_) partitions.push_back(std::move(partition.whole));
     return partitions;
   }
 
  private:
+  struct Slice {
+    Partition streams;
+    bool is_complete = false;
+  };
   struct Pending {
-    std::vector<Partition> slices;  // at the end only the first, which is the whole
-    size_t missing;
+    std::vector<Slice> slices;
+    size_t told = 0;  // slices
+    Partition whole;  // unless it is handed over
   };
   const bool hands_over_;
   std::mutex mutex_;
@@ -295,9 +329,10 @@ struct Slice {
   LeafCut cut;
 };
 
-// In the order of the partitions: the first is ready to be worked on while the last is still being made.
+// In the order in which they are made: threads begin with a partition each, so that all of these can be
+// worked on at once; but never with more than the sink takes, or the first of them might never end.
 Result<std::vector<Slice>> slices_of(const Cutting& cutting, FileSources& files, int32_t threads,
-                                     bool is_sorted) {
+                                     int32_t at_once, bool is_sorted) {
   constexpr int32_t kSlicesPerThread = 4;
   constexpr int32_t kSlicesPerPartition = 16;  // each may take a slab, and a worker takes a few dozen at once
   const auto partitions = static_cast<int32_t>(cutting.cuts.size());
@@ -309,6 +344,11 @@ Result<std::vector<Slice>> slices_of(const Cutting& cutting, FileSources& files,
     for (size_t number = 0; number < cuts.size(); ++number)
       slices.push_back({i, number, std::move(cuts[number])});
   }
+  const auto together = static_cast<size_t>(std::clamp(at_once, 1, threads));
+  std::stable_sort(slices.begin(), slices.end(), [&](const Slice& one, const Slice& other) {
+    return std::pair(one.partition / together, one.number) <
+           std::pair(other.partition / together, other.number);
+  });
   return slices;
 }
 
@@ -318,13 +358,20 @@ Result<std::vector<Partition>> run_cuts(const EngineParts& parts, const Relation
                                         CancelToken& cancel) {
   const int32_t threads = std::max(1, parts.database.threads());
   ASSIGN_OR_RETURN(const std::vector<Slice> slices,
-                   slices_of(cutting, parts.files, threads, sorts_partitions(fragment)));
+                   slices_of(cutting, parts.files, threads, sink.at_once, sorts_partitions(fragment)));
   std::vector<size_t> counts(cutting.cuts.size());
   for (const Slice& slice : slices) ++counts[slice.partition];
   Collector collector(counts, target, sink);
   const auto make_slice = [&](size_t index, CancelToken& stop) -> Status {
-    PartitionWriter writer(target);
     const Slice& slice = slices[index];
+    RETURN_IF_ERROR(collector.begin(slice.partition, stop));
+    StreamSink pieces;
+    if (target.in_pieces) {
+      pieces = [&](Partition streams) {
+        return collector.add(slice.partition, slice.number, std::move(streams), false);
+      };
+    }
+    PartitionWriter writer(target, pieces);
     const bool is_empty_file_cut =
         std::holds_alternative<plan::resolved::FileScan>(cutting.leaf->node) && slice.cut.files.empty();
     if (!is_empty_file_cut && slice.cut.row_count != 0) {
@@ -334,7 +381,7 @@ Result<std::vector<Partition>> run_cuts(const EngineParts& parts, const Relation
                               }));
     }
     RETURN_IF_ERROR(writer.end_streams());
-    return collector.add(slice.partition, slice.number, writer.take());
+    return collector.add(slice.partition, slice.number, writer.take(), true);
   };
   RETURN_IF_ERROR(in_parallel(slices.size(), static_cast<size_t>(threads), cancel, make_slice));
   return collector.take();
@@ -350,7 +397,7 @@ Result<std::vector<Partition>> run_single(const EngineParts& parts, const Relati
                                }));
   RETURN_IF_ERROR(writer.end_streams());
   Collector collector({1}, target, sink);
-  RETURN_IF_ERROR(collector.add(0, 0, writer.take()));
+  RETURN_IF_ERROR(collector.add_whole(0, writer.take(), cancel));
   return collector.take();
 }
 
@@ -378,7 +425,7 @@ Result<std::vector<Partition>> run_dealt(const EngineParts& parts, const Relatio
   Collector collector(std::vector<size_t>(writers.size(), 1), target, sink);
   for (size_t i = 0; i < writers.size(); ++i) {
     RETURN_IF_ERROR(writers[i]->end_streams());
-    RETURN_IF_ERROR(collector.add(i, 0, writers[i]->take()));
+    RETURN_IF_ERROR(collector.add_whole(i, writers[i]->take(), cancel));
   }
   return collector.take();
 }
@@ -444,7 +491,7 @@ Result<std::vector<Partition>> run_hashed(const EngineParts& parts, const Relati
   for (size_t i = 0; i < writers.size(); ++i) {
     RETURN_IF_ERROR(keys.ordered_by_group ? writers[i]->end_streams_of_all_keys()
                                           : writers[i]->end_streams());
-    RETURN_IF_ERROR(collector.add(i, 0, writers[i]->take()));
+    RETURN_IF_ERROR(collector.add_whole(i, writers[i]->take(), cancel));
   }
   return collector.take();
 }
@@ -517,7 +564,7 @@ class Materializer {
 
  private:
   Result<std::vector<Partition>> make(const RelationPtr& fragment, const Target& target) {
-    const PartitionSink& sink = request_.on_partition;
+    const PartitionSink& sink = request_.sink;
     if (request_.distribution == Distribution::kSingle)
       return run_single(parts_, fragment, context_, target, sink, cancel_);
     if (request_.distribution == Distribution::kHash) {
@@ -561,7 +608,7 @@ class Materializer {
     Collector collector(std::vector<size_t>(partitions.size(), 1), target, sink);
     for (size_t i = 0; i < partitions.size(); ++i) {
       if (cancel_.cancelled()) return cancelled();
-      RETURN_IF_ERROR(collector.add(i, 0, std::move(partitions[i])));
+      RETURN_IF_ERROR(collector.add_whole(i, std::move(partitions[i]), cancel_));
     }
     return collector.take();
   }
@@ -584,9 +631,15 @@ class Materializer {
     const auto* set = as<plan::resolved::SetOperation>(base);
     for (const RelationPtr& side : {set->left, set->right}) {
       MaterializeRequest request = request_;
-      if (request_.on_partition) {
-        request.on_partition = [&](int32_t index, const Partition& partition) {
-          return request_.on_partition(index + static_cast<int32_t>(partitions.size()), partition);
+      const auto before = static_cast<int32_t>(partitions.size());
+      if (request_.sink.begin) {
+        request.sink.begin = [&, before](int32_t index, const CancelToken& stop) {
+          return request_.sink.begin(before + index, stop);
+        };
+      }
+      if (request_.sink.add) {
+        request.sink.add = [&, before](int32_t index, const Partition& streams, bool is_complete) {
+          return request_.sink.add(before + index, streams, is_complete);
         };
       }
       plan::resolved::Expressions columns;
@@ -622,7 +675,7 @@ class Materializer {
       cut.row_count = (i + 1) * rows / partitions - cut.first_row;
       cutting.cuts.push_back(std::move(cut));
     }
-    return run_cuts(parts_, scan, context, cutting, target, request_.on_partition, cancel_);
+    return run_cuts(parts_, scan, context, cutting, target, request_.sink, cancel_);
   }
 
   // `inner`, which is `base` or its input, is run by itself; the steps above it then run partition by
@@ -643,7 +696,7 @@ class Materializer {
     const RelationPtr rest = replace_input(fragment, base, read);
     ASSIGN_OR_RETURN(const std::optional<Cutting> cutting, cut_fragment(rest, context, parts_.files));
     if (!cutting.has_value()) return internal_error("a chain of row-wise steps cannot be cut");
-    return run_cuts(parts_, rest, context, *cutting, target, request_.on_partition, cancel_);
+    return run_cuts(parts_, rest, context, *cutting, target, request_.sink, cancel_);
   }
 
   EngineParts parts_;

@@ -97,6 +97,27 @@ def plain(batches):
     yield row(TaskContext.get(), total)
 
 
+def beginning(folder):
+    """Says in a file that it has its first batch, then reads the others. In its first attempt it dies after that, if it
+    finds a file that says so. value: rows."""
+
+    def read(batches):
+        import os
+        import signal
+
+        from pyspark import TaskContext
+
+        context = TaskContext.get()
+        rows = next(batches).num_rows
+        with open(f"{folder}/begun-{context.attemptNumber()}", "w"):
+            pass
+        if context.attemptNumber() == 0 and os.path.exists(f"{folder}/dies"):
+            os.kill(os.getpid(), signal.SIGKILL)
+        yield row(context, rows + sum(batch.num_rows for batch in batches))
+
+    return read
+
+
 def exiting(batches):
     import os
 
@@ -119,6 +140,7 @@ def main():
         schema = schema.add(name, LongType())
     for name in ("gather", "twenty_barriers", "killed_once", "raising", "leaving_early", "plain", "exiting", "sleeping"):
         (folder / f"{name}.command").write_bytes(cloudpickle.dumps((globals()[name], schema)))
+    (folder / "beginning.command").write_bytes(cloudpickle.dumps((beginning(str(folder)), schema)))
     (folder / "version").write_text("%d.%d" % sys.version_info[:2])
 
 

@@ -1,0 +1,112 @@
+#include "execution/stage_feed.h"
+
+#include <algorithm>
+
+#include "exchange/stream_view.h"
+
+namespace deuteron::execution {
+namespace {
+
+constexpr std::chrono::milliseconds kProgressInterval{200};
+constexpr int64_t kPartitionsPerSlotInFlight = 3;
+
+// The next parts of a task's input.
+Result<std::vector<InputPart>> make_parts(const PythonStage& stage, const exchange::Partition& partition,
+                                          exchange::StreamPosition position) {
+  std::vector<InputPart> parts;
+  if (stage.tables_per_group > 0) {
+    const bool two = stage.tables_per_group == 2;
+    for (size_t group = 0; group < partition[0].size(); ++group) {
+      parts.emplace_back(two ? worker_pool::kTwoTablesOfGroup : worker_pool::kOneTableOfGroup);
+      parts.emplace_back(partition[0][group].region);
+      if (two) parts.emplace_back(partition[1][group].region);
+    }
+    if (position.is_end) parts.emplace_back(worker_pool::kNoMoreGroups);
+  } else {
+    ASSIGN_OR_RETURN(std::vector<exchange::Region> regions, exchange::join_streams(partition[0], position));
+    for (exchange::Region& region : regions) parts.emplace_back(std::move(region));
+  }
+  if (position.is_end) parts.emplace_back(worker_pool::kEndOfStream);
+  return parts;
+}
+
+bool has_rows(const exchange::Partition& partition) {
+  return std::any_of(partition.begin(), partition.end(), [](const exchange::Streams& streams) {
+    return std::any_of(streams.begin(), streams.end(), [](const exchange::Stream& stream) {
+      return stream.region.length > 0 && stream.rows != 0;
+    });
+  });
+}
+
+}  // namespace
+
+StageFeed::StageFeed(const PythonStage& stage, std::shared_ptr<const PythonProgram> program,
+                     scheduler::Scheduler& scheduler, tasks::StageId id,
+                     std::shared_ptr<StageCollector> collector, std::shared_ptr<const CancelToken> stop,
+                     Report report)
+    : stage_(stage),
+      program_(std::move(program)),
+      scheduler_(scheduler),
+      id_(id),
+      collector_(std::move(collector)),
+      stop_(std::move(stop)),
+      report_(std::move(report)),
+      limit_(kPartitionsPerSlotInFlight * scheduler.machine().cpus) {}
+
+relational::PartitionSink StageFeed::sink() {
+  relational::PartitionSink sink;
+  sink.begin = [this](int32_t index, const CancelToken& stop) { return begin(index, stop); };
+  sink.add = [this](int32_t index, const exchange::Partition& streams, bool is_complete) {
+    return add(index, streams, is_complete);
+  };
+  sink.at_once = static_cast<int32_t>(limit_);
+  return sink;
+}
+
+int64_t StageFeed::added() const {
+  const std::lock_guard lock(mutex_);
+  return added_;
+}
+
+Status StageFeed::begin(int32_t index, const CancelToken& stop) {
+  auto wait = std::chrono::milliseconds(0);
+  int64_t under_way = 0;
+  while (true) {
+    const auto counts = collector_->wait_for(wait, under_way, limit_);
+    const std::lock_guard lock(mutex_);
+    report_(added_, counts);
+    if (counts.ended || stop_->cancelled() || stop.cancelled()) return cancelled();
+    if (begun_.contains(index)) return Status();
+    under_way = static_cast<int64_t>(begun_.size()) - skipped_;
+    if (under_way - counts.succeeded < limit_) {
+      begun_.insert(index);
+      return Status();
+    }
+    wait = kProgressInterval;
+  }
+}
+
+Status StageFeed::add(int32_t index, const exchange::Partition& streams, bool is_complete) {
+  const std::lock_guard lock(mutex_);
+  const auto growing = growing_.find(index);
+  const bool is_first = growing == growing_.end();
+  if (is_first && (is_complete ? stage_.skips_empty && !has_rows(streams) : streams[0].empty())) {
+    if (is_complete) ++skipped_;
+    return Status();
+  }
+  ASSIGN_OR_RETURN(std::vector<InputPart> parts, make_parts(stage_, streams, {is_first, is_complete}));
+  const auto input = is_first ? std::make_shared<PythonInput>() : growing->second;
+  input->add(std::move(parts), is_complete);
+  if (is_complete) {
+    growing_.erase(index);
+  } else {
+    growing_[index] = input;
+  }
+  if (is_first) {
+    ++added_;
+    scheduler_.add_task(id_, index, std::make_shared<PythonWork>(program_, input));
+  }
+  return Status();
+}
+
+}  // namespace deuteron::execution

@@ -1,0 +1,55 @@
+// Makes tasks of the partitions of a stage's input while they are being made: a task starts with the first
+// batch of its partition. As many partitions are under way as the slots keep busy; whoever wants to begin
+// another waits. Thread-safe; used as the sink of a materialize() that it outlives.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <set>
+
+#include "base/cancellation.h"
+#include "execution/python_task.h"
+#include "execution/stage_collector.h"
+#include "execution/stage_planner.h"
+#include "relational/engine.h"
+#include "scheduler/scheduler.h"
+
+namespace deuteron::execution {
+
+class StageFeed {
+ public:
+  using Report = std::function<void(int64_t tasks, const StageCollector::Counts& counts)>;
+
+  // `stage` and `scheduler` outlive it. `report` is called now and then, by one thread at a time. `stop`: of
+  // the query.
+  StageFeed(const PythonStage& stage, std::shared_ptr<const PythonProgram> program,
+            scheduler::Scheduler& scheduler, tasks::StageId id, std::shared_ptr<StageCollector> collector,
+            std::shared_ptr<const CancelToken> stop, Report report);
+
+  relational::PartitionSink sink();
+  // Tasks so far.
+  int64_t added() const;
+
+ private:
+  Status begin(int32_t index, const CancelToken& stop);
+  Status add(int32_t index, const exchange::Partition& streams, bool is_complete);
+
+  const PythonStage& stage_;
+  const std::shared_ptr<const PythonProgram> program_;
+  scheduler::Scheduler& scheduler_;
+  const tasks::StageId id_;
+  const std::shared_ptr<StageCollector> collector_;
+  const std::shared_ptr<const CancelToken> stop_;
+  const Report report_;
+  const int64_t limit_;  // of partitions under way
+  mutable std::mutex mutex_;
+  std::set<int32_t> begun_;
+  int64_t skipped_ = 0;  // of these: no task was needed
+  int64_t added_ = 0;    // a task was added
+  std::map<int32_t, std::shared_ptr<PythonInput>> growing_;
+};
+
+}  // namespace deuteron::execution
