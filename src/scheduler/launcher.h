@@ -18,7 +18,8 @@ struct LaunchRequest {
   std::vector<std::shared_ptr<const tasks::TaskWork>> works;
 };
 
-// Called on the scheduler's thread; no call may block or call back into LaunchObserver on the same stack.
+// Called in a turn of the scheduler (scheduler.h): on its thread, or within barrier_requested() below. No
+// call may block. What a call tells the LaunchObserver on the same stack is handled later.
 class Launcher {
  public:
   virtual ~Launcher() = default;
@@ -43,6 +44,7 @@ class LaunchObserver {
   virtual void task_running(tasks::TaskId task, int64_t process_id) = 0;  // for the event log only
   // The task has done nothing since then; none: it does again.
   virtual void task_idle(tasks::TaskId task, std::optional<SteadyTime> since) = 0;
+  // The launcher may be called before this returns: answer_barrier() for this task and others.
   virtual void barrier_requested(tasks::TaskId task, tasks::BarrierRequest request) = 0;
   // The answer to look_at, if the task has not ended before.
   virtual void task_stacks(tasks::TaskId task, tasks::TaskStacks stacks) = 0;

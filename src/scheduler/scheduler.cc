@@ -80,9 +80,13 @@ void Scheduler::stop() {
     std::lock_guard lock(mutex_);
     stopping_ = true;
   }
-  arrived_.notify_one();
+  arrived_.notify_all();
   if (!thread_.joinable()) return;
   thread_.join();
+  {
+    std::unique_lock lock(mutex_);
+    arrived_.wait(lock, [this] { return !is_at_work_; });
+  }
   for (const auto& [task, record] : tasks_) launcher_.kill(task);
   tasks_.clear();
   for (auto& [stage, record] : stages_) record.listener->stage_ended(cancelled());
@@ -131,8 +135,7 @@ tasks::StageId Scheduler::submit_tasks(const TaskStageRequest& request,
   bus_.publish(
       events::StageSubmitted{request.job, stage, "tasks", request.name, 0, request.slots_per_task.cpus});
   inbox_.push_back({std::move(event), stage, std::move(listener), {}, {}});  // in the order of the ids
-  lock.unlock();
-  arrived_.notify_one();
+  wake(lock);
   return stage;
 }
 
@@ -157,20 +160,17 @@ tasks::StageId Scheduler::submit_gang(GangRequest request, std::shared_ptr<Stage
   bus_.publish(
       events::StageSubmitted{request.job, stage, "gang", request.name, ranks, request.slots_per_task.cpus});
   inbox_.push_back({std::move(event), stage, std::move(listener), std::move(works), {}});
-  lock.unlock();
-  arrived_.notify_one();
+  wake(lock);
   return stage;
 }
 
 std::vector<core::GangWaits> Scheduler::waiting(tasks::JobId job) {
   auto question = std::make_shared<std::promise<std::vector<core::GangWaits>>>();
   auto answer = question->get_future();
-  {
-    std::lock_guard lock(mutex_);
-    if (stopped_) return {};
-    inbox_.push_back({core::Tick{}, 0, nullptr, {}, {}, std::move(question), job});
-  }
-  arrived_.notify_one();
+  std::unique_lock lock(mutex_);
+  if (stopped_) return {};
+  inbox_.push_back({core::Tick{}, 0, nullptr, {}, {}, std::move(question), job});
+  wake(lock);
   return answer.get();
 }
 
@@ -197,7 +197,12 @@ void Scheduler::task_idle(tasks::TaskId task, std::optional<SteadyTime> since) {
 }
 
 void Scheduler::barrier_requested(tasks::TaskId task, tasks::BarrierRequest request) {
-  send({core::BarrierArrived{task, std::move(request)}, 0, nullptr, {}, {}});
+  std::unique_lock lock(mutex_);
+  const bool is_next = !is_at_work_ && inbox_.empty() && !stopping_;
+  inbox_.push_back({core::BarrierArrived{task, std::move(request)}, 0, nullptr, {}, {}});
+  if (!is_next) return wake(lock);
+  take_turn(lock);
+  if (!inbox_.empty() || stopping_ || deadline_ < sleeps_until_) wake(lock);
 }
 
 void Scheduler::task_stacks(tasks::TaskId task, tasks::TaskStacks stacks) {
@@ -213,30 +218,47 @@ void Scheduler::task_ended(tasks::TaskId task, tasks::TaskOutcome outcome) {
 }
 
 void Scheduler::send(Message message) {
-  {
-    std::lock_guard lock(mutex_);
-    inbox_.push_back(std::move(message));
-  }
-  arrived_.notify_one();
+  std::unique_lock lock(mutex_);
+  inbox_.push_back(std::move(message));
+  wake(lock);
+}
+
+// Whoever is at work looks at the inbox, and wakes others, when its turn ends.
+void Scheduler::wake(std::unique_lock<std::mutex>& lock) {
+  const bool is_awake = is_at_work_;
+  lock.unlock();
+  if (!is_awake) arrived_.notify_all();
 }
 
 void Scheduler::run() {
   std::unique_lock lock(mutex_);
-  while (true) {
-    const auto ready = [this] { return !inbox_.empty() || stopping_; };
-    if (const auto deadline = core::next_deadline(state_)) {
-      arrived_.wait_until(lock, *deadline, ready);
-    } else {
-      arrived_.wait(lock, ready);
+  while (!stopping_) {
+    if (!is_at_work_ && (!inbox_.empty() || deadline_ <= steady_now())) {
+      take_turn(lock);
+      continue;
     }
-    if (stopping_) return;
-    std::vector<Message> batch;
-    batch.swap(inbox_);
-    lock.unlock();
-    for (Message& message : batch) handle(std::move(message));
-    if (batch.empty()) handle({core::Tick{}, 0, nullptr, {}, {}});
-    lock.lock();
+    const SteadyTime until = is_at_work_ ? kNever : deadline_;
+    sleeps_until_ = until;
+    if (until == kNever) {
+      arrived_.wait(lock);
+    } else {
+      arrived_.wait_until(lock, until);
+    }
   }
+}
+
+// Handles what has arrived, or what is due. Until it returns nobody else touches what belongs to the turn.
+void Scheduler::take_turn(std::unique_lock<std::mutex>& lock) {
+  is_at_work_ = true;
+  std::vector<Message> batch;
+  batch.swap(inbox_);
+  lock.unlock();
+  for (Message& message : batch) handle(std::move(message));
+  if (batch.empty()) handle({core::Tick{}, 0, nullptr, {}, {}});
+  const SteadyTime deadline = core::next_deadline(state_).value_or(kNever);
+  lock.lock();
+  deadline_ = deadline;
+  is_at_work_ = false;
 }
 
 void Scheduler::handle(Message message) {
@@ -302,9 +324,11 @@ void Scheduler::act(const core::KillTask& action) {
   launcher_.kill(action.task);
 }
 
+// A barrier's messages are all empty: they are not sent.
 void Scheduler::act(const core::ReleaseBarrier& action) {
-  launcher_.answer_barrier(action.tasks,
-                           {Status(), std::make_shared<const std::vector<std::string>>(action.messages)});
+  auto messages = std::make_shared<std::vector<std::string>>();
+  if (action.kind == tasks::BarrierKind::kAllGather) *messages = action.messages;
+  launcher_.answer_barrier(action.tasks, {Status(), std::move(messages)});
   int64_t bytes = 0;
   for (const std::string& message : action.messages) bytes += static_cast<int64_t>(message.size());
   bus_.publish(events::BarrierReleased{action.stage, action.attempt, action.epoch,

@@ -1,6 +1,11 @@
-// The loop around the core: one thread that owns the core's state, a queue in front of it, timers by the
-// steady clock. It tells the launcher what to do, the listeners what became of their stages, and the event
-// bus everything. Thread-safe; calls put a message into the queue and return. One per process.
+// The loop around the core: the core's state, an inbox in front of it, timers by the steady clock. It tells
+// the launcher what to do, the listeners what became of their stages, and the event bus everything. One per
+// process.
+//
+// Thread-safe. Whoever has the turn owns the state; there is one turn at a time, and no lock is held in it.
+// The scheduler's own thread takes turns to handle what is in the inbox or due; calls put a message there and
+// return. Only barrier_requested() takes the turn itself, when nobody has it and the inbox is empty: a
+// barrier is then decided and answered on the thread that hears of it, and nobody is woken.
 #pragma once
 
 #include <condition_variable>
@@ -19,7 +24,7 @@
 
 namespace deuteron::scheduler {
 
-// Called on the scheduler's thread; must not block.
+// Called in a turn of the scheduler (below), on whichever thread has it; must not block.
 class StageListener {
  public:
   virtual ~StageListener() = default;
@@ -122,6 +127,8 @@ class Scheduler : public LaunchObserver {
   };
 
   void send(Message message);
+  void wake(std::unique_lock<std::mutex>& lock);        // and unlocks it
+  void take_turn(std::unique_lock<std::mutex>& lock);   // with the lock held before and after
   tasks::StageId end_at_once(StageListener& listener);  // of a scheduler that has stopped
   void run();
   void handle(Message message);
@@ -148,6 +155,8 @@ class Scheduler : public LaunchObserver {
   void act(const core::GangAttemptFailed& action);
   void act(const core::StageEnded& action);
 
+  static constexpr SteadyTime kNever = SteadyTime::max();
+
   const tasks::Machine machine_;
   Launcher& launcher_;
   events::Bus& bus_;
@@ -156,12 +165,15 @@ class Scheduler : public LaunchObserver {
   std::mutex mutex_;
   std::condition_variable arrived_;
   std::vector<Message> inbox_;
-  bool stopping_ = false;  // the thread shall end
-  bool stopped_ = false;   // it has
+  bool is_at_work_ = false;           // somebody has the turn
+  SteadyTime deadline_ = kNever;      // when something is due, as the last turn left it
+  SteadyTime sleeps_until_ = kNever;  // the thread, unless it is woken
+  bool stopping_ = false;             // the thread shall end
+  bool stopped_ = false;              // it has
   tasks::StageId next_stage_ = 1;
   tasks::JobId next_job_ = 1;
 
-  // The thread's own:
+  // Of whoever has the turn:
   core::State state_;
   std::map<tasks::StageId, StageRecord> stages_;
   std::map<tasks::TaskId, RunningTask> tasks_;

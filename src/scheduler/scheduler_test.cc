@@ -4,6 +4,9 @@
 
 #include <atomic>
 #include <future>
+#include <mutex>
+#include <optional>
+#include <thread>
 
 namespace deuteron::scheduler {
 namespace {
@@ -108,6 +111,150 @@ TEST(Scheduler, ABarrierTimeoutComesByItself) {
                          ""},
                         listener);
   EXPECT_EQ(listener->wait().condition(), "BARRIER_STAGE_FAILED");
+}
+
+// Nobody is woken for a barrier: when nothing else is to be done, who tells of the last rank answers it.
+TEST(Scheduler, ABarrierIsAnsweredByWhoTellsOfIt) {
+  FakeLauncher launcher;
+  events::Bus bus;
+  Scheduler scheduler(tasks::Machine{2, {}}, launcher, bus);
+  std::promise<void> started;
+  launcher.on_start = [&](const tasks::TaskContext& context) {
+    if (context.partition == 1) started.set_value();
+  };
+  const auto caller = std::this_thread::get_id();
+  std::atomic<bool> is_own_thread{false};
+  std::atomic<int> answers{0};
+  launcher.on_answer = [&](tasks::TaskId, const tasks::BarrierReply& reply) {
+    EXPECT_TRUE(reply.messages->empty());
+    is_own_thread = is_own_thread || std::this_thread::get_id() == caller;
+    ++answers;
+  };
+  const auto listener = std::make_shared<Ended>();
+  scheduler.submit_gang({scheduler.new_job("s", "o"), "train", {}, {nullptr, nullptr}, {}, {}, ""}, listener);
+  started.get_future().wait();
+  for (int turn = 1; turn <= 1000 && !is_own_thread; ++turn) {
+    scheduler.barrier_requested(1, {});
+    scheduler.barrier_requested(2, {});
+    while (answers < 2 * turn) std::this_thread::yield();
+  }
+  EXPECT_TRUE(is_own_thread);
+  scheduler.stop();
+}
+
+// Threads that stand for ranks, jobs that come and are cancelled, and questions, all at once: each barrier is
+// answered once, to all of its ranks, with all messages in order.
+TEST(Scheduler, ManyThreadsAtOnce) {
+  constexpr int kGangs = 4, kRanks = 4, kCalls = 300;
+  FakeLauncher launcher;
+  events::Bus bus;
+  struct Rank {
+    std::mutex mutex;
+    std::condition_variable answered;
+    std::vector<tasks::BarrierReply> replies;
+  };
+  std::mutex mutex;
+  std::map<tasks::TaskId, std::shared_ptr<Rank>> ranks;
+  std::vector<std::thread> threads;
+  std::atomic<int> wrong{0}, good{0};
+  std::optional<Scheduler> scheduler;
+  const auto run_rank = [&](const tasks::TaskContext& context, const std::shared_ptr<Rank>& rank) {
+    for (int call = 0; call < kCalls; ++call) {
+      const bool gathers = call % 3 == 0;
+      const std::string message = std::to_string(call) + "/" + std::to_string(context.partition);
+      scheduler->barrier_requested(
+          context.task,
+          {gathers ? tasks::BarrierKind::kAllGather : tasks::BarrierKind::kBarrier, gathers ? message : ""});
+      if (call % 7 == 0) scheduler->task_idle(context.task, steady_now());
+      std::unique_lock lock(rank->mutex);
+      if (!rank->answered.wait_for(lock, std::chrono::seconds(60), [&] { return !rank->replies.empty(); }) ||
+          rank->replies.size() != 1 || !rank->replies[0].status.ok()) {
+        ++wrong;
+        break;
+      }
+      std::vector<std::string> expected;
+      for (int other = 0; gathers && other < kRanks; ++other)
+        expected.push_back(std::to_string(call) + "/" + std::to_string(other));
+      ++(*rank->replies[0].messages == expected ? good : wrong);
+      rank->replies.clear();
+    }
+    scheduler->task_ended(context.task, {});
+  };
+  launcher.on_start = [&](const tasks::TaskContext& context) {
+    if (context.ranks != kRanks) return scheduler->task_ended(context.task, {});
+    std::lock_guard lock(mutex);
+    const auto rank = ranks[context.task] = std::make_shared<Rank>();
+    threads.emplace_back([&run_rank, context, rank] { run_rank(context, rank); });
+  };
+  launcher.on_answer = [&](tasks::TaskId task, const tasks::BarrierReply& reply) {
+    std::shared_ptr<Rank> rank;
+    {
+      std::lock_guard lock(mutex);
+      rank = ranks.at(task);
+    }
+    std::lock_guard lock(rank->mutex);
+    rank->replies.push_back(reply);
+    rank->answered.notify_one();
+  };
+  scheduler.emplace(tasks::Machine{kGangs * kRanks + 1, {}}, launcher, bus);
+  const auto job = scheduler->new_job("s", "o");
+  std::vector<std::shared_ptr<Ended>> ended;
+  for (int gang = 0; gang < kGangs; ++gang) {
+    ended.push_back(std::make_shared<Ended>());
+    scheduler->submit_gang(
+        {job, "train", {}, std::vector<std::shared_ptr<const tasks::TaskWork>>(kRanks), {}, {}, ""},
+        ended.back());
+  }
+  std::atomic<bool> are_done{false};
+  std::thread others([&] {
+    while (!are_done) {
+      const auto other = scheduler->new_job("s", "other");
+      const auto listener = std::make_shared<Ended>();
+      const auto stage = scheduler->submit_tasks({other, "map", {}, 1, 4}, listener);
+      scheduler->add_task(stage, 0, nullptr);
+      EXPECT_TRUE(scheduler->waiting(job).empty());
+      scheduler->cancel_job(other);
+      listener->wait();
+    }
+  });
+  for (const auto& listener : ended) EXPECT_TRUE(listener->wait().ok());
+  are_done = true;
+  others.join();
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(wrong, 0);
+  EXPECT_EQ(good, kGangs * kRanks * kCalls);
+}
+
+// stop() while others are in a turn of their own.
+TEST(Scheduler, StoppingWhileBarriersAreAnswered) {
+  for (int trial = 0; trial < 20; ++trial) {
+    FakeLauncher launcher;
+    events::Bus bus;
+    Scheduler scheduler(tasks::Machine{2, {}}, launcher, bus);
+    std::promise<void> started;
+    std::atomic<bool> has_stopped{false};
+    std::atomic<int> answers{0}, late{0};
+    launcher.on_start = [&](const tasks::TaskContext& context) {
+      if (context.partition == 1) started.set_value();
+    };
+    launcher.on_answer = [&](tasks::TaskId, const tasks::BarrierReply&) { ++(has_stopped ? late : answers); };
+    const auto listener = std::make_shared<Ended>();
+    scheduler.submit_gang({scheduler.new_job("s", "o"), "train", {}, {nullptr, nullptr}, {}, {}, ""},
+                          listener);
+    started.get_future().wait();
+    std::vector<std::thread> ranks;
+    for (tasks::TaskId task = 1; task <= 2; ++task) {
+      ranks.emplace_back([&, task] {
+        while (!has_stopped) scheduler.barrier_requested(task, {});
+      });
+    }
+    while (answers < 10) std::this_thread::yield();
+    scheduler.stop();
+    has_stopped = true;
+    for (std::thread& rank : ranks) rank.join();
+    EXPECT_EQ(late, 0);
+    EXPECT_EQ(listener->wait().condition(), "OPERATION_CANCELED");
+  }
 }
 
 TEST(Scheduler, StoppingEndsWhatIsUnderWay) {

@@ -7,7 +7,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <optional>
+#include <utility>
 
 namespace deuteron::worker_pool {
 
@@ -101,7 +101,7 @@ void BarrierSocket::on_events(int descriptor, uint32_t epoll_events) {
   on_call(std::move(request));
 }
 
-// False when the peer has closed.
+// False when the peer has closed, or says something while it waits for an answer.
 bool BarrierSocket::receive(Connection& connection) {
   char bytes[64 * 1024];
   while (true) {
@@ -110,6 +110,7 @@ bool BarrierSocket::receive(Connection& connection) {
     if (length == 0) return false;
     if (connection.called || connection.received.size() > kMaxMessageBytes + 8) return false;
     connection.received.append(bytes, length);
+    if (static_cast<size_t>(length) < sizeof bytes) return true;  // that was all; the loop tells of more
   }
 }
 
@@ -154,8 +155,14 @@ void BarrierSocket::send(Connection& connection) {
       ::send(descriptor, answer.data() + connection.sent, answer.size() - connection.sent, MSG_NOSIGNAL);
   if (sent < 0 && errno != EAGAIN) return drop(descriptor);
   connection.sent += std::max<ssize_t>(sent, 0);
-  if (connection.sent == answer.size()) return drop(descriptor);  // the close ends the answer
-  loop_.change(descriptor, EPOLLOUT);
+  const bool is_whole = connection.sent == answer.size();
+  if (is_whole) {
+    connection.answer.reset();
+    connection.sent = 0;
+    connection.called = false;
+  }
+  const bool has_waited = std::exchange(connection.must_wait, !is_whole);
+  if (has_waited != connection.must_wait) loop_.change(descriptor, is_whole ? EPOLLIN : EPOLLOUT);
 }
 
 }  // namespace deuteron::worker_pool

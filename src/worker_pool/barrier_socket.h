@@ -1,6 +1,8 @@
 // The unix socket at which one rank's BarrierTaskContext asks for barrier() and allGather(). One per task
-// attempt, because the protocol does not say who calls. A call is one connection; it is answered in order of
-// arrival. Lives on the event loop's thread.
+// attempt, because the protocol does not say who calls. A connection carries a call and its answer, and then
+// the next ones: PySpark closes it after one, our host (barrier_connection.py) keeps it until the task ends.
+// Calls are answered in order of arrival. Destroying the socket closes all connections. Lives on the event
+// loop's thread.
 #pragma once
 
 #include <deque>
@@ -43,7 +45,8 @@ class BarrierSocket {
     std::string received;
     Answer answer;  // once there is one
     size_t sent = 0;
-    bool called = false;
+    bool called = false;     // waits for its answer, or for the rest of it
+    bool must_wait = false;  // until the peer has read some of its answer
   };
 
   BarrierSocket(EventLoop& loop, std::string path, FileDescriptor listener, CallHandler on_call);

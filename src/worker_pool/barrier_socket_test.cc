@@ -70,6 +70,65 @@ TEST_F(BarrierSocketTest, AllGatherArrivesInPiecesAndIsAnswered) {
   close(client);
 }
 
+TEST_F(BarrierSocketTest, AConnectionCarriesCallAfterCall) {
+  const int client = connect_client();
+  const std::string answer("\0\0\0\2\0\0\0\4zero\0\0\0\3one", 19);
+  for (const std::string& request :
+       {std::string("\0\0\0\1", 4), std::string("\0\0\0\2\0\0\0\2hi", 10), std::string("\0\0\0\1", 4)}) {
+    answer_after_ = requests_.size() + 1;
+    ASSERT_EQ(send(client, request.data(), request.size(), 0), static_cast<ssize_t>(request.size()));
+    run_for(milliseconds(20));
+    char received[64];
+    const ssize_t length = recv(client, received, sizeof received, MSG_DONTWAIT);
+    ASSERT_EQ(std::string(received, std::max<ssize_t>(length, 0)), answer);
+  }
+  ASSERT_EQ(requests_.size(), 3u);
+  EXPECT_EQ(requests_[1].message, "hi");
+  EXPECT_EQ(requests_[2].kind, tasks::BarrierKind::kBarrier);
+  EXPECT_EQ(requests_[2].message, "");
+  socket_.reset();  // the attempt is given up
+  char byte;
+  EXPECT_EQ(recv(client, &byte, 1, 0), 0);
+  close(client);
+}
+
+TEST_F(BarrierSocketTest, AnAnswerThatIsReadSlowlyIsWholeBeforeTheNextCall) {
+  answer_after_ = 100;
+  const int client = connect_client();
+  const std::string request("\0\0\0\1", 4);
+  const std::vector<std::string> messages(3, std::string(3 << 20, 'x'));
+  const BarrierSocket::Answer answer = BarrierSocket::encode(messages);
+  for (int call = 0; call < 2; ++call) {
+    ASSERT_EQ(send(client, request.data(), request.size(), 0), 4);
+    run_for(milliseconds(20));
+    ASSERT_EQ(requests_.size(), static_cast<size_t>(call) + 1);
+    socket_->answer(answer);  // more than the socket takes
+    std::string received(answer->size(), '\0');
+    std::thread reader([&] {
+      EXPECT_EQ(recv(client, received.data(), received.size(), MSG_WAITALL),
+                static_cast<ssize_t>(received.size()));
+      loop_.stop();
+    });
+    loop_.run();
+    reader.join();
+    EXPECT_EQ(received, *answer);
+  }
+  close(client);
+}
+
+TEST_F(BarrierSocketTest, WhoSpeaksWhileItWaitsIsDropped) {
+  answer_after_ = 100;
+  const int client = connect_client();
+  ASSERT_EQ(send(client, "\0\0\0\1", 4, 0), 4);
+  run_for(milliseconds(20));
+  ASSERT_EQ(send(client, "\0\0\0\1", 4, 0), 4);
+  run_for(milliseconds(20));
+  char byte;
+  EXPECT_EQ(recv(client, &byte, 1, MSG_DONTWAIT), 0);
+  EXPECT_EQ(requests_.size(), 1u);
+  close(client);
+}
+
 TEST_F(BarrierSocketTest, GarbageAndDisappearingClientsAreDropped) {
   answer_after_ = 100;
   const int garbage = connect_client();

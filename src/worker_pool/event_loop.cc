@@ -85,7 +85,10 @@ void EventLoop::run() {
     run_timers();
     {
       std::lock_guard lock(mutex_);
-      if (stopping_ && posted_.empty()) break;
+      if (stopping_ && posted_.empty()) {
+        stopping_ = false;
+        break;
+      }
     }
     const int count = epoll_wait(epoll_.get(), events.data(), kEventsAtOnce, wait_ms());
     for (int i = 0; i < count; ++i) dispatch(events[i].data.u64, events[i].events);

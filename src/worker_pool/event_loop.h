@@ -36,7 +36,7 @@ class EventLoop {
 
   // Runs `function` on the loop's thread, soon; functions keep their order. Dropped when the loop has ended.
   void post(Function function);
-  // Runs until stop(). What was posted before stop() still runs.
+  // Runs until stop(). What was posted before stop() still runs. It may be run again afterwards.
   void run();
   void stop();
   bool on_loop_thread() const { return thread_ == std::this_thread::get_id(); }

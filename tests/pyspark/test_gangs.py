@@ -92,6 +92,42 @@ def test_many_barriers(spark):
     assert {row.seen for row in answer} == {"[['0', '1'], ['10', '11']]"}
 
 
+@pytest.mark.deuteron
+def test_a_rank_keeps_one_connection_and_plain_pyspark_meets_it(spark):
+    """Rank 1 calls with a fresh copy of PySpark's module, which opens a connection for each call."""
+
+    def run(batches):
+        import importlib.util
+
+        from pyspark import BarrierTaskContext
+
+        def sockets():
+            links = (f"/proc/self/fd/{descriptor}" for descriptor in os.listdir("/proc/self/fd"))
+            return sum(os.path.islink(link) and os.readlink(link).startswith("socket:") for link in links)
+
+        list(batches)
+        context = BarrierTaskContext.get()
+        rank = context.partitionId()
+        specification = importlib.util.find_spec("pyspark.taskcontext")
+        plain = importlib.util.module_from_spec(specification)
+        specification.loader.exec_module(plain)
+
+        def gather(message):
+            if rank == 0:
+                return context.allGather(message)
+            return plain._load_from_socket(context._conn_info, context._secret, plain.ALL_GATHER_FUNCTION, message)
+
+        before = sockets()
+        told = [gather(f"{turn}/{rank}") for turn in range(50)]
+        right = told == [[f"{turn}/0", f"{turn}/1"] for turn in range(50)]
+        opened = sockets() - before
+        context.barrier()
+        yield rows_of({"rank": [rank], "right": [right], "opened": [opened]})
+
+    answer = gang(spark, 2, run, "rank long, right boolean, opened long").collect()
+    assert sorted(map(tuple, answer)) == [(0, True, 1), (1, True, 0)]
+
+
 def test_gang_in_pandas(spark):
     def run(frames):
         from pyspark import BarrierTaskContext

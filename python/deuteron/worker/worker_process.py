@@ -9,7 +9,7 @@ import sys
 
 from pyspark import worker as pyspark_worker
 
-from deuteron.worker import held_ports, protocol
+from deuteron.worker import barrier_connection, held_ports, protocol
 from deuteron.worker.shared_memory import SlabTable
 from deuteron.worker.task_input import TaskInput
 from deuteron.worker.task_output import TaskOutput, TruncatedOutput
@@ -93,6 +93,7 @@ class WorkerProcess:
         result["retained"] = retained
         result["last"] = tensorflow_was_used()
         held_ports.of_this_process.release()
+        barrier_connection.of_this_process.close()
         self._task = None
         _restore_environment(environment)
         self._send(result)

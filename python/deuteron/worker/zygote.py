@@ -19,7 +19,7 @@ import signal
 import socket
 import sys
 
-from deuteron.worker import gang_epoch, gang_preemption, held_ports, log_context, protocol, spark_files
+from deuteron.worker import barrier_connection, gang_epoch, gang_preemption, held_ports, log_context, protocol, spark_files
 from deuteron.worker.warm_up import run_tiny_task
 from deuteron.worker.worker_process import WorkerProcess
 
@@ -294,6 +294,7 @@ def main():
     for module in LAZY_IMPORTS:
         importlib.import_module(module)
     spark_files.provide()
+    barrier_connection.provide()
     gang_epoch.provide()
     gang_preemption.provide()
     held_ports.provide()
