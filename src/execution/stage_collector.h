@@ -1,5 +1,5 @@
-// Waits for a stage and keeps what its tasks leave, by partition. The scheduler's thread writes, the query's
-// thread waits.
+// Waits for a stage and keeps what its tasks leave, by partition. The scheduler writes, on whichever thread
+// has its turn; the query's thread waits.
 #pragma once
 
 #include <condition_variable>
@@ -16,7 +16,7 @@ namespace deuteron::execution {
 
 class StageCollector : public scheduler::StageListener {
  public:
-  // `on_failure` is called once, on the scheduler's thread, when the stage has ended badly; must not block.
+  // `on_failure` is called once, in a turn of the scheduler, when the stage has ended badly; must not block.
   explicit StageCollector(std::function<void()> on_failure) : on_failure_(std::move(on_failure)) {}
 
   void task_started(int32_t partition, int32_t attempt) override;

@@ -65,8 +65,9 @@ TEST_F(BarrierSocketTest, AllGatherArrivesInPiecesAndIsAnswered) {
   EXPECT_EQ(requests_[0].kind, tasks::BarrierKind::kAllGather);
   EXPECT_EQ(requests_[0].message, "hello");
   char answer[64];
-  const ssize_t length = recv(client, answer, sizeof answer, MSG_WAITALL);
-  EXPECT_EQ(std::string(answer, length), std::string("\0\0\0\2\0\0\0\4zero\0\0\0\3one", 19));
+  const ssize_t length = recv(client, answer, sizeof answer, MSG_DONTWAIT);
+  EXPECT_EQ(std::string(answer, std::max<ssize_t>(length, 0)),
+            std::string("\0\0\0\2\0\0\0\4zero\0\0\0\3one", 19));
   close(client);
 }
 
