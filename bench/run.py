@@ -22,13 +22,15 @@ import gang_scale  # noqa: E402
 import gangs  # noqa: E402
 import python_functions  # noqa: E402
 import servers  # noqa: E402
+import simulation  # noqa: E402
 import startup  # noqa: E402
 import table  # noqa: E402
 import tpch  # noqa: E402
 import transfer  # noqa: E402
 from pyspark import cloudpickle  # noqa: E402
 
-PARTS = {"startup": startup, "gangs": gangs, "scale": gang_scale, "transfer": transfer, "python": python_functions, "tpch": tpch, "digits": digits}
+PARTS = {"startup": startup, "gangs": gangs, "scale": gang_scale, "transfer": transfer, "python": python_functions, "tpch": tpch, "digits": digits,
+         "simulation": simulation}
 for part in (gangs, gang_scale, transfer, python_functions):
     cloudpickle.register_pickle_by_value(part)
 

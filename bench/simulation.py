@@ -3,7 +3,8 @@ docs/images/simulation*.png. What has been simulated already (build/simulation) 
 
   --check             only what the bars are about, and ends with an error if one does not hold:
                       the longest wait of large gangs is not above conservative backfill's, and the GPUs in use are at most one point
-                      below EASY backfill's, at each load and with each seed, without failures and with them
+                      below EASY backfill's, at each load and with each seed. A wait of less than a minute counts as none. With failures,
+                      which make another history under each policy, that is shown too, but the bar is that no gang is lost
   --nodes, --jobs, --loads, --seeds   another size than docs/simulation.md has (10,000 nodes, 1,000,000 gangs)
 """
 import argparse
@@ -14,6 +15,7 @@ import os
 import pathlib
 import subprocess
 import sys
+import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 PROGRAM = pathlib.Path(os.environ.get("DEUTERON_BINARY", ROOT / "build/bin/deuteron"))
@@ -23,7 +25,7 @@ BACKFILLS = ["easy", "conservative", "deuteron"]
 # Okabe and Ito's colours, which colour-blind people can tell apart; and a mark and a line of its own for each.
 STYLES = {
     "fifo": ("#999999", "s", ":"), "polling": ("#e69f00", "v", "--"), "permit": ("#d55e00", "D", "-."), "placeholders": ("#cc79a7", "P", "-."),
-    "one-group": ("#f0e442", "X", "--"), "easy": ("#56b4e9", "^", "-"), "conservative": ("#009e73", "<", "-"), "deuteron": ("#000000", "o", "-"),
+    "one-group": ("#0072b2", "X", "--"), "easy": ("#56b4e9", "^", "-"), "conservative": ("#009e73", "<", "-"), "deuteron": ("#000000", "o", "-"),
 }
 HOURS = ([1 / 60, 10 / 60, 1, 6, 24, 168], ["1 min", "10 min", "1 h", "6 h", "1 day", "1 week"])
 
@@ -68,14 +70,22 @@ def large(policy: dict) -> dict:
     return policy["waits"][-1]
 
 
+# Where nobody waits but at a moment, whose moment it is is chance.
+NO_WAIT = 60
+
+
+def ours_loses_none(result: dict[str, dict]) -> bool:
+    return result["deuteron"]["lost"] == 0
+
+
 def broken_bars(result: dict[str, dict]) -> list[str]:
     ours, conservative, easy = (result[name] for name in ("deuteron", "conservative", "easy"))
     broken = []
-    if large(ours)["longest"] > large(conservative)["longest"]:
+    if large(ours)["longest"] > max(large(conservative)["longest"], NO_WAIT):
         broken.append(f"large gangs wait for up to {time_text(large(ours)['longest'])}, {time_text(large(conservative)['longest'])} with conservative")
     if ours["utilisation"] < easy["utilisation"] - 0.01:
         broken.append(f"{100 * ours['utilisation']:.2f} % in use, {100 * easy['utilisation']:.2f} % with easy")
-    if ours["lost"] > 0:
+    if not ours_loses_none(result):
         broken.append(f"{ours['lost']} gangs lost")
     return broken
 
@@ -87,11 +97,28 @@ def check(runs: list[Run]) -> bool:
     for run in runs:
         result = run.result()
         broken = broken_bars(result)
-        holds = holds and not broken
+        holds = holds and (ours_loses_none(result) if run.faulty else not broken)
         cells = [run.load, run.seed, "yes" if run.faulty else "no", *(f"{100 * result[name]['utilisation']:.2f} %" for name in BACKFILLS),
                  *(time_text(large(result[name])["longest"]) for name in BACKFILLS), "; ".join(broken) or "holds"]
         print("| " + " | ".join(str(cell) for cell in cells) + " |", flush=True)
     return holds
+
+
+def measure(_options, _running):
+    """The bars as rows of `make bench`, anew."""
+    from table import Row
+
+    with tempfile.TemporaryDirectory() as folder:
+        for load in (0.9, 1.0):
+            result = Run(10000, 1000000, load, 1, tuple(BACKFILLS), False).result(pathlib.Path(folder))
+            hours = {name: large(policy)["longest"] / 3600 for name, policy in result.items()}
+            use = {name: 100 * policy["utilisation"] for name, policy in result.items()}
+            what, ours = f"80,000 GPUs, load {load}: ", "deuteron"
+            yield Row(what + "longest wait of large gangs", hours.pop(ours), "h", max(hours["conservative"], NO_WAIT / 3600), peers=hours)
+            yield Row(what + "GPUs in use", use.pop(ours), "%", use["easy"] - 1, lower_is_better=False, peers=use)
+            yield Row(what + "a million gangs are decided", result[ours]["seconds"], "s", 120)
+        lost = {name: policy["lost"] for name, policy in Run(10000, 1000000, 0.9, 1, tuple(BACKFILLS)).result(pathlib.Path(folder)).items()}
+        yield Row("80,000 GPUs, load 0.9, with failures: gangs lost", lost.pop("deuteron"), "", 0, peers=lost)
 
 
 # ---- tables
@@ -124,7 +151,7 @@ def print_tables(runs: list[Run]) -> None:
     results = [(run, name, policy) for run in runs for name, policy in run.result().items()]
     print_table(["load", "policy", "in use", "held idle", "mean wait", "p99", "longest", "large: mean", "large: longest", "never started", "took"],
                 [wait_row(*result) for result in results])
-    print_table(["load", "policy", "goodput", "in use", "GPU hours lost to nodes", "to hangs", "restarts", "gangs lost"],
+    print_table(["load", "policy", "goodput", "in use", "GPU hours lost to failed nodes", "to hangs", "restarts", "gangs lost"],
                 [fault_row(*result) for result in results])
 
 
@@ -139,7 +166,7 @@ def style(name: str) -> dict:
 
 def plot(axes, runs: list[Run], measure, **texts) -> None:
     for name in STYLES:
-        axes.plot([run.load for run in runs], [measure(run.result()[name]) for run in runs], **style(name))
+        axes.plot([run.load for run in runs], [measure(run.result()[name], run.result()["easy"]) for run in runs], **style(name))
     axes.set(xlabel="load: GPU time asked for, as a part of what there is", **texts)
     axes.set_xticks([run.load for run in runs])
     axes.grid(alpha=0.3)
@@ -149,7 +176,7 @@ def in_hours(axes) -> None:
     axes.set_yscale("log")
     axes.set_yticks(HOURS[0], HOURS[1])
     axes.minorticks_off()
-    axes.set_ylim(0.8 / 60, 250)
+    axes.set_ylim(bottom=0.8 / 60)
 
 
 def draw(runs: list[Run], folder: pathlib.Path) -> None:
@@ -167,18 +194,25 @@ def draw(runs: list[Run], folder: pathlib.Path) -> None:
         page.savefig(folder / name, dpi=90)
 
     def waits(axes) -> None:
-        plot(axes, runs, lambda policy: max(large(policy)["longest"] / 3600, 1 / 60), title="Longest wait of gangs of more than 512 GPUs that started",
-             ylabel="at least a minute")
+        plot(axes, runs, lambda policy, _: max(large(policy)["longest"] / 3600, 1 / 60), title="Longest wait of gangs of more than 512 GPUs that started",
+             ylabel="a minute, or more")
         in_hours(axes)
 
     def mean_waits(axes) -> None:
-        plot(axes, runs, lambda policy: max(policy["waits"][0]["mean"] / 3600, 1 / 60), title="Mean wait of all gangs", ylabel="at least a minute")
+        plot(axes, runs, lambda policy, _: max(policy["waits"][0]["mean"] / 3600, 1 / 60), title="Mean wait of all gangs that started", ylabel="a minute, or more")
         in_hours(axes)
 
-    figure("simulation.png", lambda axes: plot(axes, runs, lambda policy: 100 * policy["utilisation"], title="GPUs in use", ylabel="% of all"), waits)
-    figure("simulation-failures.png",
-           lambda axes: plot(axes, runs, lambda policy: 100 * (1 - policy["goodput"] / policy["utilisation"]),
-                             title="Use that became nothing: lost to failures and hangs", ylabel="% of the GPU time in use"), mean_waits)
+    def use(axes) -> None:
+        plot(axes, runs, lambda policy, easy: 100 * (policy["utilisation"] - easy["utilisation"]), title="GPUs in use, beside EASY backfill's",
+             ylabel="percentage points more or less")
+
+    figure("simulation.png", use, waits)
+    def losses(axes) -> None:
+        plot(axes, runs, lambda policy, _: 100 * (1 - policy["goodput"] / policy["utilisation"]),
+             title="Use that became nothing: lost to failures and hangs", ylabel="% of the GPU time in use")
+        axes.set_ylim(bottom=0)
+
+    figure("simulation-failures.png", losses, mean_waits)
 
 
 def main() -> None:

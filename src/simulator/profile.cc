@@ -85,8 +85,8 @@ void Profile::measure(Block& block) {
 
 void Profile::add(SteadyTime from, SteadyTime to, int64_t gpus) {
   if (from >= to) return;
-  cut(from);
   cut(to);
+  cut(from);
   const size_t last = position_of(to).block;
   for (size_t index = position_of(from).block; index <= last; ++index) {
     Block& block = blocks_[index];
@@ -101,6 +101,12 @@ void Profile::add(SteadyTime from, SteadyTime to, int64_t gpus) {
   }
   join(to);
   join(from);
+}
+
+// The time that both have in common stays as it is.
+void Profile::move(SteadyTime from, SteadyTime sooner, Duration duration, int64_t gpus) {
+  reserve(sooner, std::min(from, sooner + duration), gpus);
+  give_back(std::max(from, sooner + duration), from + duration, gpus);
 }
 
 void Profile::add_to_steps(Block& block, SteadyTime from, SteadyTime to, int64_t gpus) {

@@ -18,6 +18,8 @@ class Profile {
                       SteadyTime until = SteadyTime::max()) const;
   void reserve(SteadyTime from, SteadyTime to, int64_t gpus) { add(from, to, -gpus); }
   void give_back(SteadyTime from, SteadyTime to, int64_t gpus) { add(from, to, gpus); }
+  // What was reserved from `from` on is from `sooner` on.
+  void move(SteadyTime from, SteadyTime sooner, Duration duration, int64_t gpus);
   void forget_before(SteadyTime time);
   int64_t free_at(SteadyTime time) const;
 

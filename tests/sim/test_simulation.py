@@ -93,6 +93,10 @@ def test_a_broken_bar_is_told():
     def policy(longest, utilisation, lost=0):
         return {"waits": [{"longest": longest}], "utilisation": utilisation, "lost": lost}
 
-    assert bench.broken_bars({"deuteron": policy(9, 0.9), "conservative": policy(10, 0.8), "easy": policy(5, 0.905)}) == []
-    assert len(bench.broken_bars({"deuteron": policy(11, 0.9), "conservative": policy(10, 0.8), "easy": policy(5, 0.92)})) == 2
-    assert len(bench.broken_bars({"deuteron": policy(9, 0.9, 1), "conservative": policy(10, 0.8), "easy": policy(5, 0.9)})) == 1
+    def broken(ours, conservative=policy(600, 0.8), easy=policy(500, 0.905)):
+        return bench.broken_bars({"deuteron": ours, "conservative": conservative, "easy": easy})
+
+    assert broken(policy(600, 0.9)) == []
+    assert len(broken(policy(601, 0.894))) == 2
+    assert len(broken(policy(600, 0.9, lost=1))) == 1
+    assert broken(policy(50, 0.9), conservative=policy(0, 0.9)) == []

@@ -59,7 +59,7 @@ class Conservative : public Policy {
 
   void submitted(const Gang& gang) override {
     profile_.forget_before(cluster_.now());
-    plan(gang);
+    plan(gang, cluster_.now());
     start_who_is_due();
   }
   void ended(const Gang& gang) override {
@@ -99,10 +99,11 @@ class Conservative : public Policy {
 
   const Gang& gang_of(int64_t id) const { return cluster_.gangs()[static_cast<size_t>(id)]; }
 
-  void plan(const Gang& gang) {
-    const SteadyTime start = profile_.earliest(cluster_.now(), gang.gpus, gang.limit);
+  SteadyTime plan(const Gang& gang, SteadyTime from) {
+    const SteadyTime start = profile_.earliest(from, gang.gpus, gang.limit);
     profile_.reserve(start, start + gang.limit, gang.gpus);
     planned_.insert({start, gang.id});
+    return start;
   }
 
   void plan_anew(const Gang* first) {
@@ -113,8 +114,12 @@ class Conservative : public Policy {
       const Gang& gang = gang_of(id);
       profile_.give_back(start, start + gang.limit, gang.gpus);
     }
-    if (first != nullptr) plan(*first);
-    for (const auto& [start, id] : before) plan(gang_of(id));
+    if (first != nullptr) plan(*first, cluster_.now());
+    fruitless_.clear();
+    for (const auto& [start, id] : before) {
+      const Gang& gang = gang_of(id);
+      fruitless_.note(gang, plan(gang, std::max(fruitless_.until(gang), cluster_.now())));
+    }
     start_who_is_due();
   }
 
@@ -133,13 +138,13 @@ class Conservative : public Policy {
     for (const auto& [start, id] : before) {
       const Gang& gang = gang_of(id);
       // What it has reserved itself is enough from then on.
-      const SteadyTime from = std::clamp(fruitless_.until(gang), cluster_.now(), start);
+      const SteadyTime from = std::max(fruitless_.until(gang), cluster_.now());
+      if (from >= start) continue;
       const SteadyTime sooner = profile_.earliest(from, gang.gpus, gang.limit, start);
       fruitless_.note(gang, sooner);
       if (sooner == start) continue;
       planned_.erase({start, id});
-      profile_.give_back(start, start + gang.limit, gang.gpus);
-      profile_.reserve(sooner, sooner + gang.limit, gang.gpus);
+      profile_.move(start, sooner, gang.limit, gang.gpus);
       planned_.insert({sooner, id});
     }
   }
