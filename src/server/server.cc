@@ -34,10 +34,9 @@ uint64_t machine_memory() {
   return static_cast<uint64_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<uint64_t>(sysconf(_SC_PAGE_SIZE));
 }
 
-int32_t slots_of(const Options& options) {
-  return options.slots > 0 ? options.slots
-                           : std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
-}
+int32_t cores() { return std::max(1, static_cast<int>(std::thread::hardware_concurrency())); }
+
+int32_t slots_of(const Options& options) { return options.slots > 0 ? options.slots : cores(); }
 
 // "": 60 % of the machine. The text was checked before.
 uint64_t memory_or_share(const std::string& text) {
@@ -46,7 +45,8 @@ uint64_t memory_or_share(const std::string& text) {
 
 relational::EngineOptions engine_options(const Options& options, const std::string& spill_directory) {
   relational::EngineOptions engine;
-  engine.threads = slots_of(options);
+  // Slots may be more than cores, for ranks that wait for each other; threads of a query do not wait.
+  engine.threads = std::min(slots_of(options), cores());
   engine.memory_limit_bytes = memory_or_share(options.memory) / 2;
   engine.spill_directory = spill_directory;
   return engine;

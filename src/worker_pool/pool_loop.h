@@ -94,6 +94,7 @@ class WorkerPool::Loop {
     int pidfd = -1;                // of process
     EventLoop::Function at_end;    // tells of its task, when the process has ended
     uint64_t inherited_bytes = 0;  // memory that it shares with its zygote
+    bool is_spare = false;         // was forked before anybody needed it
     bool lost = false;             // ended, or about to be found so
     bool killed = false;           // by kill() or stop_zygote()
     std::string out_of_memory;     // killed by the memory check: why
@@ -174,6 +175,8 @@ class WorkerPool::Loop {
                           }};
   WorkerId next_worker_ = 1;
   const uint64_t all_workers_limit_bytes_ = all_workers_memory_bytes();
+  // They warm themselves up: the others of the machine's cores are left to who works.
+  const int spares_at_once_ = std::max(1, static_cast<int>(std::thread::hardware_concurrency()) / 2);
   bool memory_check_planned_ = false;
 };
 

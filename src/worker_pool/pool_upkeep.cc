@@ -43,7 +43,8 @@ void WorkerPool::Loop::refill(ZygoteId id) {
   const int room = options_.max_idle_workers - static_cast<int>(idle_workers().size());
   const int starting = count(id, State::kStarting);
   const int there = count(id, State::kIdle) + starting;
-  for (int more = std::min(wanted - there, room - starting); more > 0; --more) fork_worker(id, true);
+  const int most = std::min(room, spares_at_once_);
+  for (int more = std::min(wanted - there, most - starting); more > 0; --more) fork_worker(id, true);
 }
 
 std::vector<WorkerProcess*> WorkerPool::Loop::idle_workers() const {

@@ -36,6 +36,7 @@ void WorkerPool::Loop::fork_worker(ZygoteId id, bool spare) {
   }
   Worker& worker = workers_[worker_id];
   worker.process = *std::move(process);
+  worker.is_spare = spare;
   worker.start_timer =
       loop_.call_after(options_.fork_deadline, [this, worker_id] { on_start_deadline(worker_id); });
   const uint64_t data_limit_bytes = zygote.options.limit_allocations ? zygote.memory_limit_bytes : 0;
@@ -65,7 +66,9 @@ void WorkerPool::Loop::on_worker_ready(WorkerId id) {
     found->second.failed_forks = 0;
   }
   listener_.on_worker_started(id, zygote, worker.process->process());
+  const bool is_spare = worker.is_spare;
   pump(zygote);
+  if (is_spare) refill(zygote);  // the next of them
   cap_idle();
 }
 

@@ -12,6 +12,7 @@
 #include <filesystem>
 #include <fstream>
 #include <functional>
+#include <iterator>
 #include <mutex>
 #include <sstream>
 #include <thread>
@@ -49,6 +50,12 @@ pid_t parent_of(pid_t process) {
   std::string word;
   for (int i = 0; i < 4; ++i) status >> word;
   return word.empty() ? -1 : std::stoi(word);
+}
+
+int children_of(pid_t process) {
+  const std::string id = std::to_string(process);
+  std::ifstream file("/proc/" + id + "/task/" + id + "/children");
+  return static_cast<int>(std::distance(std::istream_iterator<int>(file), std::istream_iterator<int>()));
 }
 
 // Waits until the process has ended. What its parent left behind, init reaps when it comes to it: until then
@@ -103,7 +110,10 @@ class Recorder : public WorkerPoolListener {
     });
   }
   void on_worker_started(WorkerId, ZygoteId, pid_t process) override {
-    change([&] { workers_[process] = true; });
+    change([&] {
+      workers_[process] = true;
+      most_starting_ = std::max(most_starting_, children_of(parent_of(process)) - living() + 1);
+    });
   }
   void on_worker_exited(WorkerId, pid_t process, const std::string&) override {
     change([&] { workers_[process] = false; });
@@ -143,6 +153,11 @@ class Recorder : public WorkerPoolListener {
   int living() const {
     return std::count_if(workers_.begin(), workers_.end(), [](const auto& worker) { return worker.second; });
   }
+  // How many workers of one zygote were starting at the same time.
+  int most_starting() {
+    std::lock_guard lock(mutex_);
+    return most_starting_;
+  }
   Seen seen(TaskId task) {
     std::lock_guard lock(mutex_);
     return seen_[task];
@@ -160,6 +175,7 @@ class Recorder : public WorkerPoolListener {
   std::map<TaskId, Seen> seen_;
   std::map<TaskId, std::string> calls_;
   std::map<pid_t, bool> workers_;
+  int most_starting_ = 0;
 };
 
 class WorkerPoolTest : public testing::Test {
@@ -558,6 +574,14 @@ TEST_F(WorkerPoolTest, AGangGathersAndWaits) {
       std::string::npos);
   const size_t barriers = log.rfind("barriers");
   std::printf("%s\n", log.substr(barriers, log.find('\n', barriers) - barriers).c_str());
+}
+
+// They are warm before anybody needs them, and do not take the machine from who works meanwhile.
+TEST_F(WorkerPoolTest, SparesComeUpBesideTheWork) {
+  start_zygote(6);
+  ASSERT_TRUE(recorder_.wait_for_workers(6));
+  EXPECT_LE(recorder_.most_starting(),
+            std::max(1, static_cast<int>(std::thread::hardware_concurrency()) / 2));
 }
 
 // SIGKILL of a rank; all ranks are ended; the next attempt runs on spares.
