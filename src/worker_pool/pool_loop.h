@@ -175,8 +175,8 @@ class WorkerPool::Loop {
                           }};
   WorkerId next_worker_ = 1;
   const uint64_t all_workers_limit_bytes_ = all_workers_memory_bytes();
-  // They warm themselves up: the others of the machine's cores are left to who works.
-  const int spares_at_once_ = std::max(1, static_cast<int>(std::thread::hardware_concurrency()) / 2);
+  // They warm themselves up: no more than the machine's cores, or who works would hardly get one.
+  const int spares_at_once_ = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
   bool memory_check_planned_ = false;
 };
 

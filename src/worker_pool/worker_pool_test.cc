@@ -580,8 +580,7 @@ TEST_F(WorkerPoolTest, AGangGathersAndWaits) {
 TEST_F(WorkerPoolTest, SparesComeUpBesideTheWork) {
   start_zygote(6);
   ASSERT_TRUE(recorder_.wait_for_workers(6));
-  EXPECT_LE(recorder_.most_starting(),
-            std::max(1, static_cast<int>(std::thread::hardware_concurrency()) / 2));
+  EXPECT_LE(recorder_.most_starting(), std::max(1, static_cast<int>(std::thread::hardware_concurrency())));
 }
 
 // SIGKILL of a rank; all ranks are ended; the next attempt runs on spares.

@@ -120,6 +120,27 @@ def test_an_attempt_that_was_given_up_is_an_end_of_file(tmp_path, calls):
         calls.call(server.path, None, BARRIER)
 
 
+@pytest.mark.parametrize("answer", [None, b"", b"\0\0", b"\0\0\0\1", b"\0\0\0\1\0\0\0\5hell"])
+def test_a_connection_that_is_closed_during_a_call_is_an_end_of_file(tmp_path, calls, answer):
+    """With the call unread where nothing is said, which resets the connection."""
+    path = str(tmp_path / "barrier")
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(path)
+        listener.listen()
+
+        def close_early():
+            connection, _ = listener.accept()
+            with connection:
+                connection.recv(4, socket.MSG_PEEK if answer is None else 0)
+                connection.sendall(answer or b"")
+
+        thread = threading.Thread(target=close_early)
+        thread.start()
+        with pytest.raises(EOFError):
+            calls.call(path, None, BARRIER)
+        thread.join(60)
+
+
 def test_threads_do_not_get_each_others_answers(server, calls):
     wrong = []
 

@@ -56,25 +56,19 @@ class _Connection:
         self._socket.settimeout(None)  # a call may wait for as long as it takes
 
     def ask(self, request):
+        read, unpack = self._file.read, _INTEGER.unpack
         try:
             self._socket.sendall(request)
-        except (BrokenPipeError, ConnectionResetError):  # closed since the last call
+            messages = []
+            for _ in range(unpack(read(4))[0]):
+                (length,) = unpack(read(4))
+                message = read(length)
+                if len(message) < length:
+                    raise EOFError
+                messages.append(message.decode("utf-8"))
+            return messages
+        except (struct.error, BrokenPipeError, ConnectionResetError):  # closed: within a number, before, or with this unread
             raise EOFError from None
-        read = self._file.read
-        header = read(4)
-        if len(header) < 4:
-            raise EOFError
-        messages = []
-        for _ in range(_INTEGER.unpack(header)[0]):
-            header = read(4)
-            if len(header) < 4:
-                raise EOFError
-            length = _INTEGER.unpack(header)[0]
-            message = read(length)
-            if len(message) < length:
-                raise EOFError
-            messages.append(message.decode("utf-8"))
-        return messages
 
     def close(self):
         self._file.close()
