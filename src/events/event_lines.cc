@@ -89,6 +89,18 @@ std::string EventLines::text_of(const EventBody& body, LogOrigin& origin) {
     place(preempted->stage, preempted->attempt, preempted->rank, origin);
     return "the attempt makes way for stage " + std::to_string(preempted->by) +
            (preempted->error.empty() ? "" : " and has failed meanwhile: " + preempted->error);
+  } else if (const auto* lost = std::get_if<InputLost>(&body)) {
+    place(lost->stage, lost->attempt, lost->partition, origin);
+    return "what it was to read is lost: " + lost->error;
+  } else if (const auto* lost = std::get_if<OutputLost>(&body)) {
+    origin.session = lost->session;
+    origin.operation = lost->operation;
+    return "what " + lost->name + " has left for partition " + lost->partitions + " is lost: " + lost->reason;
+  } else if (const auto* made = std::get_if<OutputMadeAgain>(&body)) {
+    origin.session = made->session;
+    origin.operation = made->operation;
+    return "what " + made->name + " has left for partition " + made->partitions + " was made again" +
+           (made->same ? "" : ", and is not what it was");
   } else if (const auto* broken = std::get_if<BarrierFailed>(&body)) {
     place(broken->stage, broken->attempt, -1, origin);
     return "barrier " + std::to_string(broken->epoch) + " breaks: " + first_line(broken->error);

@@ -20,8 +20,8 @@ struct Region {
   uint64_t offset = 0;  // bytes; a multiple of 64 when the server wrote it
   uint64_t length = 0;  // bytes
 
-  // The bytes, while this region lives; empty without a slab. Fails when the slab's file is shorter than the
-  // region says.
+  // The bytes, while this region lives; empty without a slab. STAGE_OUTPUT_LOST when some of them are gone:
+  // the slab's file is shorter than the region says, or a page could not be read (integrity.h).
   Result<std::string_view> bytes() const;
 };
 

@@ -15,7 +15,7 @@ namespace deuteron::exchange {
 namespace {
 
 // Address space of one slab: its mapping never has to move, however far the file grows.
-constexpr uint64_t kReservedBytes = uint64_t{32} << 30;
+constexpr uint64_t kReservedBytes = MappingGuard::kMappedBytes;
 // Each keeps a file open.
 constexpr size_t kPooledSlabs = 256;
 constexpr uint64_t kGrowthBytes = uint64_t{1} << 20;
@@ -58,9 +58,15 @@ int open_spill_file(const std::string& directory) {
 Result<std::string_view> Region::bytes() const {
   if (slab == nullptr || length == 0) return std::string_view();
   const uint64_t size = slab->size();
+  const auto lost = [](const std::string& reason) {
+    return error("STAGE_OUTPUT_LOST", {{"reason", reason}});
+  };
   if (offset > size || length > size - offset) {
-    return internal_error("a region ends beyond its slab of " + std::to_string(size) + " bytes");
+    const std::string held = std::to_string(size) + " bytes";
+    return slab->is_spilled() ? lost("its file was cut off at " + held)
+                              : internal_error("a region ends beyond its slab of " + held);
   }
+  if (slab->guard().is_damaged(offset, length)) return lost("a page of it cannot be read");
   return std::string_view(reinterpret_cast<const char*>(slab->data()) + offset, length);
 }
 
@@ -82,6 +88,7 @@ Result<std::unique_ptr<Slab>> Slab::make(const std::string& spill_directory, boo
   if (mapping == MAP_FAILED) return system_failure("cannot map shared memory");
   slab->data_ = static_cast<uint8_t*>(mapping);
   madvise(mapping, kReservedBytes, MADV_DONTDUMP);
+  slab->guard_.watch(slab->data_);
   return slab;
 }
 
@@ -147,7 +154,7 @@ Result<SlabPtr> SharedMemory::acquire(const std::string& owner, uint64_t expecte
     }
   }
   if (found != nullptr) return share(std::move(found));
-  if (over_budget(expected_bytes)) return acquire_spilled(owner);
+  if (use != SlabUse::kClient && over_budget(expected_bytes)) return acquire_spilled(owner);
   ASSIGN_OR_RETURN(found, Slab::make(options_.spill_directory, false));
   found->owner_ = owner;
   found->use_ = use;
@@ -197,7 +204,7 @@ void SharedMemory::give_back(std::unique_ptr<Slab> slab) {
   std::vector<std::unique_ptr<Slab>> dropped;
   const std::lock_guard lock(mutex_);
   live_.erase(slab->id());
-  if (std::erase(retired_, slab->id()) > 0 || slab->is_spilled()) {
+  if (std::erase(retired_, slab->id()) > 0 || slab->is_spilled() || slab->guard().is_damaged()) {
     dropped.push_back(std::move(slab));
     return;
   }

@@ -1,7 +1,7 @@
 // Slabs: files in memory (memfd, private to the server and to the workers it sends them to), mapped once and
 // used again, because page faults cost most. Over the budget a slab is an unlinked file in the spill
-// directory instead. A slab may grow and never shrinks. SharedMemory is thread-safe and must outlive its
-// slabs; a slab has one writer at a time and any number of readers.
+// directory instead, which others can harm (integrity.h). A slab may grow and never shrinks. SharedMemory is
+// thread-safe and must outlive its slabs; a slab has one writer at a time and any number of readers.
 #pragma once
 
 #include <cstdint>
@@ -14,13 +14,15 @@
 
 #include "base/status.h"
 #include "exchange/block.h"
+#include "exchange/mapping_guard.h"
 
 namespace deuteron::exchange {
 
 class SharedMemory;
 
 // Who fills a slab. Each kind keeps its warm slabs: a worker's small result must not take what the next large
-// input has pages for.
+// input has pages for. What a client takes is bounded elsewhere and never lies on disk: it could not be made
+// again.
 enum class SlabUse { kEngine, kWorker, kClient };
 
 class Slab {
@@ -39,6 +41,7 @@ class Slab {
   // Makes the file at least `bytes` long. SPILL_FAILED when there is no room.
   Status grow(uint64_t bytes);
   bool is_spilled() const { return is_spilled_; }
+  const MappingGuard& guard() const { return guard_; }
 
  private:
   friend class SharedMemory;
@@ -48,6 +51,7 @@ class Slab {
   int64_t id_ = 0;
   int descriptor_ = -1;
   uint8_t* data_ = nullptr;
+  MappingGuard guard_;
   std::string owner_;
   SlabUse use_ = SlabUse::kEngine;
   bool is_spilled_ = false;

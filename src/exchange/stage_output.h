@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -25,11 +26,12 @@ struct ColumnGroup {
 
 // One Arrow IPC stream (schema, record batches, end mark) in shared memory.
 struct Stream {
-  Region region;      // length 0: no rows
-  int64_t rows = -1;  // -1: not counted
+  Region region;                       // length 0: no rows
+  int64_t rows = -1;                   // -1: not counted
+  std::optional<uint64_t> checksum{};  // of the region, when it lies on disk (integrity.h)
   // Of a view (stream_view.h): the region has the messages alone, and these are the bodies of the batches, in
   // order. Only join_streams() reads such a stream.
-  std::vector<Region> bodies;
+  std::vector<Region> bodies{};
 };
 
 // The streams of one column group, read one after the other. Several only when each group of equal keys has

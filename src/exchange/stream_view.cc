@@ -5,6 +5,7 @@
 #include <cstring>
 #include <string_view>
 
+#include "exchange/integrity.h"
 #include "exchange/record_batch_message.h"
 #include "exchange/stream_reader.h"
 
@@ -147,6 +148,7 @@ Result<std::optional<Stream>> StreamViews::view_one(const Stream& stream, Layout
                                                     const std::vector<int32_t>& columns) {
   ASSIGN_OR_RETURN(const std::string_view bytes, stream.region.bytes());
   if (bytes.empty() || stream.region.offset % kMessageAlignment != 0) return std::optional<Stream>();
+  if (stream.region.slab->is_spilled()) return std::optional<Stream>();  // is to be verified, so it is read
   ASSIGN_OR_RETURN(const StreamReader reader, StreamReader::open(bytes));
   ASSIGN_OR_RETURN(const bool has_types, fits(reader, layout, columns, *format_));
   if (!has_types || !is_handy(reader, limits_)) return std::optional<Stream>();
@@ -178,6 +180,7 @@ Result<std::optional<Stream>> StreamViews::view_one(const Stream& stream, Layout
     seen.bodies.push_back({stream.region.slab, offset, body.size()});
   }
   std::memcpy(at, kEndOfStreamMark, sizeof(kEndOfStreamMark));
+  seal(seen);
   return std::optional<Stream>(std::move(seen));
 }
 

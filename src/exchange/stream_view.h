@@ -34,7 +34,7 @@ class StreamViews {
 
   // The columns with these positions, as the format's. nullopt when a copy is needed or better: there is no
   // stream, the columns' Arrow types are others than the format's, the batches are larger than the limits, or
-  // many and small.
+  // many and small, or on disk.
   Result<std::optional<Streams>> view(const Streams& streams, Layout layout,
                                       const std::vector<int32_t>& columns);
 

@@ -8,6 +8,7 @@
 #include <functional>
 
 #include "exchange/arrow_schema.h"
+#include "exchange/integrity.h"
 #include "exchange/record_batch_message.h"
 
 namespace deuteron::exchange {
@@ -19,6 +20,9 @@ using types::TypeId;
 constexpr uint64_t kAlignment = kMessageAlignment;
 
 uint64_t align(uint64_t position) { return align_message(position); }
+
+// Equal rows give equal bytes, whatever the slab was used for before.
+void clear_padding(uint8_t* buffer, size_t size) { std::memset(buffer + size, 0, align(size) - size); }
 
 // The parts of a record batch in Arrow's order (depth first).
 struct BatchParts {
@@ -148,7 +152,7 @@ StreamWriter::StreamWriter(std::shared_ptr<SharedMemory> memory, std::string own
 Status StreamWriter::reserve(uint64_t end) {
   const uint64_t size = slab_->size();
   if (end <= size) return Status();
-  if (!slab_->is_spilled() && memory_->over_budget(end - size)) {
+  if (options_.use != SlabUse::kClient && !slab_->is_spilled() && memory_->over_budget(end - size)) {
     ASSIGN_OR_RETURN(SlabPtr file, memory_->acquire_spilled(owner_));
     const uint64_t written = cursor_ - stream_begin_;
     RETURN_IF_ERROR(file->grow(end - stream_begin_));
@@ -229,6 +233,7 @@ Status StreamWriter::end_batch() {
     if (buffer == nullptr || !buffer->is_attached() || buffer->size() == 0) continue;
     uint8_t* target = slab_->data() + end;
     if (target != buffer->data()) std::memmove(target, buffer->data(), buffer->size());
+    clear_padding(target, buffer->size());
     places[i] = {static_cast<int64_t>(end - body), static_cast<int64_t>(buffer->size())};
     end += align(buffer->size());
   }
@@ -242,6 +247,7 @@ Status StreamWriter::end_batch() {
     const Buffer* buffer = parts.buffers[i];
     if (buffer == nullptr || buffer->is_attached() || buffer->size() == 0) continue;
     std::memcpy(slab_->data() + end, buffer->data(), buffer->size());
+    clear_padding(slab_->data() + end, buffer->size());
     places[i] = {static_cast<int64_t>(end - body_begin), static_cast<int64_t>(buffer->size())};
     end += align(buffer->size());
   }
@@ -261,6 +267,7 @@ Result<Stream> StreamWriter::finish() {
   std::memcpy(slab_->data() + cursor_, kEndOfStreamMark, sizeof(kEndOfStreamMark));
   const uint64_t end = cursor_ + sizeof(kEndOfStreamMark);
   Stream stream{{slab_, stream_begin_, end - stream_begin_}, rows_};
+  seal(stream);
   cursor_ = align(end);
   in_stream_ = false;
   return stream;

@@ -37,6 +37,11 @@ struct Request {
   std::shared_ptr<PlanCache> cache;            // the session's; null: none
   std::shared_ptr<PythonReports> reports;      // likewise
   const ResourceProfiles* profiles = nullptr;  // that the plan names; null: none
+
+  std::string setting(const std::string& key, const std::string& otherwise) const {
+    const auto found = settings.find(key);
+    return found == settings.end() ? otherwise : found->second;
+  }
 };
 
 struct StageProgress {

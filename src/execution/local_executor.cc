@@ -98,6 +98,7 @@ class LocalExecutor : public Executor {
   // tells it of ends.
   ~LocalExecutor() override {
     scheduler_.stop();
+    launcher_.stop();
     {
       std::lock_guard lock(slab_watch_->mutex);
       slab_watch_->pool = nullptr;
@@ -127,10 +128,14 @@ class LocalExecutor : public Executor {
     CancelToken never;
     QueryRun run(services_, request, nobody, never);
     ASSIGN_OR_RETURN(const RelationPtr fragment, run.run_stages(plan));
-    ASSIGN_OR_RETURN(const auto rows,
-                     services_.engine.collect_text(fragment, run.context(), limit, run.stop()));
     std::vector<std::optional<std::string>> texts;
-    for (const auto& row : rows) texts.push_back(row[0]);
+    RETURN_IF_ERROR(run.read(fragment, [&]() -> Status {
+      ASSIGN_OR_RETURN(const auto rows,
+                       services_.engine.collect_text(fragment, run.context(), limit, run.stop()));
+      texts.clear();
+      for (const auto& row : rows) texts.push_back(row[0]);
+      return Status();
+    }));
     return texts;
   }
 
@@ -193,19 +198,34 @@ class LocalExecutor : public Executor {
 
   Status run_query(const RelationPtr& plan, QueryRun& run, ResultSink& sink) {
     ASSIGN_OR_RETURN(RelationPtr fragment, run.run_stages(plan));
-    const auto deliver = [&sink](exchange::EncodedBatch batch) { return sink.on_batch(std::move(batch)); };
     if (const auto* show = plan::resolved::as<plan::resolved::ShowString>(fragment)) {
-      ASSIGN_OR_RETURN(fragment,
-                       show_as_row(*show, fragment->output, services_.engine, run.context(), run.stop()));
+      RelationPtr row;
+      RETURN_IF_ERROR(run.read(fragment, [&]() -> Status {
+        ASSIGN_OR_RETURN(row,
+                         show_as_row(*show, fragment->output, services_.engine, run.context(), run.stop()));
+        return Status();
+      }));
+      fragment = std::move(row);
     }
-    return services_.engine.query(fragment, run.begin_relational_stage(), deliver, run.stop());
+    bool has_begun = false;
+    const auto deliver = [&](exchange::EncodedBatch batch) -> Status {
+      RETURN_IF_ERROR(run.check(fragment));
+      has_begun = true;
+      return sink.on_batch(std::move(batch));
+    };
+    const auto query = [&] {
+      return services_.engine.query(fragment, run.begin_relational_stage(), deliver, run.stop());
+    };
+    return run.read(fragment, query, &has_begun);
   }
 
   Status run_write(const RelationPtr& plan, const WriteTarget& target, QueryRun& run) {
     ASSIGN_OR_RETURN(const RelationPtr fragment, run.run_stages(plan));
     const relational::WriteRequest request{target.format, target.path, target.mode, target.partition_by,
                                            target.options};
-    return services_.engine.write(fragment, run.begin_relational_stage(), request, run.stop());
+    return run.read(fragment, [&] {
+      return services_.engine.write(fragment, run.begin_relational_stage(), request, run.stop());
+    });
   }
 
   worker_pool::ZygoteOptions zygote_options() const {

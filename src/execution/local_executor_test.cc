@@ -72,8 +72,13 @@ class RangeEngine : public relational::Engine {
     output->groups.push_back({schema, request.groups[0].layout});
     ASSIGN_OR_RETURN(const auto format,
                      exchange::StreamFormat::make(schema, request.groups[0].layout, "UTC"));
+    output->partitions.reserve(static_cast<size_t>(range.partitions));
     for (int32_t index = 0; index < range.partitions; ++index) {
       exchange::StreamWriter writer(memory_, "session", format);
+      if (request.only && !request.only(index)) {
+        output->partitions.emplace_back();
+        continue;
+      }
       if (between_pieces) {
         RETURN_IF_ERROR(request.sink.begin(index, CancelToken()));
         for (const bool is_complete : {false, true}) {
@@ -90,6 +95,10 @@ class RangeEngine : public relational::Engine {
       if (request.sink.add) RETURN_IF_ERROR(request.sink.add(index, output->partitions.back(), true));
     }
     return exchange::StageOutputPtr(output);
+  }
+  Result<bool> makes_partitions_singly(const RelationPtr&, const relational::RunContext&,
+                                       const relational::MaterializeRequest&) override {
+    return true;
   }
   Result<int32_t> partition_count(const RelationPtr& fragment, const relational::RunContext&) override {
     return as<Range>(fragment)->partitions;

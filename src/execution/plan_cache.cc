@@ -40,6 +40,12 @@ void CachedPlan::forget_rows() {
   dropped.swap(rows_);
 }
 
+void CachedPlan::forget_rows(const exchange::StageOutputPtr& rows) {
+  exchange::StageOutputPtr dropped;  // freed outside the lock
+  const std::lock_guard lock(mutex_);
+  if (rows_ == rows) dropped.swap(rows_);
+}
+
 void PlanCache::add(const RelationPtr& plan, const StorageLevel& level) {
   if (find(plan) != nullptr) return;
   const std::lock_guard lock(mutex_);

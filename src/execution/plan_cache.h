@@ -43,6 +43,8 @@ class CachedPlan {
   // Null when they have not been made.
   exchange::StageOutputPtr rows_if_made() const;
   void forget_rows();
+  // Those alone: some of them are lost.
+  void forget_rows(const exchange::StageOutputPtr& rows);
 
  private:
   const plan::resolved::RelationPtr plan_;

@@ -70,18 +70,24 @@ exchange::ColumnGroup position_group(const plan::resolved::Expressions& calls) {
   return group;
 }
 
+std::vector<int64_t> position_seeds(const plan::resolved::Expressions& calls) {
+  std::vector<int64_t> seeds;
+  for (const auto& call : calls) seeds.push_back(seed_of(*as<Call>(call)));
+  return seeds;
+}
+
 Result<exchange::StageOutputPtr> add_positions(const exchange::StageOutput& output,
                                                const plan::resolved::Expressions& calls,
+                                               const std::vector<int64_t>& seeds,
                                                const std::shared_ptr<exchange::SharedMemory>& memory,
                                                const std::string& owner) {
   auto wider = std::make_shared<exchange::StageOutput>(output);
   wider->groups.push_back(position_group(calls));
   ASSIGN_OR_RETURN(const exchange::StreamFormatPtr format,
                    exchange::StreamFormat::make(wider->groups.back().schema, exchange::Layout::kFlat, "UTC"));
-  std::vector<int64_t> seeds;
-  for (const auto& call : calls) seeds.push_back(seed_of(*as<Call>(call)));
   exchange::StreamWriter writer(memory, owner, format);
   for (size_t partition = 0; partition < wider->partitions.size(); ++partition) {
+    if (wider->partitions[partition].empty()) continue;
     std::vector<Sequence> sequences;
     for (size_t i = 0; i < calls.size(); ++i) {
       ASSIGN_OR_RETURN(Sequence sequence,

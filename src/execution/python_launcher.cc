@@ -1,12 +1,12 @@
 #include "execution/python_launcher.h"
 
 #include <algorithm>
-
 #include <set>
-#include "execution/resource_settings.h"
 
 #include "base/log.h"
+#include "exchange/integrity.h"
 #include "execution/gang_directory.h"
+#include "execution/resource_settings.h"
 
 namespace deuteron::execution {
 namespace {
@@ -79,7 +79,9 @@ void PythonLauncher::connect(worker_pool::WorkerPool& pool, scheduler::LaunchObs
 void PythonLauncher::start(scheduler::LaunchRequest request) {
   const tasks::TaskId task = request.context.task;
   const auto fail = [&](const Status& status) {
-    observer_->task_ended(task, {tasks::FailureKind::kTaskError, status, nullptr, 0, 0});
+    const auto kind =
+        exchange::is_lost(status) ? tasks::FailureKind::kInputLost : tasks::FailureKind::kTaskError;
+    observer_->task_ended(task, {kind, status, nullptr, 0, 0});
   };
   const auto work = PythonWork::join(request.works);
   if (!work.ok()) return fail(work.status());
@@ -87,20 +89,55 @@ void PythonLauncher::start(scheduler::LaunchRequest request) {
       memory_->acquire((*work)->program->session_id, std::max(kSmallestOutput, (*work)->input->bytes()),
                        exchange::SlabUse::kWorker);
   if (!output.ok()) return fail(output.status());
-  worker_pool::WorkerTask pool_task = make_task(request.context, **work, **output);
+  const auto running = std::make_shared<RunningTask>(RunningTask{*work, *output, std::move(request.context)});
   {
     std::lock_guard lock(mutex_);
-    running_[task] = std::make_shared<RunningTask>(RunningTask{*work, *output, request.context.attempt});
+    running_[task] = running;
   }
-  (*work)->input->read([pool = pool_, pool_task = std::move(pool_task), is_submitted = false](
-                           const std::vector<InputPart>& parts, bool is_complete) mutable {
-    if (std::exchange(is_submitted, true))
-      return pool->add_input(pool_task.task, to_pool_parts(parts), is_complete);
-    worker_pool::WorkerTask whole = pool_task;
-    whole.input = to_pool_parts(parts);
-    whole.input_complete = is_complete;
-    pool->submit(std::move(whole));
-  });
+  if (!(*work)->input->is_on_disk()) return submit(*running);
+  checks_.post([this, task] { verify_and_submit(task); });
+}
+
+void PythonLauncher::submit(const RunningTask& running) {
+  running.work->input->read(
+      [pool = pool_, task = make_task(running.context, *running.work, *running.output), is_submitted = false](
+          const std::vector<InputPart>& parts, bool is_complete) mutable {
+        if (parts.empty() && is_submitted && !is_complete) return pool->kill(task.task);
+        if (std::exchange(is_submitted, true))
+          return pool->add_input(task.task, to_pool_parts(parts), is_complete);
+        worker_pool::WorkerTask whole = task;
+        whole.input = to_pool_parts(parts);
+        whole.input_complete = is_complete;
+        pool->submit(std::move(whole));
+      });
+}
+
+void PythonLauncher::verify_and_submit(tasks::TaskId task) {
+  std::shared_ptr<RunningTask> running;
+  {
+    std::lock_guard lock(mutex_);
+    running = running_.at(task);
+  }
+  const Status verified = running->work->input->verify();
+  std::unique_lock submitting(submitting_);
+  bool is_wanted = false;
+  {
+    std::lock_guard lock(mutex_);
+    is_wanted = !running->killed && !stopped_;
+    if (!is_wanted || !verified.ok()) running_.erase(task);
+  }
+  if (is_wanted && verified.ok()) return submit(*running);
+  submitting.unlock();
+  const auto failure = is_wanted ? tasks::FailureKind::kInputLost : tasks::FailureKind::kWorkerLost;
+  observer_->task_ended(task, {failure, is_wanted ? verified : cancelled(), nullptr, 0, 0});
+}
+
+void PythonLauncher::stop() {
+  {
+    std::lock_guard lock(mutex_);
+    stopped_ = true;
+  }
+  checks_.close();
 }
 
 worker_pool::WorkerTask PythonLauncher::make_task(const tasks::TaskContext& context, const PythonWork& work,
@@ -158,7 +195,15 @@ void PythonLauncher::give_resources(const tasks::TaskContext& context, worker_po
   task.single_use = true;
 }
 
-void PythonLauncher::kill(tasks::TaskId task) { pool_->kill(task); }
+void PythonLauncher::kill(tasks::TaskId task) {
+  std::lock_guard submitting(submitting_);
+  {
+    std::lock_guard lock(mutex_);
+    const auto found = running_.find(task);
+    if (found != running_.end()) found->second->killed = true;
+  }
+  pool_->kill(task);
+}
 
 void PythonLauncher::answer_barrier(const std::vector<tasks::TaskId>& tasks, tasks::BarrierReply reply) {
   if (reply.status.ok()) {
@@ -176,7 +221,7 @@ void PythonLauncher::give_notice(const std::vector<tasks::TaskId>& tasks, std::o
     for (const tasks::TaskId task : tasks) {
       const auto found = running_.find(task);
       if (found == running_.end()) continue;
-      files.insert(notice_file(found->second->work->program->gang_directory, found->second->attempt));
+      files.insert(notice_file(found->second->work->program->gang_directory, found->second->context.attempt));
     }
   }
   for (const std::string& file : files) {
@@ -213,11 +258,16 @@ void PythonLauncher::on_task_finished(tasks::TaskId task, worker_pool::TaskResul
   output->kind = result.kind;
   output->updates = std::move(result.updates);
   if (result.kind != worker_pool::TaskResult::Kind::kNone) {
-    output->data = {running->output, result.data.offset, result.data.length};
+    output->data.region = {running->output, result.data.offset, result.data.length};
   }
-  const auto output_bytes = static_cast<int64_t>(result.data.length);
-  observer_->task_ended(
-      task, {tasks::FailureKind::kNone, Status(), std::move(output), input_bytes(*running), output_bytes});
+  const auto tell = [this, task, running, output] {
+    exchange::seal(output->data);
+    const auto output_bytes = static_cast<int64_t>(output->data.region.length);
+    observer_->task_ended(task,
+                          {tasks::FailureKind::kNone, Status(), output, input_bytes(*running), output_bytes});
+  };
+  if (!running->output->is_spilled()) return tell();
+  checks_.post(tell);
 }
 
 void PythonLauncher::on_task_failed(tasks::TaskId task, worker_pool::TaskFailure failure) {
@@ -225,8 +275,19 @@ void PythonLauncher::on_task_failed(tasks::TaskId task, worker_pool::TaskFailure
   if (running == nullptr) return;
   // Whoever was killed may not have ended yet, and writes until it has: nobody else may write there.
   if (failure.kind != FailureKind::kPythonError) memory_->retire(running->output->id());
-  observer_->task_ended(task, {to_task_failure(failure.kind), with_whole_traceback(failure.status), nullptr,
-                               input_bytes(*running), 0});
+  const auto tell = [this, task, running](tasks::FailureKind kind, const Status& status) {
+    observer_->task_ended(task, {kind, status, nullptr, input_bytes(*running), 0});
+  };
+  const auto kind = to_task_failure(failure.kind);
+  const Status status = with_whole_traceback(failure.status);
+  if (const Status given_up = running->work->input->given_up(); !given_up.ok())
+    return tell(tasks::FailureKind::kInputLost, given_up);
+  if (!running->work->input->is_on_disk()) return tell(kind, status);
+  checks_.post([tell, kind, status, running] {
+    const Status verified = running->work->input->verify();
+    if (verified.ok()) return tell(kind, status);
+    tell(tasks::FailureKind::kInputLost, verified);
+  });
 }
 
 void PythonLauncher::on_task_stacks(tasks::TaskId task, tasks::TaskStacks stacks) {

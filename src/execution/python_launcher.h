@@ -1,6 +1,7 @@
 // Between the scheduler and the worker pool: turns a launch into a task of PySpark's worker, gives it shared
-// memory to write to, and tells the scheduler what became of it. Thread-safe; holds no lock while it calls
-// either side.
+// memory to write to, and tells the scheduler what became of it. Input on disk is verified before the task
+// reads it, and again when the task fails: what is lost is told as that, and not as a failure of the task.
+// Thread-safe; holds no lock while it calls either side.
 #pragma once
 
 #include <map>
@@ -10,6 +11,7 @@
 #include "events/bus.h"
 #include "events/server_log.h"
 #include "exchange/shared_memory.h"
+#include "execution/background.h"
 #include "execution/python_task.h"
 #include "resources/claims.h"
 #include "scheduler/launcher.h"
@@ -26,6 +28,9 @@ class PythonLauncher : public scheduler::Launcher, public worker_pool::WorkerPoo
   // Before the first task; both must outlive every task. (The three know each other, so they are joined after
   // they are made.)
   void connect(worker_pool::WorkerPool& pool, scheduler::LaunchObserver& observer);
+
+  // Before the pool ends: no task is started any more.
+  void stop();
 
   void start(scheduler::LaunchRequest request) override;
   void kill(tasks::TaskId task) override;
@@ -47,13 +52,16 @@ class PythonLauncher : public scheduler::Launcher, public worker_pool::WorkerPoo
   struct RunningTask {
     std::shared_ptr<const PythonWork> work;
     exchange::SlabPtr output;
-    int32_t attempt = 0;
+    tasks::TaskContext context;
+    bool killed = false;  // guarded by mutex_; who is not in the pool yet ends without it
   };
 
   worker_pool::WorkerTask make_task(const tasks::TaskContext& context, const PythonWork& work,
                                     const exchange::Slab& output) const;
   void give_resources(const tasks::TaskContext& context, worker_pool::WorkerTask& task) const;
   static int64_t input_bytes(const RunningTask& running);
+  void submit(const RunningTask& running);
+  void verify_and_submit(tasks::TaskId task);
   std::shared_ptr<RunningTask> remove(tasks::TaskId task);
 
   const std::shared_ptr<exchange::SharedMemory> memory_;
@@ -62,8 +70,12 @@ class PythonLauncher : public scheduler::Launcher, public worker_pool::WorkerPoo
   const std::shared_ptr<const resources::Claims> claims_;  // null: no resources
   worker_pool::WorkerPool* pool_ = nullptr;
   scheduler::LaunchObserver* observer_ = nullptr;
+  std::mutex
+      submitting_;  // held while a task that had to wait goes into the pool: a kill comes before or after
   std::mutex mutex_;
+  bool stopped_ = false;                                           // guarded by mutex_
   std::map<tasks::TaskId, std::shared_ptr<RunningTask>> running_;  // guarded by mutex_
+  Background checks_;  // of what lies on disk: inputs before a task reads them, outputs when they are there
 };
 
 }  // namespace deuteron::execution

@@ -47,18 +47,29 @@ using InputPart = std::variant<exchange::Region, int32_t>;
 // more, so that another attempt can begin at the beginning. Thread-safe.
 class PythonInput {
  public:
-  // Must not block, nor call back.
+  // Must not block, nor call back. No more parts, although it is not complete: it was given up.
   using Reader = std::function<void(const std::vector<InputPart>& parts, bool is_complete)>;
 
-  void add(std::vector<InputPart> parts, bool is_complete);
+  // `streams`: what the regions among the parts are parts of.
+  void add(std::vector<InputPart> parts, const exchange::Streams& streams, bool is_complete);
   // `reader` is told at once what there is, and then what is added. It replaces an earlier one.
   void read(Reader reader);
+  // The rest cannot be made, since what it is made from is lost. Whoever reads it shall end.
+  void give_up();
+  // STAGE_OUTPUT_LOST after that.
+  Status given_up() const;
+  // Whether some of it lies on disk: then it may be lost, which verify() tells (exchange/integrity.h) by
+  // reading all of that.
+  bool is_on_disk() const;
+  Status verify() const;
   uint64_t bytes() const;
 
  private:
   mutable std::mutex mutex_;
   std::vector<InputPart> parts_;
+  exchange::Streams on_disk_;
   bool is_complete_ = false;
+  bool is_given_up_ = false;
   Reader reader_;
 };
 
@@ -83,7 +94,7 @@ class PythonWork : public tasks::TaskWork {
 class PythonOutput : public tasks::TaskOutput {
  public:
   worker_pool::TaskResult::Kind kind = worker_pool::TaskResult::Kind::kNone;
-  exchange::Region data;
+  exchange::Stream data;
   std::vector<std::string> updates;  // of PySpark's accumulators, pickled
 };
 

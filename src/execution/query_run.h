@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "execution/executor.h"
+#include "execution/lineage.h"
 #include "execution/python_task.h"
 #include "execution/running_jobs.h"
 #include "execution/stage_collector.h"
@@ -47,36 +48,39 @@ class QueryRun {
   relational::RunContext context() const;
   // The same, and its progress is told as a stage of its own.
   relational::RunContext begin_relational_stage();
+  // Runs a fragment by `work`, again when some of what it reads was lost: made again by then. The context
+  // must be asked for anew each time. has_begun: whether somebody has seen rows, so that it cannot be run
+  // again.
+  Status read(const plan::resolved::RelationPtr& fragment, const std::function<Status()>& work,
+              const bool* has_begun = nullptr);
+  // Before somebody sees rows of the fragment: whether they were made from what was written.
+  Status check(const plan::resolved::RelationPtr& fragment) const;
   CancelToken& stop() { return *stop_; }
   // An error as the client shall see it: who was cancelled on request says so.
   Status final_status(const Status& status) const;
 
  private:
+  // The stages, which run as parts of this: see lineage.h.
+  friend class TaskMaker;
+  friend class GangMaker;
+  friend class RelationalMaker;
+  friend class CachedMaker;
+
+  static constexpr std::chrono::milliseconds kProgressInterval{200};
+
   Result<plan::resolved::RelationPtr> run_python(const plan::resolved::RelationPtr& plan);
   Result<plan::resolved::RelationPtr> read_cached(const plan::resolved::RelationPtr& plan);
   Result<exchange::StageOutputPtr> fill(const CachedPlan& cached);
-  Exchange keep(exchange::StageOutputPtr output);
   Result<Exchange> run_position(const PositionStage& stage);
   Result<Exchange> run_stage(const PythonStage& planned);
-  Result<exchange::StageOutputPtr> run_tasks(const PythonStage& stage,
-                                             const std::shared_ptr<const PythonProgram>& program,
-                                             std::map<int32_t, std::shared_ptr<PythonOutput>>& outputs);
-  Result<exchange::StageOutputPtr> run_gang(const PythonStage& stage,
-                                            const std::shared_ptr<PythonProgram>& program,
-                                            std::map<int32_t, std::shared_ptr<PythonOutput>>& outputs);
-  void report_updates(const std::map<int32_t, std::shared_ptr<PythonOutput>>& outputs) const;
-  Status check_gang(const PythonStage& stage) const;
+  Result<Exchange> add(std::string name, std::set<int64_t> reads, std::unique_ptr<Maker> maker);
   // How many tasks the stage will have, as far as the plan tells.
   Result<int32_t> planned_tasks(const PythonStage& stage) const;
   Status wait(StageCollector& collector, int64_t tasks);
-  Result<exchange::StageOutputPtr> assemble(
-      const PythonStage& stage, const exchange::StageOutput& input,
-      const std::map<int32_t, std::shared_ptr<PythonOutput>>& outputs) const;
   Result<std::vector<std::optional<std::string>>> digits_of_last_stage(
       const plan::resolved::Columns& columns);
-  std::shared_ptr<PythonProgram> make_program(const PythonStage& stage) const;
-  void observe(PythonProgram& program, const PythonStage& stage) const;
-  std::string setting(const std::string& key, const std::string& otherwise) const;
+  // How often anything is made before it is given up.
+  int32_t most_attempts() const;
   int32_t number(const std::string& key, int32_t otherwise) const;
   Result<tasks::Slots> slots_per_task(const PythonStage& stage) const;
   tasks::JobId job();
@@ -94,7 +98,8 @@ class QueryRun {
   CancelToken::Registration on_cancel_;
   tasks::JobId job_ = 0;
   CancelToken::Registration on_stop_;
-  std::map<int64_t, exchange::StageOutputPtr> outputs_;
+  Lineage lineage_;
+  std::map<const CachedPlan*, Exchange> cached_;  // those that are read: all readers see one version
   std::vector<StageProgress> progress_;
   // What the tasks of the last stage left that did succeed, also when the stage failed.
   struct LastStage {
@@ -103,6 +108,7 @@ class QueryRun {
     std::map<int32_t, std::shared_ptr<PythonOutput>> outputs;
   };
   LastStage last_stage_;
+  std::string final_command_;  // of the function whose tasks have effects elsewhere; "": none
 };
 
 }  // namespace deuteron::execution

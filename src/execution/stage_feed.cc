@@ -68,6 +68,35 @@ int64_t StageFeed::added() const {
   return added_;
 }
 
+std::set<int32_t> StageFeed::skipped() const {
+  const std::lock_guard lock(mutex_);
+  return skipped_;
+}
+
+bool StageFeed::reads_disk() const {
+  const std::lock_guard lock(mutex_);
+  return reads_disk_;
+}
+
+void StageFeed::give_up() {
+  const std::lock_guard lock(mutex_);
+  for (const auto& [index, input] : growing_) input->give_up();
+  growing_.clear();
+}
+
+void StageFeed::expect_again(const std::set<int32_t>& partitions) {
+  const std::lock_guard lock(mutex_);
+  if (partitions.empty()) {
+    begun_.clear();
+    skipped_.clear();
+    added_ = 0;
+  }
+  for (const int32_t index : partitions) {
+    begun_.erase(index);
+    --added_;
+  }
+}
+
 Status StageFeed::begin(int32_t index, const CancelToken& stop) {
   auto wait = std::chrono::milliseconds(0);
   int64_t under_way = 0;
@@ -77,8 +106,8 @@ Status StageFeed::begin(int32_t index, const CancelToken& stop) {
     report_(added_, counts);
     if (counts.ended || stop_->cancelled() || stop.cancelled()) return cancelled();
     if (begun_.contains(index)) return Status();
-    under_way = static_cast<int64_t>(begun_.size()) - skipped_;
-    if (under_way - counts.succeeded < limit_) {
+    under_way = static_cast<int64_t>(begun_.size() - skipped_.size());
+    if (under_way - counts.succeeded - counts.without_input < limit_) {
       begun_.insert(index);
       return Status();
     }
@@ -91,12 +120,15 @@ Status StageFeed::add(int32_t index, const exchange::Partition& streams, bool is
   const auto growing = growing_.find(index);
   const bool is_first = growing == growing_.end();
   if (is_first && (is_complete ? stage_.skips_empty && !has_rows(streams) : streams[0].empty())) {
-    if (is_complete) ++skipped_;
+    if (is_complete) skipped_.insert(index);
     return Status();
   }
   ASSIGN_OR_RETURN(std::vector<InputPart> parts, make_parts(stage_, streams, {is_first, is_complete}));
   const auto input = is_first ? std::make_shared<PythonInput>() : growing->second;
-  input->add(std::move(parts), is_complete);
+  exchange::Streams read = streams[0];
+  if (stage_.tables_per_group == 2) read.insert(read.end(), streams[1].begin(), streams[1].end());
+  reads_disk_ |= std::ranges::any_of(read, [](const auto& stream) { return stream.checksum.has_value(); });
+  input->add(std::move(parts), read, is_complete);
   if (is_complete) {
     growing_.erase(index);
   } else {

@@ -30,8 +30,16 @@ class StageFeed {
             std::shared_ptr<const CancelToken> stop, Report report);
 
   relational::PartitionSink sink();
-  // Tasks so far.
+  // Tasks so far, without those whose partitions are to come again.
   int64_t added() const;
+  // Partitions for which no task was needed.
+  std::set<int32_t> skipped() const;
+  // Whether some of the input lies on disk.
+  bool reads_disk() const;
+  // No more comes: tasks that have only a part of their input end as without it.
+  void give_up();
+  // These partitions are made again, all of them when there are none.
+  void expect_again(const std::set<int32_t>& partitions);
 
  private:
   Status begin(int32_t index, const CancelToken& stop);
@@ -47,8 +55,9 @@ class StageFeed {
   const int64_t limit_;  // of partitions under way
   mutable std::mutex mutex_;
   std::set<int32_t> begun_;
-  int64_t skipped_ = 0;  // of these: no task was needed
-  int64_t added_ = 0;    // a task was added
+  std::set<int32_t> skipped_;  // of these: no task was needed
+  int64_t added_ = 0;          // a task was added
+  bool reads_disk_ = false;
   std::map<int32_t, std::shared_ptr<PythonInput>> growing_;
 };
 

@@ -48,6 +48,10 @@ class DuckEngine : public Engine {
                                                CancelToken& cancel) override {
     return relational::materialize(parts(), memory_, fragment, context, request, cancel);
   }
+  Result<bool> makes_partitions_singly(const RelationPtr& fragment, const RunContext& context,
+                                       const MaterializeRequest& request) override {
+    return relational::makes_partitions_singly(parts(), fragment, context, request);
+  }
   Result<int32_t> partition_count(const RelationPtr& fragment, const RunContext& context) override {
     return relational::partition_count(parts(), fragment, context);
   }

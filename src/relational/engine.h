@@ -32,7 +32,9 @@ using ProgressCallback = std::function<void(double share)>;
 
 // What a run needs beside the fragment.
 struct RunContext {
-  std::map<int64_t, exchange::StageOutputPtr> inputs;  // by ExchangeScan::exchange_id
+  // By ExchangeScan::exchange_id. Where some of it is lost, a run that reads it ends with STAGE_OUTPUT_LOST;
+  // what is lost while the run reads it may also show as another error, or as none (exchange::is_misread).
+  std::map<int64_t, exchange::StageOutputPtr> inputs;
   std::map<std::string, std::string>
       settings;  // the session's; only spark.sql.files.* and write settings are read
   std::string time_zone = "UTC";
@@ -87,6 +89,9 @@ struct MaterializeRequest {
   std::vector<ColumnGroupRequest> groups;       // empty: one group of all columns, kFlat
   int64_t max_rows_per_batch = 0;               // 0: 131,072
   PartitionSink sink;                           // its functions may be empty
+  // Of these partitions alone: the others are empty in the answer and are not told. Where partitions can be
+  // made singly; empty: of all.
+  std::function<bool(int32_t index)> only;
   bool hands_over = false;   // the sink alone keeps the partitions: those of the answer are empty
   bool takes_views = false;  // streams may be views (exchange/stream_view.h): nothing scans the answer
 };
@@ -114,6 +119,12 @@ class Engine {
                                                        const RunContext& context,
                                                        const MaterializeRequest& request,
                                                        CancelToken& cancel) = 0;
+
+  // Whether a partition of that can be made again by itself: the rows that lie in it follow from the plan.
+  // They do not where rows are dealt out as they come, or cut after they were ordered.
+  virtual Result<bool> makes_partitions_singly(const plan::resolved::RelationPtr& fragment,
+                                               const RunContext& context,
+                                               const MaterializeRequest& request) = 0;
 
   // How many partitions materialize(kAsPlanned) makes of this fragment.
   virtual Result<int32_t> partition_count(const plan::resolved::RelationPtr& fragment,

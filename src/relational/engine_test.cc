@@ -2,7 +2,9 @@
 
 #include <gtest/gtest.h>
 #include <nanoarrow/nanoarrow.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdlib>
 #include <filesystem>
@@ -321,6 +323,77 @@ TEST_F(EngineTest, SortedPartitionsKeepTheOrder) {
   ASSERT_EQ(output->partitions.size(), 3u);
   EXPECT_EQ(rows_of(*output->partitions[0][0][0].region.bytes())[0], "4999");
   EXPECT_EQ(rows_of(*output->partitions[2][0][0].region.bytes()).back(), "0");
+}
+
+// The partitions of the plan, each made alone, have what they have when all are made.
+TEST_F(EngineTest, PartitionsCanBeMadeSingly) {
+  const auto keyed =
+      make_relation(Project{range(0, 3000, 1, 3), {reference(1), call("%", {reference(1), number(7)})}},
+                    {column(1, "id"), column(2, "k")});
+  const auto narrowed = make_relation(Repartition{range(0, 1000, 1, 8), {}, false}, {column(1, "id")}, 2);
+  const auto hashed =
+      make_relation(Repartition{range(0, 3000, 1, 2), {reference(1)}, true}, {column(1, "id")}, 4);
+  const auto both = make_relation(
+      SetOperation{range(0, 10, 1, 2), range(10, 30, 1, 3, 2), plan::SetOperationType::kUnion, true},
+      {column(3, "id")});
+  MaterializeRequest by_key;
+  by_key.distribution = Distribution::kHash;
+  by_key.partitions = 3;
+  by_key.keys = {2};
+  MaterializeRequest by_key_in_streams = by_key;
+  by_key_in_streams.stream_per_key = true;
+  const std::pair<RelationPtr, MaterializeRequest> cases[] = {
+      {keyed, {}}, {keyed, by_key}, {keyed, by_key_in_streams}, {narrowed, {}}, {hashed, {}}, {both, {}}};
+  const auto rows_in = [&](const exchange::Partition& partition) {
+    Rows rows;
+    for (const exchange::Stream& stream : partition[0]) {
+      for (std::string& row : rows_of(*stream.region.bytes())) rows.push_back(std::move(row));
+    }
+    std::sort(rows.begin(), rows.end());
+    return rows;
+  };
+  for (const auto& [plan, asked] : cases) {
+    EXPECT_TRUE(*engine_->makes_partitions_singly(plan, context_, asked));
+    const auto all = materialize(plan, asked);
+    for (size_t wanted = 0; wanted < all->partitions.size(); ++wanted) {
+      MaterializeRequest request = asked;
+      request.only = [&](int32_t index) { return index == static_cast<int32_t>(wanted); };
+      const auto one = materialize(plan, request);
+      ASSERT_EQ(one->partitions.size(), all->partitions.size());
+      for (size_t index = 0; index < one->partitions.size(); ++index) {
+        if (index == wanted) {
+          EXPECT_EQ(rows_in(one->partitions[index]), rows_in(all->partitions[index]));
+        } else {
+          EXPECT_TRUE(one->partitions[index].empty());
+        }
+      }
+    }
+  }
+}
+
+TEST_F(EngineTest, RowsThatAreDealtOutOrCutAfterASortAreNotMadeSingly) {
+  const auto dealt = make_relation(Repartition{range(0, 1000, 1, 2), {}, true}, {column(1, "id")}, 5);
+  const auto sorted =
+      make_relation(Sort{range(0, 5000, 1, 2), {{reference(1), false, true}}, true}, {column(1, "id")}, 3);
+  EXPECT_FALSE(*engine_->makes_partitions_singly(dealt, context_, {}));
+  EXPECT_FALSE(*engine_->makes_partitions_singly(sorted, context_, {}));
+}
+
+TEST_F(EngineTest, WhatIsLostIsNotRead) {
+  memory_ = exchange::SharedMemory::create({.budget_bytes = 1, .pooled_bytes = 0, .spill_directory = ""});
+  engine_ = *make_engine({}, memory_);
+  const auto output = materialize(range(0, 3000, 1, 3), {});
+  const auto back = scan(7, output, {column(11, "a")});
+  EXPECT_EQ(query(back).size(), 3000u);
+  const exchange::Region& region = output->partitions[1][0][0].region;
+  uint8_t byte = 0;
+  const auto place = static_cast<off_t>(region.offset + region.length - 100);
+  ASSERT_EQ(pread(region.slab->descriptor(), &byte, 1, place), 1);
+  byte ^= 4;
+  ASSERT_EQ(pwrite(region.slab->descriptor(), &byte, 1, place), 1);
+  EXPECT_EQ(try_query(back).status().condition(), "STAGE_OUTPUT_LOST");
+  ASSERT_EQ(ftruncate(region.slab->descriptor(), 100), 0);
+  EXPECT_EQ(try_query(back).status().condition(), "STAGE_OUTPUT_LOST");
 }
 
 TEST_F(EngineTest, Relations) {

@@ -48,11 +48,15 @@ struct Target {
   std::vector<GroupFormat> groups;
   bool hands_over = false;
   bool in_pieces = false;  // each batch is a stream of its own, which can be read before the next is made
+  std::function<bool(int32_t index)> only;
+
+  bool wants(size_t partition) const { return !only || only(static_cast<int32_t>(partition)); }
 };
 
 Result<Target> make_target(const std::shared_ptr<exchange::SharedMemory>& memory, const RelationPtr& fragment,
                            const RunContext& context, const MaterializeRequest& request) {
-  Target target{memory, context.owner, {}, {}, request.hands_over, static_cast<bool>(request.sink.add)};
+  Target target{memory,      context.owner, {}, {}, request.hands_over, static_cast<bool>(request.sink.add),
+                request.only};
   if (request.max_rows_per_batch > 0) target.stream_options.rows_per_batch = request.max_rows_per_batch;
   std::vector<ColumnGroupRequest> groups = request.groups;
   if (groups.empty()) {
@@ -186,7 +190,7 @@ void append(Partition& to, Partition from) {
 // in pieces; what is told follows the order of the slices.
 class Collector {
  public:
-  // `slices`: how many each partition has.
+  // `slices`: how many each partition has; 0: it is not made.
   Collector(const std::vector<size_t>& slices, const Target& target, const PartitionSink& sink)
       : hands_over_(target.hands_over), sink_(sink) {
     for (const size_t count : slices) partitions_.emplace_back().slices.resize(count);
@@ -357,8 +361,9 @@ Result<std::vector<Partition>> run_cuts(const EngineParts& parts, const Relation
                                         const Target& target, const PartitionSink& sink,
                                         CancelToken& cancel) {
   const int32_t threads = std::max(1, parts.database.threads());
-  ASSIGN_OR_RETURN(const std::vector<Slice> slices,
+  ASSIGN_OR_RETURN(std::vector<Slice> slices,
                    slices_of(cutting, parts.files, threads, sink.at_once, sorts_partitions(fragment)));
+  std::erase_if(slices, [&](const Slice& slice) { return !target.wants(slice.partition); });
   std::vector<size_t> counts(cutting.cuts.size());
   for (const Slice& slice : slices) ++counts[slice.partition];
   Collector collector(counts, target, sink);
@@ -458,12 +463,15 @@ Result<std::vector<Partition>> run_hashed(const EngineParts& parts, const Relati
       while (end < count && groups[end] == groups[begin]) ++end;
       const bool begins_key = groups[begin] != group;
       if (begins_key) {
-        if (group >= 0) RETURN_IF_ERROR(writers[group_writer]->end_streams_of_key());
+        if (group >= 0 && target.wants(group_writer))
+          RETURN_IF_ERROR(writers[group_writer]->end_streams_of_key());
         group = groups[begin];
         group_writer = static_cast<size_t>(partition[begin]);
       }
-      RETURN_IF_ERROR(
-          writers[group_writer]->add(chunk, sources, {begin, end - begin, nullptr}, begins_key, sides));
+      if (target.wants(group_writer)) {
+        RETURN_IF_ERROR(
+            writers[group_writer]->add(chunk, sources, {begin, end - begin, nullptr}, begins_key, sides));
+      }
       begin = end;
     }
     return Status();
@@ -475,7 +483,7 @@ Result<std::vector<Partition>> run_hashed(const EngineParts& parts, const Relati
     for (int64_t row = 0; row < count; ++row)
       selections[static_cast<size_t>(partition[row])].push_back(static_cast<uint32_t>(row));
     for (size_t i = 0; i < writers.size(); ++i) {
-      if (selections[i].empty()) continue;
+      if (selections[i].empty() || !target.wants(i)) continue;
       RETURN_IF_ERROR(writers[i]->add(chunk, sources,
                                       {0, static_cast<int64_t>(selections[i].size()), selections[i].data()}));
     }
@@ -486,9 +494,11 @@ Result<std::vector<Partition>> run_hashed(const EngineParts& parts, const Relati
                    [&](duckdb_data_chunk chunk, const std::vector<SourceType>& sources) -> Status {
                      return keys.ordered_by_group ? add_groups(chunk, sources) : add_rows(chunk, sources);
                    }));
-  if (keys.ordered_by_group && group >= 0) RETURN_IF_ERROR(writers[group_writer]->end_streams_of_key());
+  if (keys.ordered_by_group && group >= 0 && target.wants(group_writer))
+    RETURN_IF_ERROR(writers[group_writer]->end_streams_of_key());
   Collector collector(std::vector<size_t>(writers.size(), 1), target, sink);
   for (size_t i = 0; i < writers.size(); ++i) {
+    if (!target.wants(i)) continue;
     RETURN_IF_ERROR(keys.ordered_by_group ? writers[i]->end_streams_of_all_keys()
                                           : writers[i]->end_streams());
     RETURN_IF_ERROR(collector.add_whole(i, writers[i]->take(), cancel));
@@ -562,6 +572,28 @@ class Materializer {
     return exchange::StageOutputPtr(std::move(output));
   }
 
+  // The ways of make() in which a partition's rows do not depend on the order in which rows come.
+  Result<bool> makes_singly(const RelationPtr& fragment) const {
+    if (request_.distribution != Distribution::kAsPlanned) return true;
+    ASSIGN_OR_RETURN(const std::optional<Cutting> cutting, cut_fragment(fragment, context_, parts_.files));
+    if (cutting.has_value()) return true;
+    const RelationPtr base = base_of(fragment);
+    if (is_union(base)) {
+      const auto* set = as<plan::resolved::SetOperation>(base);
+      for (const RelationPtr& side : {set->left, set->right}) {
+        ASSIGN_OR_RETURN(const bool singly,
+                         makes_singly(replace_input(fragment, base, as_side(side, base->output))));
+        if (!singly) return false;
+      }
+      return true;
+    }
+    const auto* repartition = as<Repartition>(base);
+    if (repartition != nullptr && !repartition->shuffle && base->partitions > 1)
+      return makes_singly(repartition->input);
+    if (count_partitions(fragment, repartition) == 1) return true;
+    return repartition != nullptr && !repartition->keys.empty();
+  }
+
  private:
   Result<std::vector<Partition>> make(const RelationPtr& fragment, const Target& target) {
     const PartitionSink& sink = request_.sink;
@@ -608,6 +640,7 @@ class Materializer {
     Collector collector(std::vector<size_t>(partitions.size(), 1), target, sink);
     for (size_t i = 0; i < partitions.size(); ++i) {
       if (cancel_.cancelled()) return cancelled();
+      if (!target.wants(i)) continue;
       RETURN_IF_ERROR(collector.add_whole(i, std::move(partitions[i]), cancel_));
     }
     return collector.take();
@@ -624,6 +657,17 @@ class Materializer {
     return request_.merges_shuffles && !is_asked_for ? 1 : partitions_of_whole(fragment, context_);
   }
 
+  // One side of a union, with the columns of the whole.
+  static RelationPtr as_side(const RelationPtr& side, const plan::resolved::Columns& output) {
+    plan::resolved::Expressions columns;
+    for (const Column& column : side->output) {
+      columns.push_back(plan::resolved::make_expression(plan::resolved::ColumnReference{column.id},
+                                                        column.type, column.nullable));
+    }
+    return plan::resolved::make_relation(plan::resolved::Project{side, std::move(columns)}, output,
+                                         side->partitions);
+  }
+
   // The partitions of one side, then those of the other.
   Result<std::vector<Partition>> run_union(const RelationPtr& fragment, const RelationPtr& base,
                                            const Target& target) {
@@ -632,6 +676,8 @@ class Materializer {
     for (const RelationPtr& side : {set->left, set->right}) {
       MaterializeRequest request = request_;
       const auto before = static_cast<int32_t>(partitions.size());
+      Target of_side = target;
+      if (target.only) of_side.only = [&, before](int32_t index) { return target.only(before + index); };
       if (request_.sink.begin) {
         request.sink.begin = [&, before](int32_t index, const CancelToken& stop) {
           return request_.sink.begin(before + index, stop);
@@ -642,16 +688,9 @@ class Materializer {
           return request_.sink.add(before + index, streams, is_complete);
         };
       }
-      plan::resolved::Expressions columns;
-      for (const Column& column : side->output) {
-        columns.push_back(plan::resolved::make_expression(plan::resolved::ColumnReference{column.id},
-                                                          column.type, column.nullable));
-      }
-      const RelationPtr renamed = plan::resolved::make_relation(
-          plan::resolved::Project{side, std::move(columns)}, base->output, side->partitions);
       ASSIGN_OR_RETURN(std::vector<Partition> made,
                        Materializer(parts_, memory_, context_, request, cancel_)
-                           .make(replace_input(fragment, base, renamed), target));
+                           .make(replace_input(fragment, base, as_side(side, base->output)), of_side));
       std::move(made.begin(), made.end(), std::back_inserter(partitions));
     }
     return partitions;
@@ -713,6 +752,12 @@ Result<exchange::StageOutputPtr> materialize(const EngineParts& parts,
                                              const RelationPtr& fragment, const RunContext& context,
                                              const MaterializeRequest& request, CancelToken& cancel) {
   return Materializer(parts, memory, context, request, cancel).run(fragment);
+}
+
+Result<bool> makes_partitions_singly(const EngineParts& parts, const RelationPtr& fragment,
+                                     const RunContext& context, const MaterializeRequest& request) {
+  CancelToken never;
+  return Materializer(parts, nullptr, context, request, never).makes_singly(fragment);
 }
 
 Result<int32_t> partition_count(const EngineParts& parts, const RelationPtr& fragment,

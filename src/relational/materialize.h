@@ -15,6 +15,9 @@ Result<exchange::StageOutputPtr> materialize(const EngineParts& parts,
                                              const RunContext& context, const MaterializeRequest& request,
                                              CancelToken& cancel);
 
+Result<bool> makes_partitions_singly(const EngineParts& parts, const plan::resolved::RelationPtr& fragment,
+                                     const RunContext& context, const MaterializeRequest& request);
+
 Result<int32_t> partition_count(const EngineParts& parts, const plan::resolved::RelationPtr& fragment,
                                 const RunContext& context);
 

@@ -5,9 +5,11 @@
 #include <algorithm>
 #include <atomic>
 #include <exception>
+#include <mutex>
 #include <optional>
 
 #include "exchange/arrow_schema.h"
+#include "exchange/integrity.h"
 #include "exchange/stream_reader.h"
 #include "relational/arrow_to_vector.h"
 
@@ -24,9 +26,21 @@ constexpr int64_t kRowsPerUnit = 131072;
 
 // A stream that has been opened, and how its columns are read.
 struct OpenStream {
+  OpenStream(StreamReader its_reader, Layout its_layout, const exchange::Stream* its_origin)
+      : reader(std::move(its_reader)), layout(its_layout), origin(its_origin) {}
+
+  // By the first thread that reads a row of it, so that threads verify streams side by side.
+  Status verify() const {
+    std::call_once(once, [this] { found = origin == nullptr ? Status() : exchange::verify(*origin); });
+    return found;
+  }
+
   StreamReader reader;
   Layout layout = Layout::kFlat;
   std::vector<ArrowSource> columns;
+  const exchange::Stream* origin;
+  mutable std::once_flag once;
+  mutable Status found;
 };
 
 // Rows of one record batch.
@@ -77,6 +91,7 @@ struct Cursor {
   Status prepare() {
     if (batch != nullptr || at_end()) return Status();
     if (stream != current().stream) {
+      RETURN_IF_ERROR(current().stream->verify());
       ASSIGN_OR_RETURN(decoder, BatchDecoder::make(current().stream->reader));
       stream = current().stream;
     }
@@ -122,8 +137,8 @@ Result<const ArrowSchema*> column_parent(const ArrowSchema& schema, const ScanSo
   return schema.children[0];
 }
 
-Result<std::unique_ptr<OpenStream>> open_stream(const ScanSource::Bytes& bytes,
-                                                const ScanSource::Group& group) {
+Result<std::unique_ptr<OpenStream>> parse_stream(const ScanSource::Bytes& bytes,
+                                                 const ScanSource::Group& group) {
   ASSIGN_OR_RETURN(StreamReader reader, StreamReader::open(bytes.stream));
   ASSIGN_OR_RETURN(const ArrowSchema* parent, column_parent(reader.schema(), group));
   ASSIGN_OR_RETURN(const DataType actual_type, exchange::from_arrow(*parent));
@@ -138,11 +153,19 @@ Result<std::unique_ptr<OpenStream>> open_stream(const ScanSource::Bytes& bytes,
     fits = same_name && stands_for(actual[i].type, group.schema[i].type);
   }
   if (!fits) return mismatch(group, type_list(actual));
-  auto stream = std::make_unique<OpenStream>(OpenStream{std::move(reader), group.layout, {}});
+  auto stream = std::make_unique<OpenStream>(std::move(reader), group.layout, bytes.origin);
   for (size_t i = 0; i < group.schema.size(); ++i) {
     ASSIGN_OR_RETURN(ArrowSource column, ArrowSource::of(*parent->children[i]));
     stream->columns.push_back(std::move(column));
   }
+  return stream;
+}
+
+Result<std::unique_ptr<OpenStream>> open_stream(const ScanSource::Bytes& bytes,
+                                                const ScanSource::Group& group) {
+  auto stream = parse_stream(bytes, group);
+  // What is damaged may look like anything.
+  if (!stream.ok() && bytes.origin != nullptr) RETURN_IF_ERROR(exchange::verify(*bytes.origin));
   return stream;
 }
 
@@ -371,7 +394,7 @@ Result<ScanSourcePtr> scan_of(const exchange::StageOutputPtr& output,
       auto& group = target.emplace_back();
       for (const exchange::Stream& stream : streams) {
         ASSIGN_OR_RETURN(const std::string_view bytes, stream.region.bytes());
-        group.push_back({bytes, stream.rows});
+        group.push_back({bytes, stream.rows, &stream});
       }
     }
     return Status();

@@ -35,6 +35,7 @@ struct ScanSource {
   struct Bytes {
     std::string_view stream;
     int64_t rows = -1;
+    const exchange::Stream* origin = nullptr;  // of a stage's output: verified when it is read first
   };
   // [partition][column group][stream]
   std::vector<std::vector<std::vector<Bytes>>> partitions;

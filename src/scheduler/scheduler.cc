@@ -38,6 +38,13 @@ std::pair<int32_t, int32_t> partitions_of(const tasks::TaskContext& context, siz
   return {begin_of(first), begin_of(first + 1)};
 }
 
+std::map<int32_t, std::shared_ptr<const tasks::TaskWork>> by_rank(
+    std::vector<std::shared_ptr<const tasks::TaskWork>> ranks) {
+  std::map<int32_t, std::shared_ptr<const tasks::TaskWork>> works;
+  for (auto& work : ranks) works.emplace(static_cast<int32_t>(works.size()), std::move(work));
+  return works;
+}
+
 // Of a failure's text; the event log has all.
 constexpr size_t kLongestStacks = 16 << 10;
 
@@ -150,8 +157,7 @@ void Scheduler::no_more_tasks(tasks::StageId stage) {
 
 tasks::StageId Scheduler::submit_gang(GangRequest request, std::shared_ptr<StageListener> listener) {
   const auto ranks = static_cast<int32_t>(request.ranks.size());
-  std::map<int32_t, std::shared_ptr<const tasks::TaskWork>> works;
-  for (int32_t rank = 0; rank < ranks; ++rank) works[rank] = std::move(request.ranks[rank]);
+  auto works = by_rank(std::move(request.ranks));
   std::unique_lock lock(mutex_);
   if (stopped_) return end_at_once(*listener);
   const tasks::StageId stage = next_stage_++;
@@ -162,6 +168,10 @@ tasks::StageId Scheduler::submit_gang(GangRequest request, std::shared_ptr<Stage
   inbox_.push_back({std::move(event), stage, std::move(listener), std::move(works), {}});
   wake(lock);
   return stage;
+}
+
+void Scheduler::input_made(tasks::StageId stage, std::vector<std::shared_ptr<const tasks::TaskWork>> ranks) {
+  send({core::InputMade{stage}, stage, nullptr, by_rank(std::move(ranks)), {}});
 }
 
 std::vector<core::GangWaits> Scheduler::waiting(tasks::JobId job) {
@@ -268,8 +278,10 @@ void Scheduler::handle(Message message) {
     const bool is_gang = std::holds_alternative<core::SubmitGang>(message.event);
     stages_[message.stage] = {std::move(message.listener), {}, is_gang, {}};
   }
-  if (const auto record = stages_.find(message.stage); record != stages_.end())
-    record->second.works.merge(message.works);
+  if (const auto record = stages_.find(message.stage); record != stages_.end()) {
+    message.works.merge(record->second.works);  // new ones take the place of those whose input was lost
+    record->second.works = std::move(message.works);
+  }
   if (const auto* ended = std::get_if<core::TaskEnded>(&message.event)) report_end(*ended, message.outcome);
   current_output_ = std::move(message.outcome.output);
   for (const core::Action& action : core::step(state_, message.event, steady_now())) perform(action);
@@ -398,6 +410,18 @@ void Scheduler::act(const core::TaskSucceeded& action) {
   StageRecord& stage = stages_.at(action.stage);
   if (!stage.is_gang) stage.works.erase(action.partition);
   stage.listener->task_succeeded(action.partition, action.attempt, std::move(current_output_));
+}
+
+void Scheduler::act(const core::TaskInputLost& action) {
+  bus_.publish(events::InputLost{action.stage, action.attempt, action.partition, error_text(action.status)});
+  stages_.at(action.stage).listener->input_lost(action.partition, action.status);
+}
+
+void Scheduler::act(const core::GangInputLost& action) {
+  bus_.publish(events::InputLost{action.stage, action.attempt, action.rank, error_text(action.status)});
+  const auto listener = stages_.at(action.stage).listener;
+  listener->gang_attempt_failed(action.attempt, action.status);
+  listener->input_lost(action.rank, action.status);
 }
 
 void Scheduler::act(const core::GangAttemptStarted& action) {

@@ -34,6 +34,10 @@ class StageListener {
                               std::shared_ptr<tasks::TaskOutput> output) = 0;
   // Or made way for another gang: whatever the ranks of this attempt left must be dropped.
   virtual void gang_attempt_failed(int32_t /*attempt*/, const Status& /*status*/) {}
+  // Input is gone. A partition of a task stage may be added again with what was made in its place, before
+  // no_more_tasks(); a gang, whose attempt has failed (gang_attempt_failed), waits for input_made().
+  // `partition`: of a gang the rank that missed it.
+  virtual void input_lost(int32_t /*partition*/, const Status& /*status*/) {}
   // The last call about the stage: none of its tasks runs any more.
   virtual void stage_ended(const Status& status) = 0;
 };
@@ -82,6 +86,8 @@ class Scheduler : public LaunchObserver {
   void add_task(tasks::StageId stage, int32_t partition, std::shared_ptr<const tasks::TaskWork> work);
   void no_more_tasks(tasks::StageId stage);
   tasks::StageId submit_gang(GangRequest request, std::shared_ptr<StageListener> listener);
+  // What was lost of the gang's input is there again: the ranks as in GangRequest.
+  void input_made(tasks::StageId stage, std::vector<std::shared_ptr<const tasks::TaskWork>> ranks);
 
   // The job's gangs that wait: their place, why, and when they will probably start. Blocks for a turn of the
   // scheduler's thread.
@@ -146,9 +152,11 @@ class Scheduler : public LaunchObserver {
   void act(const core::RanksMissing& action);
   void act(const core::NoProgress& action);
   void act(const core::TaskSucceeded& action);
+  void act(const core::TaskInputLost& action);
   void act(const core::GangWaits& action);
   void act(const core::GiveNotice& action);
   void act(const core::GangPreempted& action);
+  void act(const core::GangInputLost& action);
   void act(const core::AddressLeftOut& action);
   void act(const core::AddressReadmitted& action);
   void act(const core::GangAttemptStarted& action);

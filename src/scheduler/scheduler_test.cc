@@ -91,6 +91,63 @@ TEST(Scheduler, RunsAGangWithABarrierAndRestartsIt) {
   }
 }
 
+struct Work : tasks::TaskWork {};
+
+// Makes input again where it was lost: what each kind of stage asks for.
+struct MakesInput : Ended {
+  void input_lost(int32_t partition, const Status& status) override {
+    EXPECT_EQ(status.condition(), "STAGE_OUTPUT_LOST");
+    lost.push_back(partition);
+    on_lost(partition);
+  }
+  std::vector<int32_t> lost;
+  std::function<void(int32_t)> on_lost;
+};
+
+TEST(Scheduler, AnAttemptAfterLostInputGetsTheNewInput) {
+  FakeLauncher launcher;
+  events::Bus bus;
+  Scheduler scheduler(tasks::Machine{2, {}}, launcher, bus);
+  const auto old_work = std::make_shared<Work>();
+  const auto new_work = std::make_shared<Work>();
+  launcher.on_start = [&](const tasks::TaskContext& context) {
+    const bool has_lost = launcher.works.at(context.partition).front() == old_work && context.partition == 1;
+    const Status status = has_lost ? error("STAGE_OUTPUT_LOST", {{"reason", "cut off"}}) : Status();
+    const auto failure = has_lost ? tasks::FailureKind::kInputLost : tasks::FailureKind::kNone;
+    scheduler.task_ended(context.task, {failure, status, nullptr, 0, 0});
+  };
+  launcher.on_kill = [&](tasks::TaskId task) {
+    scheduler.task_ended(task, {tasks::FailureKind::kWorkerLost, internal_error("killed"), nullptr, 0, 0});
+  };
+  const auto job = scheduler.new_job("session", "operation");
+
+  auto gang = std::make_shared<MakesInput>();
+  std::atomic<tasks::StageId> stage = 0;
+  gang->on_lost = [&](int32_t) {
+    while (stage == 0) std::this_thread::yield();
+    scheduler.input_made(stage, {new_work, new_work});
+  };
+  stage = scheduler.submit_gang({job, "train", {}, {old_work, old_work}, {1}, {}, ""}, gang);
+  EXPECT_TRUE(gang->wait().ok());
+  EXPECT_EQ(gang->lost, std::vector<int32_t>{1});
+  EXPECT_EQ(gang->failed_attempts, 1);
+
+  auto tasks = std::make_shared<MakesInput>();
+  stage = scheduler.submit_tasks({job, "map", {}, 1, 1, {}, ""}, tasks);
+  std::promise<void> made;
+  tasks->on_lost = [&](int32_t partition) {
+    scheduler.add_task(stage, partition, new_work);
+    made.set_value();
+  };
+  for (int32_t partition = 0; partition < 3; ++partition) scheduler.add_task(stage, partition, old_work);
+  made.get_future().wait();
+  scheduler.no_more_tasks(stage);
+  EXPECT_TRUE(tasks->wait().ok());
+  EXPECT_EQ(tasks->lost, std::vector<int32_t>{1});
+  EXPECT_EQ(tasks->succeeded.size(), 3u);
+  EXPECT_EQ(std::ranges::count(tasks->succeeded, std::pair<int32_t, int32_t>(1, 1)), 1);
+}
+
 TEST(Scheduler, ABarrierTimeoutComesByItself) {
   FakeLauncher launcher;
   events::Bus bus;

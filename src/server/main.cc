@@ -50,6 +50,7 @@ void add_options(CLI::App& command, Options& options) {
       "--conf", options.settings,
       "KEY=VALUE, may be repeated: a setting's default, for example spark.scheduler.mode=FAIR");
   command.add_flag("--fault-withhold-kills", options.fault_withhold_kills)->group("");  // not in the help
+  command.add_flag("--fault-spill-all", options.fault_spill_all)->group("");
   command.add_option("--log-level", options.log_level, "debug, info, warning or error")
       ->check(CLI::IsMember({"debug", "info", "warning", "error"}))
       ->capture_default_str();

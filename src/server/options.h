@@ -31,6 +31,7 @@ struct Options {
   int detach_seconds = 0;             // 0: 5 s for clients of this machine, 300 s for others
   int idle_session_minutes = 60;
   int drain_seconds = 30;
+  bool fault_spill_all = false;       // for tests: outputs of stages lie on disk, as if memory were used up
   bool fault_withhold_kills = false;  // for tests: processes that are to be killed live on (worker_pool.h)
 };
 

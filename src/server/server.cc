@@ -54,7 +54,7 @@ relational::EngineOptions engine_options(const Options& options, const std::stri
 
 exchange::SharedMemoryOptions memory_options(const Options& options, const std::string& spill_directory) {
   exchange::SharedMemoryOptions memory;
-  memory.budget_bytes = memory_or_share(options.memory) / 2;
+  memory.budget_bytes = options.fault_spill_all ? 1 : memory_or_share(options.memory) / 2;
   memory.spill_directory = spill_directory;
   return memory;
 }

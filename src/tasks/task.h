@@ -78,6 +78,7 @@ enum class FailureKind {
   kNone,
   kTaskError,   // the task's own code raised; another attempt probably raises again
   kWorkerLost,  // the process ended or went silent
+  kInputLost,   // what it was to read is gone, and says nothing about the task; it is made again elsewhere
 };
 
 struct TaskOutcome {

@@ -109,7 +109,7 @@ class History {
       case 3:
         if (chance(10)) return lose_slots();
         if (chance(10)) return get_slots_back();
-        return chance(20) ? free_an_address() : late_message();
+        return chance(20) ? free_an_address() : chance(40) ? make_input() : late_message();
       default: return advance_a_task();
     }
   }
@@ -172,6 +172,15 @@ class History {
     apply(SlotsBack{slots});
   }
 
+  // What was lost of some input is there again; its stage may have ended meanwhile.
+  void make_input() {
+    if (lost_inputs_.empty()) return;
+    const auto [stage, partition] = lost_inputs_.back();
+    lost_inputs_.pop_back();
+    if (ranks_.count(stage) > 0) return apply(InputMade{stage});
+    apply(AddTask{stage, partition});
+  }
+
   // From tasks that have ended, or never were.
   void late_message() {
     const TaskId task = pick(0, static_cast<int32_t>(state_.next_task) + 3);
@@ -190,6 +199,7 @@ class History {
     SimulatedTask& task = chosen->second;
     if (task.killed) return outlive_a_kill(chosen->first);
     if (chance(8)) return end(chosen->first, FailureKind::kWorkerLost);
+    if (chance(4)) return end(chosen->first, FailureKind::kInputLost);
     if (chance(20)) return idle_or_not(chosen->first, task);
     if (task.waiting) return;
     if (task.barriers_left > 0) {
@@ -441,7 +451,17 @@ class History {
     }
     EXPECT_TRUE(succeeded_.insert({action.stage, action.partition}).second) << "counted twice";
   }
+  void act(const TaskInputLost& action) {
+    EXPECT_EQ(succeeded_.count({action.stage, action.partition}), 0u);
+    lost_inputs_.emplace_back(action.stage, action.partition);
+  }
+  void act(const GangInputLost& action) {
+    ++excused_[action.stage];
+    given_up_.insert({action.stage, action.attempt});
+    lost_inputs_.emplace_back(action.stage, action.rank);
+  }
   void act(const GangAttemptStarted& action) {
+    EXPECT_FALSE(std::get<Gang>(state_.stages.at(action.stage).kind).lacks_input);
     EXPECT_LE(action.ranks, ranks_.at(action.stage));
     EXPECT_GE(action.ranks, least_ranks_.at(action.stage));
     ranks_now_[action.stage] = action.ranks;
@@ -502,7 +522,9 @@ class History {
       EXPECT_FALSE(action.status.ok());
     } else if (action.status.ok() && ranks_.count(action.stage) == 0) {
       for (int32_t partition = 0; partition < added_[action.stage]; ++partition) {
-        EXPECT_EQ(succeeded_.count({action.stage, partition}), 1u);
+        const bool lacks_input =
+            std::ranges::count(lost_inputs_, std::pair(action.stage, partition)) > 0;
+        EXPECT_EQ(succeeded_.count({action.stage, partition}), lacks_input ? 0u : 1u);
       }
     }
   }
@@ -541,11 +563,14 @@ class History {
     while (!state_.in_use.empty()) free_an_address();
     while (!lost_.empty()) get_slots_back();
     for (int count = 0; count < 200000 && !state_.stages.empty(); ++count) {
+      if (chance(20)) make_input();
       const int64_t idle =
           static_cast<int64_t>(std::count_if(running_.begin(), running_.end(), [](const auto& entry) {
             return entry.second.waiting && !entry.second.killed;
           }));
-      if (idle == static_cast<int64_t>(running_.size())) {
+      if (idle == static_cast<int64_t>(running_.size()) && !lost_inputs_.empty()) {
+        make_input();
+      } else if (idle == static_cast<int64_t>(running_.size())) {
         const auto deadline = next_deadline(state_);
         ASSERT_TRUE(deadline.has_value()) << "stuck: nobody runs and nothing is due";
         now_ = std::max(now_, *deadline);
@@ -581,6 +606,7 @@ class History {
   std::map<TaskId, SimulatedTask> running_;
   std::set<std::pair<StageId, int32_t>> given_up_;  // attempts of gangs
   std::set<std::pair<StageId, int32_t>> succeeded_;
+  std::vector<std::pair<StageId, int32_t>> lost_inputs_;
 
   std::map<StageId, int32_t> started_now_;                // out of the queue, in this step
   std::vector<SteadyTime> exclusions_;

@@ -100,6 +100,7 @@ std::string reason(const State& state, const Waiting& waiting, int64_t position)
 }
 
 std::string reason_to_pause(const Gang& gang) {
+  if (gang.lacks_input) return "what was lost of its input is being made again";
   if (!gang.preemption.makes_way) return "pauses before attempt " + std::to_string(gang.attempt);
   return "preempted by stage " + std::to_string(gang.preemption.by) + ", which has not started";
 }
@@ -114,14 +115,15 @@ std::optional<GangWaits> forecast(const State& state, StageId id, SteadyTime now
   if (gang == nullptr) return std::nullopt;
   if (gang->phase == GangPhase::kPausing) {
     std::optional<Duration> pause = std::max(gang->pause_ends - now, Duration::zero());
-    if (gang->preemption.makes_way) pause.reset();
+    if (gang->preemption.makes_way || gang->lacks_input) pause.reset();
     return GangWaits{stage.job, id, stage.pool, 0, reason_to_pause(*gang), pause};
   }
   if (!state.queue.holds(id)) return std::nullopt;
   const Waiting& waiting = state.queue.at(id);
   const int64_t position = state.queue.position(id);
-  const std::string cause =
-      gang->is_excused ? "preempted by stage " + std::to_string(gang->preemption.by) + "; " : "";
+  const std::string cause = gang->is_excused && gang->preemption.by != 0
+                                ? "preempted by stage " + std::to_string(gang->preemption.by) + "; "
+                                : "";
   return GangWaits{stage.job,
                    id,
                    stage.pool,

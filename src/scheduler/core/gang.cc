@@ -61,6 +61,7 @@ void Step::rank_ended(Stage& stage, Gang& gang, const RunningTask& task, const T
     break_if_ranks_are_gone(task.stage, stage, gang);
   } else if (gang.phase == GangPhase::kRunning) {
     const bool is_raised = event.failure == FailureKind::kTaskError;
+    gang.lacks_input = event.failure == FailureKind::kInputLost;
     fail_attempt(task.stage, stage, gang, task.partition, event.status, is_raised);
   }
   if (stage.running == 0) attempt_ended(task.stage, stage, gang);
@@ -76,7 +77,7 @@ void Step::attempt_ended(StageId id, Stage& stage, Gang& gang) {
     } else {
       gang.pause_ends = gang.is_excused ? now_ : gang.attempt_started + distance(gang.rules, gang.failures);
       const Inventory& free = state_.slots.free();
-      const bool keeps_slots = !gang.preemption.makes_way && !free.is_overdrawn() &&
+      const bool keeps_slots = !gang.preemption.makes_way && !gang.lacks_input && !free.is_overdrawn() &&
                                !free.is_left_out(state_.slots.at(gang.hold).given);
       if (gang.pause_ends <= now_ && keeps_slots) return start_again(id, stage, gang);
     }
@@ -105,7 +106,7 @@ void Step::start_again(StageId id, Stage& stage, Gang& gang) {
 }
 
 void Step::wait_or_pause(StageId id, Stage& stage, Gang& gang) {
-  if (gang.pause_ends <= now_ && !gang.preemption.makes_way) {
+  if (gang.pause_ends <= now_ && !gang.preemption.makes_way && !gang.lacks_input) {
     gang.phase = GangPhase::kWaiting;
     gang.ranks = gang.least_ranks;
     enqueue(id, stage);
@@ -117,8 +118,10 @@ void Step::fail_attempt(StageId id, Stage& stage, Gang& gang, int32_t rank, cons
                         bool is_raised) {
   if (gang.phase != GangPhase::kRunning) return;  // only the first failure counts
   stage.failure = status;
-  gang.is_excused = gang.preemption.by != 0 && !gang.verdict;
-  if (gang.is_excused) {
+  gang.is_excused = (gang.preemption.by != 0 || gang.lacks_input) && !gang.verdict;
+  if (gang.lacks_input) {
+    actions_.push_back(GangInputLost{id, gang.attempt, rank, status});
+  } else if (gang.is_excused) {
     actions_.push_back(GangPreempted{id, gang.attempt, gang.preemption.by, rank, status});
   } else {
     judge_failure(gang, rank, status, is_raised);

@@ -69,6 +69,7 @@ struct SubmitTaskStage {
   QueueRules queue;
   std::string likeness;  // tasks of stages of the same one are expected to take as long; "": not known
 };
+// Also of a partition that has lost its input (TaskInputLost), when that was made again: the next attempt.
 struct AddTask {
   StageId stage = 0;
   int32_t partition = 0;
@@ -84,6 +85,10 @@ struct SubmitGang {
   GangRules rules;
   QueueRules queue;
   std::string likeness;  // gangs of the same one are expected to take as long as each other; "": not known
+};
+// What a gang has lost (GangInputLost) was made again.
+struct InputMade {
+  StageId stage = 0;
 };
 struct CancelJob {
   JobId job = 0;
@@ -117,7 +122,7 @@ struct SlotsBack {
 };
 // Time has passed; due when next_deadline says so.
 struct Tick {};
-using Event = std::variant<SubmitTaskStage, AddTask, NoMoreTasks, SubmitGang, CancelJob, TaskEnded,
+using Event = std::variant<SubmitTaskStage, AddTask, NoMoreTasks, SubmitGang, InputMade, CancelJob, TaskEnded,
                            BarrierArrived, RankIdle, AddressFreed, SlotsLost, SlotsBack, Tick>;
 
 // ---- what to do
@@ -175,6 +180,15 @@ struct TaskSucceeded {
   int32_t partition = 0;
   int32_t attempt = 0;
 };
+// The task's input is gone, which is no failure: the partition may be added again (AddTask), before
+// NoMoreTasks.
+struct TaskInputLost {
+  StageId stage = 0;
+  TaskId task = 0;
+  int32_t partition = 0;
+  int32_t attempt = 0;
+  Status status;
+};
 // A gang that waits: its place in its pool, why, and when it will probably start. Told when it begins to wait
 // and when it has come to the front.
 struct GangWaits {
@@ -200,6 +214,14 @@ struct GangPreempted {
   int32_t attempt = 0;
   StageId by = 0;
   int32_t rank = -1;  // who has failed
+  Status status;
+};
+// An attempt ends because input of the gang is gone. It waits, without slots, until InputMade, and then has
+// its old place. Does not count as a failure.
+struct GangInputLost {
+  StageId stage = 0;
+  int32_t attempt = 0;
+  int32_t rank = 0;  // who has missed it
   Status status;
 };
 // The address is given to nobody who can do without it, for `time`.
@@ -230,9 +252,10 @@ struct StageEnded {
   StageId stage = 0;
   Status status;
 };
-using Action = std::variant<LaunchTask, KillTask, ReleaseBarrier, FailBarrier, RanksMissing, NoProgress,
-                            TaskSucceeded, GangWaits, GiveNotice, GangPreempted, AddressLeftOut,
-                            AddressReadmitted, GangAttemptStarted, GangAttemptFailed, StageEnded>;
+using Action =
+    std::variant<LaunchTask, KillTask, ReleaseBarrier, FailBarrier, RanksMissing, NoProgress, TaskSucceeded,
+                 TaskInputLost, GangWaits, GiveNotice, GangPreempted, GangInputLost, AddressLeftOut,
+                 AddressReadmitted, GangAttemptStarted, GangAttemptFailed, StageEnded>;
 using Actions = std::vector<Action>;
 
 }  // namespace deuteron::scheduler::core

@@ -50,8 +50,9 @@ struct TaskStage {
   int32_t max_task_errors = 1;
   int32_t max_lost_workers = 4;
   std::deque<PendingTask> pending;
-  std::map<int32_t, Failures> failures;  // by partition
-  std::set<TaskId> tasks;                // that run
+  std::map<int32_t, Failures> failures;   // by partition
+  std::map<int32_t, int32_t> lost_input;  // partitions without it: the next attempt
+  std::set<TaskId> tasks;                 // that run
   std::string likeness;
   Observed durations;     // of this stage's tasks
   bool complete = false;  // no more tasks will be added
@@ -85,7 +86,8 @@ enum class GangPhase {
   kWaiting,  // in the queue
   kRunning,
   kEnding,  // the attempt has failed, and not all of its ranks have ended
-  kPausing  // before the next attempt, without slots: for some time, or until another has started
+  kPausing  // before the next attempt, without slots: for some time, until another has started, or until what
+            // was lost of its input is there again
 };
 
 // Of a gang that has to make way for another stage, or had to.
@@ -105,8 +107,9 @@ struct Gang {
   std::string likeness;
   GangPhase phase = GangPhase::kWaiting;
   int32_t attempt = 0;
-  int32_t failures = 0;     // attempts that count as such
-  bool is_excused = false;  // this attempt has failed, and does not count
+  int32_t failures = 0;      // attempts that count as such
+  bool is_excused = false;   // this attempt has failed, and does not count
+  bool lacks_input = false;  // until it is made again
   SteadyTime attempt_started{};
   std::optional<Duration> time_left;     // of its limit, when it starts
   std::optional<SteadyTime> time_limit;  // from then on

@@ -23,7 +23,9 @@ void Step::handle(const SubmitTaskStage& event) {
 void Step::handle(const AddTask& event) {
   Stage* stage = find(event.stage);
   if (stage == nullptr || stage->stopping) return;
-  std::get<TaskStage>(stage->kind).pending.push_back({event.partition, 0});
+  auto& tasks = std::get<TaskStage>(stage->kind);
+  const auto again = tasks.lost_input.extract(event.partition);
+  tasks.pending.push_back({event.partition, again.empty() ? 0 : again.mapped()});
   enqueue(event.stage, *stage);
 }
 
@@ -53,6 +55,14 @@ void Step::handle(const SubmitGang& event) {
   gang.likeness = event.likeness;
   stage.kind = std::move(gang);
   enqueue(event.stage, stage);
+}
+
+void Step::handle(const InputMade& event) {
+  Stage* stage = find(event.stage);
+  auto* gang = stage == nullptr ? nullptr : std::get_if<Gang>(&stage->kind);
+  if (gang == nullptr || !gang->lacks_input) return;
+  gang->lacks_input = false;
+  if (gang->phase == GangPhase::kPausing) wait_or_pause(event.stage, *stage, *gang);
 }
 
 void Step::handle(const CancelJob& event) {

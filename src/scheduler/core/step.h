@@ -23,6 +23,7 @@ class Step {
   void handle(const AddTask& event);
   void handle(const NoMoreTasks& event);
   void handle(const SubmitGang& event);
+  void handle(const InputMade& event);
   void handle(const CancelJob& event);
   void handle(const TaskEnded& event);
   void handle(const BarrierArrived& event);

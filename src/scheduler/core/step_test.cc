@@ -37,6 +37,9 @@ class Core : public ::testing::Test {
   static TaskEnded lost(TaskId task) {
     return {task, FailureKind::kWorkerLost, error("PYTHON_WORKER_CRASHED", {{"reason", "signal 9"}})};
   }
+  static TaskEnded input_lost(TaskId task) {
+    return {task, FailureKind::kInputLost, error("STAGE_OUTPUT_LOST", {{"reason", "cut off"}})};
+  }
   Actions submit_gang(StageId stage, int32_t ranks, int32_t max_attempts = 4) {
     GangRules rules = rules_;
     rules.max_attempts = max_attempts;
@@ -229,6 +232,71 @@ TEST_F(Core, ACrashIsRetriedAndAnErrorIsNot) {
   const auto ended = pick<StageEnded>(step(raised(again[0].context.task)));
   ASSERT_EQ(ended.size(), 1u);
   EXPECT_EQ(ended[0].status.condition(), "PYTHON_EXCEPTION");
+}
+
+TEST_F(Core, ATaskWithoutInputMayBeAddedAgainAndHasUsedUpNothing) {
+  step(SubmitTaskStage{1, 1, {}, 1, 1, queue_});
+  step(AddTask{1, 0});
+  step(AddTask{1, 1});
+  const auto gone = pick<TaskInputLost>(step(input_lost(1)));
+  ASSERT_EQ(gone.size(), 1u);
+  EXPECT_EQ(gone[0].partition, 0);
+  EXPECT_TRUE(pick<StageEnded>(step(succeeded(2))).empty());
+  for (int32_t attempt = 1; attempt < 6; ++attempt) {
+    const auto again = pick<LaunchTask>(step(AddTask{1, 0}));
+    ASSERT_EQ(again.size(), 1u);
+    EXPECT_EQ(again[0].context.attempt, attempt);
+    if (attempt < 5) step(input_lost(again[0].context.task));
+  }
+  step(NoMoreTasks{1});
+  EXPECT_EQ(pick<StageEnded>(step(succeeded(7))).size(), 1u);
+}
+
+TEST_F(Core, AStageThatLacksInputCanBeCancelled) {
+  submit_task(1);
+  step(input_lost(1));
+  EXPECT_EQ(pick<StageEnded>(step(CancelJob{1}))[0].status.condition(), "OPERATION_CANCELED");
+  const auto ranks = launched(submit_gang(2, 2));
+  step(input_lost(ranks[0]));
+  step(lost(ranks[1]));
+  EXPECT_EQ(pick<StageEnded>(step(CancelJob{1}))[0].status.condition(), "OPERATION_CANCELED");
+  EXPECT_TRUE(step(InputMade{2}).empty());
+}
+
+TEST_F(Core, AGangWithoutInputGivesItsSlotsBackAndThenHasItsOldPlace) {
+  const auto ranks = launched(submit_gang(1, 4, 1));
+  submit_gang(2, 4);
+  submit_gang(3, 4);
+  const auto gone = pick<GangInputLost>(step(input_lost(ranks[1])));
+  ASSERT_EQ(gone.size(), 1u);
+  EXPECT_EQ(gone[0].rank, 1);
+  step(lost(ranks[0]));
+  step(input_lost(ranks[2]));  // told once
+  const Actions ended = step(lost(ranks[3]));
+  EXPECT_TRUE(pick<StageEnded>(ended).empty());
+  const auto other = launched(ended);
+  ASSERT_EQ(other.size(), 4u);  // who waited behind it
+  const auto waits = forecast(state_, 1, now_);
+  ASSERT_TRUE(waits.has_value());
+  EXPECT_EQ(waits->reason, "what was lost of its input is being made again");
+  EXPECT_FALSE(waits->expected.has_value());
+  EXPECT_TRUE(launched(step(InputMade{1})).empty());
+  EXPECT_EQ(forecast(state_, 1, now_)->position, 1);  // before stage 3
+  Actions free;
+  for (const TaskId task : other) free = step(succeeded(task));
+  const auto started = pick<GangAttemptStarted>(free);
+  ASSERT_EQ(started.size(), 1u);
+  EXPECT_EQ(started[0].stage, 1);
+  EXPECT_EQ(started[0].attempt, 1);  // although there is one attempt in all: this is no failure
+  for (const TaskId task : launched(free)) step(lost(task));
+  EXPECT_EQ(state_.stages.count(1), 0u);
+}
+
+TEST_F(Core, InputThatIsThereBeforeTheLastRankHasEndedIsUsedAtOnce) {
+  const auto ranks = launched(submit_gang(1, 2));
+  step(input_lost(ranks[0]));
+  EXPECT_TRUE(launched(step(InputMade{1})).empty());
+  EXPECT_EQ(launched(step(lost(ranks[1]))).size(), 2u);
 }
 
 TEST_F(Core, CancellingAJobKillsItsTasksAndNoOthers) {

@@ -24,6 +24,11 @@ void Step::task_ended(Stage& stage, TaskStage& tasks, const RunningTask& task, c
     state_.queue.expect(task.stage, tasks.durations.expected());
     return end_if_done(task.stage, stage, tasks);
   }
+  if (event.failure == FailureKind::kInputLost) {
+    tasks.lost_input[task.partition] = task.attempt + 1;
+    actions_.push_back(TaskInputLost{task.stage, event.task, task.partition, task.attempt, event.status});
+    return end_if_done(task.stage, stage, tasks);
+  }
   Failures& failures = tasks.failures[task.partition];
   const bool lost = event.failure == FailureKind::kWorkerLost;
   const int32_t count = lost ? ++failures.lost_workers : ++failures.task_errors;

@@ -1,0 +1,13 @@
+// What tasks of a Python stage have left, as what the stage has left.
+#pragma once
+
+#include "exchange/stage_output.h"
+#include "execution/python_task.h"
+
+namespace deuteron::execution {
+
+// The stream of a task's output, without rows when there is none. An error when its columns are not the
+// declared ones, as Spark tells it.
+Result<exchange::Stream> stream_of(const exchange::ColumnGroup& declared, const PythonOutput* output);
+
+}  // namespace deuteron::execution
