@@ -51,11 +51,13 @@ def measure(options, running):
         ours, bar = rates.pop("deuteron"), factor * rates["sail"]
         name = f"{what} {options.rows:,} × {options.columns} doubles from Parquet"
         yield Row(name, ours, "GiB/s", bar, False, rates, f"bar: {factor} × Sail")
-    yield large()
+    yield large(100)
+    yield large(2)
 
 
-def large():
-    """10 GB through Python on a server that may use 1 GB; the peak is of the server and all processes below it."""
+def large(partitions):
+    """10 GB through Python on a server that may use 1 GB; the peak is of the server and all processes below it. A partition
+    is kept until its task has ended: two of them do not fit into memory, and wait on disk."""
     server = servers.make("deuteron")
     server.command += ["--memory", SMALL_MEMORY]
     server.start()
@@ -71,10 +73,11 @@ def large():
     try:
         rows = LARGE_BYTES // 8
         session = server.connect()
-        answer = session.range(0, rows, 1, 100).mapInArrow(sum_of_batches, "total long").agg(functions.sum("total"))
+        answer = session.range(0, rows, 1, partitions).mapInArrow(sum_of_batches, "total long").agg(functions.sum("total"))
         assert answer.collect()[0][0] == rows * (rows - 1) // 2
     finally:
         ended.set()
         watcher.join()
         server.stop()
-    return Row(f"peak resident while 10 GB go through mapInArrow, --memory {SMALL_MEMORY}", peak, "MiB")
+    what = f"peak resident while 10 GB in {partitions} partitions go through mapInArrow, --memory {SMALL_MEMORY}"
+    return Row(what, peak, "MiB")

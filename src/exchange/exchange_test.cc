@@ -1,6 +1,8 @@
 #include <gtest/gtest.h>
 
 #include <cstring>
+#include <fstream>
+#include <sstream>
 
 #include <nanoarrow/nanoarrow.h>
 
@@ -200,6 +202,31 @@ TEST(StreamWriter, SpillsOverTheBudget) {
   const Stream stream = write_stream(writer, 1500000);
   EXPECT_TRUE(stream.region.slab->is_spilled());
   EXPECT_GT(memory->usage().bytes_spilled, 0u);
+  expect_rows(stream, Layout::kFlat, 1500000);
+}
+
+// Of this process, in the mapping that begins there.
+uint64_t resident_kib(const uint8_t* mapping) {
+  std::ifstream maps("/proc/self/smaps");
+  std::ostringstream begin;
+  begin << std::hex << reinterpret_cast<uintptr_t>(mapping) << "-";
+  std::string line;
+  while (std::getline(maps, line) && !line.starts_with(begin.str())) {
+  }
+  while (std::getline(maps, line)) {
+    if (line.starts_with("Rss:")) return std::stoull(line.substr(4));
+  }
+  return UINT64_MAX;
+}
+
+TEST(StreamWriter, DoesNotKeepInMemoryWhatIsOnDisk) {
+  const auto memory =
+      SharedMemory::create({.budget_bytes = 1 << 20, .pooled_bytes = 0, .spill_directory = "/tmp"});
+  StreamWriter writer(memory, "s", make_format(Layout::kFlat));
+  const Stream stream = write_stream(writer, 1500000);
+  ASSERT_TRUE(stream.region.slab->is_spilled());
+  ASSERT_GT(stream.region.length, uint64_t{20} << 20);
+  EXPECT_LT(resident_kib(stream.region.slab->data()), 1024u);  // the last pages
   expect_rows(stream, Layout::kFlat, 1500000);
 }
 

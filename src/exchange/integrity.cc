@@ -43,6 +43,7 @@ Status verify(const Stream& stream) {
   if (!stream.checksum.has_value()) return look_at(stream);
   const bool is_same = checksum_of(bytes) == *stream.checksum;
   RETURN_IF_ERROR(look_at(stream));  // a page that could not be read tells more than a wrong checksum
+  stream.region.slab->let_go(stream.region.offset, stream.region.length);
   return is_same ? Status() : error(kLost, {{"reason", "its checksum is not that of what was written"}});
 }
 

@@ -115,6 +115,14 @@ Status Slab::grow(uint64_t bytes) {
   return Status();
 }
 
+void Slab::let_go(uint64_t offset, uint64_t length) const {
+  if (!is_spilled_) return;
+  const auto page = static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
+  const uint64_t begin = (offset + page - 1) / page * page;
+  const uint64_t end = (offset + length) / page * page;
+  if (begin < end) madvise(data_ + begin, end - begin, MADV_DONTNEED);
+}
+
 SharedMemory::SharedMemory(const SharedMemoryOptions& options) : options_(with_defaults(options)) {}
 SharedMemory::~SharedMemory() = default;
 

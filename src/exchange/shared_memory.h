@@ -41,6 +41,9 @@ class Slab {
   // Makes the file at least `bytes` long. SPILL_FAILED when there is no room.
   Status grow(uint64_t bytes);
   bool is_spilled() const { return is_spilled_; }
+  // Of a slab on disk: this process does not need the bytes in memory. They stay what they are; whoever looks
+  // at them again reads them again.
+  void let_go(uint64_t offset, uint64_t length) const;
   const MappingGuard& guard() const { return guard_; }
 
  private:

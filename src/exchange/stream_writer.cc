@@ -268,6 +268,7 @@ Result<Stream> StreamWriter::finish() {
   const uint64_t end = cursor_ + sizeof(kEndOfStreamMark);
   Stream stream{{slab_, stream_begin_, end - stream_begin_}, rows_};
   seal(stream);
+  slab_->let_go(stream.region.offset, stream.region.length);
   cursor_ = align(end);
   in_stream_ = false;
   return stream;

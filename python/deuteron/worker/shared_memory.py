@@ -4,6 +4,7 @@ A slab's number never names another file. Slabs may grow and never shrink while 
 slab hold a `Lease`, so that the worker can tell when user code has kept one beyond its task.
 """
 
+import fcntl
 import mmap
 import os
 import weakref
@@ -14,10 +15,17 @@ import pyarrow
 class Lease:
     """Keeps a mapping alive for the buffers cut from it; alive as long as the last of them."""
 
-    __slots__ = ("mapping", "__weakref__")
+    __slots__ = ("mapping", "is_file", "__weakref__")
 
-    def __init__(self, mapping):
+    def __init__(self, mapping, is_file):
         self.mapping = mapping
+        self.is_file = is_file
+
+    def let_go(self, begin, end):
+        """Of a slab on disk: these bytes need not be in memory any more; who looks at them again reads them again."""
+        begin = -(-begin // mmap.PAGESIZE) * mmap.PAGESIZE
+        if self.is_file and begin < end:
+            self.mapping.madvise(mmap.MADV_DONTNEED, begin, end - begin)
 
 
 class Slab:
@@ -26,6 +34,7 @@ class Slab:
         self._readable = None
         self._readable_address = 0
         self._writable = None
+        self.is_file = not _is_memory(descriptor)
 
     def readable(self, end):
         """A read-only mapping of at least `end` bytes and its address. Earlier mappings stay valid."""
@@ -48,6 +57,15 @@ class Slab:
     def close(self):
         os.close(self._descriptor)
         self._readable = self._writable = None
+
+
+def _is_memory(descriptor):
+    """Only files in memory have seals."""
+    try:
+        fcntl.fcntl(descriptor, fcntl.F_GET_SEALS)
+    except OSError:
+        return False
+    return True
 
 
 class SlabTable:
@@ -76,7 +94,7 @@ class SlabTable:
     def lease(self, number, end):
         """A lease on slab `number`, mapped up to `end` at least, with the address of its first byte."""
         mapping, address = self._slabs[number].readable(end)
-        lease = Lease(mapping)
+        lease = Lease(mapping, self._slabs[number].is_file)
         self._leases.append((number, weakref.ref(lease)))
         return lease, address
 

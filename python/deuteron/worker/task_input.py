@@ -15,11 +15,15 @@ class _Region:
 
     def __init__(self, slabs, slab, offset, length):
         self._lease, address = slabs.lease(slab, offset + length)
+        self._begin = offset
         self._address = address + offset
         self._view = memoryview(self._lease.mapping)[offset : offset + length]
 
     def __len__(self):
         return len(self._view)
+
+    def end(self):
+        self._lease.let_go(self._begin, self._begin + len(self._view))
 
     def copy(self, start, end):
         return bytes(self._view[start:end])
@@ -36,6 +40,9 @@ class _Bytes:
 
     def __len__(self):
         return len(self._content)
+
+    def end(self):
+        pass
 
     def copy(self, start, end):
         return self._content[start:end]
@@ -105,6 +112,7 @@ class TaskInput:
                     return False
                 self._wait_for_parts()
             part = self._parts.pop(0)
+            self._current.end()
             self._current = _Bytes(struct.pack("!i", part)) if isinstance(part, int) else _Region(self._slabs, *part)
             self._position = 0
         return True
