@@ -178,12 +178,16 @@ def function_that_raises(spark, random):
         if TaskContext.get().partitionId() == unlucky:
             raise ValueError("meant to be raised")
 
+    if barrier:
+        spark.conf.set("spark.deuteron.gang.stopOnSameFailure", "true")
     try:
         spark.range(0, 4, 1, 4).mapInArrow(run, "id long", barrier=barrier).collect()
     except PySparkException as error:
         expect("what a function raises", "meant to be raised" in str(error), True)
     else:
         raise WrongAnswer("a function raised, and nobody was told")
+    finally:
+        spark.conf.unset("spark.deuteron.gang.stopOnSameFailure")
 
 
 def interrupted(spark, random):
