@@ -140,7 +140,9 @@ TEST_F(Integrity, OtherBusErrorsStillEndTheProcess) {
   }
   int status = 0;
   ASSERT_EQ(waitpid(child, &status, 0), child);
-  EXPECT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGBUS);
+  // By the signal; under the address sanitizer by its own handler, which was there before ours.
+  const bool is_ended = WIFSIGNALED(status) ? WTERMSIG(status) == SIGBUS : WEXITSTATUS(status) != 0;
+  EXPECT_TRUE(is_ended) << status;
 }
 
 TEST_F(Integrity, WhatGoesToAClientIsNeverOnDisk) {
