@@ -1,5 +1,6 @@
 # setup
 import os
+import time
 import pyarrow
 from dataclasses import dataclass
 from pyspark import TaskContext
@@ -22,6 +23,7 @@ class Writer(DataSourceWriter):
         if self.options.get("fails") == "write":
             raise ValueError("no write today")
         if self.options.get("fails") == "last" and part == 2:
+            time.sleep(2)  # the others have been told of by then
             raise ValueError("no write of the last today")
         if self.options.get("fails") == "message":
             return part
