@@ -617,7 +617,6 @@ std::string struct_field_name(const unresolved::ExpressionPtr& argument, size_t 
 Result<ExpressionPtr> ExpressionResolver::resolve_struct(const unresolved::FunctionCall& call,
                                                          const plan::Origin& origin) {
   ASSIGN_OR_RETURN(const unresolved::Expressions expanded, expand_arguments(call, "struct"));
-  if (expanded.empty()) return at(unsupported("a struct without fields"), origin);
   resolved::Expressions arguments;
   for (size_t i = 0; i < expanded.size(); ++i) {
     unresolved::ExpressionPtr argument = expanded[i];

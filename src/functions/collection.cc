@@ -67,7 +67,7 @@ Result<Call> resolve_struct(const Context& context) {
 
 // named_struct('a', 1, …) becomes struct(1, …) whose type holds the names.
 Result<Call> resolve_named_struct(const Context& context) {
-  if (context.size() == 0 || context.size() % 2 != 0) return context.wrong_number_nowhere("2n (n > 0)");
+  if (context.size() % 2 != 0) return context.wrong_number_nowhere("2n (n > 0)");
   types::Schema fields;
   std::vector<DataType> types;
   std::vector<int> order;

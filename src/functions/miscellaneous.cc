@@ -1,4 +1,5 @@
 // What belongs to no other family.
+#include <algorithm>
 #include <iterator>
 #include <unordered_map>
 
@@ -35,12 +36,21 @@ Result<Call> resolve_cast(const Context& context) {
                               cast_may_give_null(from, to, plan::CastMode::kDefault, context.options.ansi));
 }
 
+// The kernel sees a struct without fields as the Boolean that carries it.
+bool has_empty_struct(const DataType& type) {
+  if (type.is(TypeId::kArray)) return has_empty_struct(type.element());
+  if (!type.is(TypeId::kStruct)) return false;
+  return type.fields().empty() || std::any_of(type.fields().begin(), type.fields().end(),
+                                              [](const auto& field) { return has_empty_struct(field.type); });
+}
+
 Result<Call> resolve_hash(const Context& context) {
   if (context.size() == 0) return context.wrong_number_nowhere("> 0");
   const std::string name(context.function.name);
   for (const Argument& argument : context.arguments) {
     if (!is_comparable(argument.type))
       return context.mismatch("HASH_MAP_TYPE", {{"functionName", "`" + name + "`"}});
+    if (has_empty_struct(argument.type)) return unsupported(name + " of a struct without fields");
   }
   return context.call(DataType(name == "hash" ? TypeId::kInteger : TypeId::kLong), false);
 }

@@ -291,6 +291,10 @@ Status write_maps(const Job& job) {
 
 Status write_structs(const Job& job) {
   const types::Schema& fields = job.type.fields();
+  if (fields.empty()) {  // see duckdb_type()
+    std::fill_n(static_cast<bool*>(duckdb_vector_get_data(job.vector)) + job.target, job.count, true);
+    return Status();
+  }
   for (size_t i = 0; i < fields.size(); ++i) {
     duckdb_vector child = duckdb_struct_vector_get_child(job.vector, i);
     RETURN_IF_ERROR(write_rows(*job.array.children[i], job.source.children[i], job.array.offset + job.start,
@@ -383,6 +387,7 @@ duckdb_logical_type make_carrier(const DataType& type) {
       return map;
     }
     case TypeId::kStruct: {
+      if (type.fields().empty()) return duckdb_create_logical_type(DUCKDB_TYPE_BOOLEAN);
       std::vector<duckdb_logical_type> children;
       std::vector<const char*> names;
       for (const types::StructField& field : type.fields()) {

@@ -323,6 +323,11 @@ void bind_scan(duckdb_bind_info info) {
       duckdb_destroy_logical_type(&type);
     }
   }
+  if (number == 0) {  // DuckDB wants a column
+    duckdb_logical_type type = duckdb_create_logical_type(DUCKDB_TYPE_BOOLEAN);
+    duckdb_bind_add_result_column(info, "no_column", type);
+    duckdb_destroy_logical_type(&type);
+  }
   int64_t rows = 0;
   for (const auto& partition : source->partitions) {
     for (const ScanSource::Bytes& stream :

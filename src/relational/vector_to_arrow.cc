@@ -183,6 +183,7 @@ constexpr Carrier kCarriers[] = {
     {TypeId::kArray, DUCKDB_TYPE_LIST},
     {TypeId::kMap, DUCKDB_TYPE_MAP},
     {TypeId::kStruct, DUCKDB_TYPE_STRUCT},
+    {TypeId::kStruct, DUCKDB_TYPE_BOOLEAN},  // without fields
 };
 
 bool is_carrier(TypeId spark, duckdb_type duckdb) {

@@ -95,6 +95,8 @@ Result<std::string> parquet_type(const DataType& type) {
       return "MAP(" + key + ", " + value + ")";
     }
     case TypeId::kStruct: {
+      if (type.fields().empty())
+        return error("EMPTY_SCHEMA_NOT_SUPPORTED_FOR_DATASOURCE", {{"format", "Parquet"}});
       std::string text;
       for (const types::StructField& field : type.fields()) {
         ASSIGN_OR_RETURN(const std::string child, parquet_type(field.type));

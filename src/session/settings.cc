@@ -114,10 +114,26 @@ SessionSettings::SessionSettings(const SessionSettings& other) {
   values_ = other.values_;
 }
 
-std::optional<std::string> SessionSettings::find(const std::string& key) const {
+std::optional<std::string> SessionSettings::find_set(const std::string& key) const {
   std::lock_guard lock(mutex_);
   if (auto found = values_.find(key); found != values_.end()) return found->second;
   if (auto found = server_defaults_.find(key); found != server_defaults_.end()) return found->second;
+  return std::nullopt;
+}
+
+Result<std::optional<std::string>> SessionSettings::get_or(
+    const std::string& key, const std::optional<std::string>& otherwise) const {
+  if (std::optional<std::string> value = find_set(key); value.has_value()) return value;
+  const Default* entry = find_default(key);
+  const bool is_of_server = !key.starts_with("spark.sql.");
+  if (is_of_server && entry != nullptr && entry->value.has_value()) return std::string(*entry->value);
+  if (entry != nullptr && otherwise.has_value() && !accepts(entry->kind, *otherwise))
+    return invalid_value(key, *otherwise, entry->kind);
+  return otherwise;
+}
+
+std::optional<std::string> SessionSettings::find(const std::string& key) const {
+  if (std::optional<std::string> value = find_set(key); value.has_value()) return value;
   const Default* entry = find_default(key);
   if (entry != nullptr && entry->value.has_value()) return std::string(*entry->value);
   return std::nullopt;

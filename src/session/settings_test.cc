@@ -22,6 +22,17 @@ TEST(SessionSettings, KnowsWhatItDoesNotKnow) {
   EXPECT_EQ(*settings.get("my.own.key"), "x");
 }
 
+TEST(SessionSettings, TheAskersDefaultStandsBeforeTheOneOfAnSqlKey) {
+  SessionSettings settings(std::map<std::string, std::string>{{"spark.sql.shuffle.partitions", "7"}});
+  EXPECT_EQ(*settings.get_or("spark.sql.ansi.enabled", "false"), "false");
+  EXPECT_EQ(*settings.get_or("spark.sql.ansi.enabled", std::nullopt), std::nullopt);
+  EXPECT_EQ(settings.get_or("spark.sql.ansi.enabled", "perhaps").status().condition(),
+            "INVALID_CONF_VALUE.TYPE_MISMATCH");
+  EXPECT_EQ(*settings.get_or("spark.sql.shuffle.partitions", "9"), "7");
+  EXPECT_EQ(*settings.get_or("spark.master", "x"), *settings.get("spark.master"));
+  EXPECT_EQ(*settings.get_or("no.such.key", "x"), "x");
+}
+
 TEST(SessionSettings, RefusesValuesThatAKeyCannotTake) {
   SessionSettings settings({});
   EXPECT_EQ(settings.set("spark.sql.ansi.enabled", "perhaps").condition(),

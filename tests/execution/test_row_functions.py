@@ -1,10 +1,14 @@
 """Results of Python UDFs without Arrow: what Apache Spark 4.2.1 makes of them, type by type (recorded with `useArrow=False`)."""
 
+import array
+import collections
 import datetime
 import decimal
 import sys
 from pathlib import Path
 
+import numpy
+import pandas
 import pyarrow as pa
 import pytest
 
@@ -66,3 +70,26 @@ def test_nested_types():
         call(lambda _: (1, 2, 3), struct)
     with pytest.raises(OverflowError):
         call(lambda _: decimal.Decimal("123456789.1"), types.DecimalType(5, 2))
+
+
+def test_an_array_of_numbers_is_an_array():
+    assert call(lambda _: array.array("i", [1, 2]), types.ArrayType(types.IntegerType())) == [1, 2]
+
+
+class _Whole(int):
+    pass
+
+
+# Spark: "expected zero arguments for construction of ClassDict (for ...)"
+@pytest.mark.parametrize("value", [
+    numpy.int64(3), numpy.float64(2.5), numpy.bool_(True), numpy.array([1]), pandas.Timestamp("2020-01-01"), range(3), _Whole(4),
+    types.Row(a=1), [numpy.int64(1)], {"a": numpy.int64(1)}, collections.defaultdict(int, a=1), collections.deque([1]),
+], ids=lambda value: f"{type(value).__name__}-{value}")
+@pytest.mark.parametrize("type_name", ["integer", "double", "string"])
+def test_what_spark_cannot_read_is_refused(value, type_name):
+    with pytest.raises(TypeError, match="without Arrow returned a .*useArrow=True"):
+        call(lambda _: value, types._parse_datatype_json_value(type_name))
+
+
+def test_what_is_not_there_in_pandas_is_null():
+    assert call(lambda _: pandas.NA, types.IntegerType()) is None

@@ -4,9 +4,12 @@ Spark pickles rows for these, and takes a result of the wrong type for null inst
 `coercion` says, type by type, what Spark's side makes of a result that came out of a pickle.
 """
 
+import array
+import collections
 import datetime
 import decimal
 import os
+import uuid
 
 import pyarrow
 from pyspark import serializers, worker
@@ -15,7 +18,14 @@ from pyspark.sql.conversion import ArrowTableToRowsConversion
 from pyspark.sql.pandas.types import to_arrow_type
 from pyspark.util import PythonEvalType
 
-_SEQUENCES = (list, tuple, bytes, bytearray)
+_SEQUENCES = (list, tuple, bytes, bytearray, array.array)
+# What Spark's reader of pickles knows. These types themselves: it does not know classes that are derived from them.
+_ATOMS = frozenset({
+    type(None), bool, int, float, complex, str, bytes, bytearray, array.array, decimal.Decimal, datetime.date, datetime.datetime,
+    datetime.time, datetime.timedelta, uuid.UUID,
+})
+_COLLECTIONS = frozenset({list, tuple, set, frozenset})
+_MAPPINGS = frozenset({dict, collections.OrderedDict})
 
 
 class RowFunctions:
@@ -59,7 +69,7 @@ class _RowFunction:
         for row in range(rows):
             arguments = [columns[column][row] for column in self._positional]
             named = {name: columns[column][row] for column, name in self._named}
-            results.append(self._coerce(self._to_internal(self._function(*arguments, **named))))
+            results.append(self._coerce(readable(self._to_internal(self._function(*arguments, **named)))))
         return pyarrow.array(results, type=self._arrow_type)
 
 
@@ -72,6 +82,25 @@ def _profiled(function, number):
     if profiler == "memory":
         return worker.wrap_memory_profiler(function, PythonEvalType.SQL_BATCHED_UDF, result)
     return function
+
+
+def readable(value):
+    """The value, if Spark could read it from a pickle; else TypeError (Spark: a PickleException of Java)."""
+    kind = type(value)
+    if kind in _ATOMS:
+        return value
+    if kind in _COLLECTIONS:
+        for item in value:
+            readable(item)
+    elif kind in _MAPPINGS:
+        for key, item in value.items():
+            readable(key), readable(item)
+    elif not isinstance(value.__reduce_ex__(4), str):  # the name of what is not constructed, as pandas.NA
+        raise TypeError(
+            f"a Python UDF without Arrow returned a {kind.__module__}.{kind.__qualname__}, which Spark does not know outside Python: "
+            "return a plain value, as int(x), float(x) or x.tolist() of a NumPy value, or declare the function with useArrow=True"
+        )
+    return value
 
 
 def coercion(data_type):

@@ -16,7 +16,7 @@ from pyspark.sql.worker import analyze_udtf
 from pyspark.util import PythonEvalType, handle_worker_exception
 from pyspark.worker_util import pickleSer, utf8_deserializer
 
-from deuteron.worker.row_functions import coercion
+from deuteron.worker.row_functions import coercion, readable
 
 _ROWS_AT_ONCE = 10000
 
@@ -251,7 +251,7 @@ class _Pickled:
     def result(self, rows):
         columns = []
         for index, (coerce, arrow_type) in enumerate(zip(self._coercions, self._type)):
-            values = [None if row is None else coerce(row[index]) for row in rows]
+            values = [None if row is None else coerce(readable(row[index])) for row in rows]
             columns.append(pyarrow.array(values, type=arrow_type))
         return len(rows), columns
 

@@ -35,8 +35,9 @@ Status NativeSession::configure(const ConfigRequest& request, ConfigResponse& re
       return {};
     case ConfigRequest::Operation::kGetWithDefault:
       for (const auto& pair : operation.get_with_default().pairs()) {
-        std::optional<std::string> value = settings.find(pair.key());
-        if (!value.has_value() && pair.has_value()) value = pair.value();
+        std::optional<std::string> otherwise;
+        if (pair.has_value()) otherwise = pair.value();
+        ASSIGN_OR_RETURN(const std::optional<std::string> value, settings.get_or(pair.key(), otherwise));
         add_pair(response, pair.key(), value);
       }
       return {};

@@ -59,6 +59,7 @@ std::string duckdb_type(const DataType& type) {
     case TypeId::kArray: return duckdb_type(type.element()) + "[]";
     case TypeId::kMap: return "MAP(" + duckdb_type(type.key()) + ", " + duckdb_type(type.value()) + ")";
     case TypeId::kStruct: {
+      if (type.fields().empty()) return "BOOLEAN";  // DuckDB has no such struct: true, or null
       std::string text;
       for (const auto& field : type.fields()) {
         text += (text.empty() ? "" : ", ") + quote_name(field.name) + " " + duckdb_type(field.type);
@@ -78,7 +79,6 @@ Result<std::string> carrier_of(const DataType& type) {
     ASSIGN_OR_RETURN([[maybe_unused]] auto value, carrier_of(type.value()));
   }
   if (type.is(TypeId::kStruct)) {
-    if (type.fields().empty()) return unsupported("a struct without fields");
     std::set<std::string> seen;
     for (const auto& field : type.fields()) {
       std::string name = field.name;
@@ -209,6 +209,7 @@ Result<std::string> write_literal(const types::Value& value, const DataType& typ
     case TypeId::kMap: return map_literal(std::get<types::MapEntries>(value.data), type);
     case TypeId::kStruct: {
       const auto& items = std::get<std::vector<types::Value>>(value.data);
+      if (items.empty()) return std::string("true");
       std::string fields;
       for (size_t i = 0; i < items.size(); ++i) {
         ASSIGN_OR_RETURN(const std::string text, write_literal(items[i], type.fields()[i].type));

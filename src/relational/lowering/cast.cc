@@ -397,6 +397,7 @@ Result<std::string> to_nested(const Conversion& cast) {
     return "CASE WHEN " + cast.text + " IS NOT NULL THEN " +
            cast_to("map(" + mapped("map_keys", key) + ", " + mapped("map_values", value) + ")", to) + " END";
   }
+  if (to.fields().empty()) return cast.text;
   std::string fields;
   for (size_t i = 0; i < to.fields().size(); ++i) {
     const auto& source = from.fields()[i];
@@ -491,6 +492,7 @@ Result<std::string> write_as_text(CallWriter& call, const std::string& text, con
              text + " IS NOT NULL THEN '' END) || '}'";
     }
     case TypeId::kStruct: {
+      if (from.fields().empty()) return "CASE WHEN " + text + " IS NOT NULL THEN '{}' END";
       std::string fields;
       for (const auto& field : from.fields()) {
         ASSIGN_OR_RETURN(const std::string shown,

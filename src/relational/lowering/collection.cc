@@ -50,7 +50,7 @@ Result<std::string> lower_struct(CallWriter& call) {
     ASSIGN_OR_RETURN(const std::string value, call.argument(i));
     fields += (fields.empty() ? "" : ", ") + quote_name(call.result().fields()[i].name) + " := " + value;
   }
-  return "struct_pack(" + fields + ")";
+  return fields.empty() ? "true" : "struct_pack(" + fields + ")";
 }
 
 std::string map_value(const std::string& map, const std::string& key) { return "(" + map + ")[" + key + "]"; }

@@ -28,6 +28,7 @@ std::string names_of(CallWriter& call, const types::Schema& fields) {
 Result<std::string> read_value(CallWriter& call, const std::string& text, const DataType& type);
 
 Result<std::string> read_struct(CallWriter& call, const std::string& text, const DataType& type) {
+  if (type.fields().empty()) return unsupported("from_json of a struct without fields");
   const std::string fields = call.fresh_name();
   std::string values;
   for (size_t i = 0; i < type.fields().size(); ++i) {
@@ -197,6 +198,7 @@ Result<std::string> write_value(CallWriter& call, const std::string& text, const
              " IS NOT NULL THEN '' END) || '}'";
     }
     case TypeId::kStruct: {  // fields that are null are left out
+      if (type.fields().empty()) return "CASE WHEN " + text + " IS NOT NULL THEN '{}' END";
       std::string fields;
       for (const auto& field : type.fields()) {
         ASSIGN_OR_RETURN(

@@ -45,6 +45,7 @@ d.createOrReplaceTempView("d")
 spark.udf.register("mean_of", mean)
 spark.udf.register("size_of", size)
 spark.udf.register("plus_one", lambda x: (x or 0) + 1, "int")
+spark.udf.register("MyOwn", lambda x: 1, "int")
 # case: aggregate-by-key
 d.groupBy("k").agg(mean("v")).orderBy("k")
 # case: aggregate-two-functions
@@ -188,3 +189,15 @@ d.groupBy((d.v % 2).alias("p")).applyInArrow(sum_batches, "p int, n long, c stri
 def wrong_columns(frames: Iterator[pandas.DataFrame]) -> Iterator[pandas.DataFrame]:
     yield pandas.DataFrame({"x": [1]})
 d.groupBy("k").applyInPandas(wrong_columns, "n long, m long")
+# case: struct-without-fields-of-a-function
+spark.range(3).select("id", F.udf(lambda x: () if x else None, "struct<>")("id").alias("s")).orderBy("id")
+# case: struct-without-fields-in-text
+spark.range(2).select(F.struct().alias("s")).selectExpr("s", "cast(s as string)", "s is null", "to_json(s)", "array(s, null)")
+# case: struct-without-fields-grouped
+spark.range(3).groupBy(F.udf(lambda x: () if x else None, "struct<>")("id").alias("s")).count().orderBy("count")
+# case: rows-without-columns-from-map-in-arrow
+spark.range(3).mapInArrow(lambda batches: (b.select([]) for b in batches), "struct<>")
+# case: rows-without-columns-from-map-in-pandas-counted
+spark.range(3).mapInPandas(lambda batches: (b[[]] for b in batches), "struct<>").groupBy().count()
+# case: registered-name-is-shown
+spark.sql("select myOWN(MYOWN(1)) + 1, MyOwn(2)")
