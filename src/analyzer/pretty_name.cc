@@ -269,7 +269,8 @@ std::string ExpressionResolver::pretty_call(const unresolved::FunctionCall& call
     // A user's function is shown by the name under which it was registered.
     const auto registered = name == "struct" ? nullptr : analysis_.catalog.find_function(name);
     const auto* python = unresolved::as<unresolved::PythonCall>(registered);
-    text = (python == nullptr ? name : python->name) + "(" + (call.is_distinct ? "DISTINCT " : "") + join(arguments, ", ") + ")";
+    text = (python == nullptr ? name : python->name) + "(" + (call.is_distinct ? "DISTINCT " : "") +
+           join(arguments, ", ") + ")";
   }
   if (!call.within_group.empty()) {
     plan::Names keys;

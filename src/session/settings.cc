@@ -126,7 +126,8 @@ Result<std::optional<std::string>> SessionSettings::get_or(
   if (std::optional<std::string> value = find_set(key); value.has_value()) return value;
   const Default* entry = find_default(key);
   const bool is_of_server = !key.starts_with("spark.sql.");
-  if (is_of_server && entry != nullptr && entry->value.has_value()) return std::string(*entry->value);
+  if (is_of_server && entry != nullptr && entry->value.has_value())
+    return std::optional(std::string(*entry->value));
   if (entry != nullptr && otherwise.has_value() && !accepts(entry->kind, *otherwise))
     return invalid_value(key, *otherwise, entry->kind);
   return otherwise;

@@ -23,8 +23,8 @@ class SessionSettings {
   // key.
   Result<std::optional<std::string>> get(const std::string& key) const;
   std::optional<std::string> find(const std::string& key) const;
-  // The value set, by the user or for the server; else `otherwise`, whatever the default of a spark.sql key is.
-  // INVALID_CONF_VALUE when the key cannot take that.
+  // The value set, by the user or for the server; else `otherwise`, whatever the default of a spark.sql key
+  // is. INVALID_CONF_VALUE when the key cannot take that.
   Result<std::optional<std::string>> get_or(const std::string& key,
                                             const std::optional<std::string>& otherwise) const;
   // CANNOT_MODIFY_STATIC_CONFIG for spark.* keys fixed at start, INVALID_CONF_VALUE for a value that the key

@@ -2,6 +2,7 @@
 
 import os
 import time
+import uuid
 from collections.abc import Iterator
 
 import numpy
@@ -330,6 +331,31 @@ def test_partition_ids(spark):
         yield pyarrow.RecordBatch.from_pydict({"p": [TaskContext.get().partitionId()]})
 
     assert sorted(row.p for row in spark.range(0, 8, 1, 4).mapInArrow(partition, "p long").collect()) == [0, 1, 2, 3]
+
+
+def test_foreach_sees_every_row_once(spark, tmp_path):
+    def write(row):
+        (tmp_path / f"row-{row.id}").write_text(row.text)
+
+    assert spark.range(20).selectExpr("id", "id || 'x' AS text").foreach(write) is None
+    assert {file.name: file.read_text() for file in tmp_path.iterdir()} == {f"row-{i}": f"{i}x" for i in range(20)}
+
+
+def test_foreach_partition_sees_every_row_once(spark, tmp_path):
+    def write(rows):
+        name = uuid.uuid4().hex
+        (tmp_path / name).write_text(" ".join(str(row.id) for row in rows))
+
+    assert spark.range(0, 20, 1, 3).foreachPartition(write) is None
+    assert sorted(int(word) for file in tmp_path.iterdir() for word in file.read_text().split()) == list(range(20))
+
+
+def test_foreach_that_raises(spark):
+    def fail(row):
+        raise ValueError(f"not {row.id}")
+
+    with pytest.raises(PythonException, match="ValueError: not 3"):
+        spark.range(3, 4).foreach(fail)
 
 
 def test_printing_does_no_harm(spark):
