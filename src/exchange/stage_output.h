@@ -18,10 +18,8 @@ namespace deuteron::exchange {
 struct ColumnGroup {
   types::Schema schema;
   Layout layout = Layout::kFlat;
-  // Streams of Python workers are checked against the schema when they are read (ARROW_TYPE_MISMATCH);
-  // `producer` names the function in that error, for example "mapInArrow()". Names are compared when the
-  // layout is kStructColumn.
-  std::string producer;
+  // What a Python function declared not to be null is looked at when it is read (NOT_NULL_ASSERT_VIOLATION).
+  bool is_of_function = false;
 };
 
 // One Arrow IPC stream (schema, record batches, end mark) in shared memory.

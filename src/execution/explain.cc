@@ -64,7 +64,7 @@ class Explanation {
   Result<Exchange> add_position(const PositionStage& stage) {
     RETURN_IF_ERROR(add_relational(stage.input));
     const auto described = std::make_shared<exchange::StageOutput>();
-    described->groups.push_back({to_schema(stage.input->output), exchange::Layout::kFlat, ""});
+    described->groups.push_back({to_schema(stage.input->output), exchange::Layout::kFlat});
     std::string names;
     for (const ExpressionPtr& call : stage.calls)
       names += (names.empty() ? "" : ", ") + as<Call>(call)->function + "()";
@@ -77,7 +77,7 @@ class Explanation {
 
   Result<RelationPtr> add_cached(const CachedPlan& cached, const Columns& output) {
     const auto described = std::make_shared<exchange::StageOutput>();
-    described->groups.push_back({to_schema(output), exchange::Layout::kFlat, ""});
+    described->groups.push_back({to_schema(output), exchange::Layout::kFlat});
     const Exchange exchange{static_cast<int64_t>(context_.inputs.size()) + 1, output_partitions(cached)};
     context_.inputs[exchange.id] = described;
     text_ += heading("Cached") + (cached.rows_if_made() == nullptr ? "not made yet" : "in memory") +

@@ -37,7 +37,7 @@ class Stage : public Maker {
     before();
     const types::Schema schema{{"n", types::DataType(types::TypeId::kLong), false, ""}};
     auto output = std::make_shared<exchange::StageOutput>();
-    output->groups.push_back({schema, exchange::Layout::kFlat, ""});
+    output->groups.push_back({schema, exchange::Layout::kFlat});
     output->partitions.resize(3);
     for (int32_t partition = 0; partition < 3; ++partition) {
       if (wanted.has_value() && !makes_all && !wanted->contains(partition)) continue;

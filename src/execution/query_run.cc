@@ -216,7 +216,7 @@ Result<std::vector<std::optional<std::string>>> QueryRun::digits_of_last_stage(
   const types::DataType text(types::TypeId::kString);
   std::vector<std::optional<std::string>> digits;
   auto rows = std::make_shared<exchange::StageOutput>();
-  rows->groups.push_back({to_schema(columns), exchange::Layout::kStructColumn, ""});
+  rows->groups.push_back({to_schema(columns), exchange::Layout::kStructColumn});
   for (const auto& [partition, output] : last_stage_.outputs) {
     if (output->kind == TaskResult::Kind::kNone) continue;
     ASSIGN_OR_RETURN(exchange::Stream stream, stream_of(rows->groups[0], output.get()));

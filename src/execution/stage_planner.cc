@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "execution/outer_references.h"
 #include "execution/pickled_call.h"
 #include "execution/plan_rewrite.h"
 
@@ -206,6 +207,7 @@ RelationPtr scan_all(const Exchange& exchange, const Columns& output) {
 Result<RelationPtr> StagePlanner::cut(const RelationPtr& relation) {
   if (!any_relation(relation, needs_stage)) return relation;
   if (as<WithCte>(relation) != nullptr) return cut_with_cte(relation);
+  if (needs_stage(*relation) && refers_outside(relation)) return cut_correlated(relation);
   if (as<MapPartitions>(relation) != nullptr) return cut_map(relation);
   if (as<GroupMap>(relation) != nullptr) return cut_group_map(relation);
   if (as<CoGroupMap>(relation) != nullptr) return cut_co_group_map(relation);
@@ -228,6 +230,19 @@ Result<RelationPtr> StagePlanner::cut_with_cte(const RelationPtr& relation) {
   ASSIGN_OR_RETURN(with.body, cut(with.body));
   cte_scope_.resize(outer);
   return RelationPtr(std::make_shared<const Relation>(std::move(copy)));
+}
+
+// The functions run on all rows, whatever the outer query asks for, as on Spark.
+Result<RelationPtr> StagePlanner::cut_correlated(const RelationPtr& relation) {
+  const bool is_scalar = as<EvaluatePython>(relation) != nullptr;
+  const std::optional<LiftedFilters> lifted = is_scalar ? lift_outer_filters(relation) : std::nullopt;
+  if (!lifted.has_value()) return unsupported("Python functions that depend on an outer query's rows");
+  ASSIGN_OR_RETURN(RelationPtr current, cut(lifted->relation));
+  for (const ExpressionPtr& condition : lifted->conditions)
+    current = make_relation(Filter{current, condition}, current->output, current->partitions);
+  Expressions order;
+  for (const Column& column : relation->output) order.push_back(reference(column));
+  return project(current, std::move(order), relation->output);
 }
 
 Result<RelationPtr> StagePlanner::cut_position(const RelationPtr& relation) {
@@ -271,7 +286,7 @@ Result<RelationPtr> StagePlanner::cut_map(const RelationPtr& relation) {
   stage.evaluation_type = static_cast<EvaluationType>(map.function->eval_type);
   stage.functions = {{{{0, std::nullopt}}, {map.function->command}, 0}};
   stage.python_version = map.function->python_version;
-  stage.output = {to_schema(relation->output), exchange::Layout::kStructColumn};
+  stage.output = {to_schema(relation->output), exchange::Layout::kStructColumn, true};
   if (map.function->table_call != nullptr) {
     stage.name = map.function->name;
     stage.evaluation_type = EvaluationType::kMapArrowIterator;
@@ -315,7 +330,7 @@ Result<RelationPtr> StagePlanner::cut_group_map(const RelationPtr& relation) {
   function.commands = {map.function->command};
   stage.functions = {std::move(function)};
   stage.python_version = map.function->python_version;
-  stage.output = {to_schema(relation->output), exchange::Layout::kStructColumn};
+  stage.output = {to_schema(relation->output), exchange::Layout::kStructColumn, true};
   ASSIGN_OR_RETURN(const Exchange exchange, run_stage_(stage));
   return scan_all(exchange, relation->output);
 }
@@ -403,7 +418,7 @@ Result<RelationPtr> StagePlanner::cut_co_group_map(const RelationPtr& relation) 
   stage.evaluation_type = type;
   stage.functions = {std::move(function)};
   stage.python_version = map.function->python_version;
-  stage.output = {to_schema(relation->output), exchange::Layout::kStructColumn};
+  stage.output = {to_schema(relation->output), exchange::Layout::kStructColumn, true};
   ASSIGN_OR_RETURN(const Exchange exchange, run_stage_(stage));
   return scan_all(exchange, relation->output);
 }

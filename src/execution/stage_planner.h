@@ -41,9 +41,9 @@ struct PythonStage {
   std::vector<worker_pool::PythonFunction> functions;
   std::string python_version;
   std::map<std::string, std::string> evaluation_conf;
-  std::map<std::string, std::string> runner_conf;      // beside the session's settings
-  exchange::ColumnGroup output;                        // what the workers leave
-  std::optional<TableFunctionOfStage> table_function;  // instead of `functions`
+  std::map<std::string, std::string> runner_conf;                   // beside the session's settings
+  exchange::ColumnGroup output{{}, exchange::Layout::kFlat, true};  // what the workers leave
+  std::optional<TableFunctionOfStage> table_function;               // instead of `functions`
 };
 
 // A relational input whose partitions matter to what is above it, and columns that follow from where each row
@@ -81,6 +81,8 @@ class StagePlanner {
   Result<plan::resolved::RelationPtr> cut_co_group_map(const plan::resolved::RelationPtr& relation);
   Result<plan::resolved::RelationPtr> cut_window(const plan::resolved::RelationPtr& relation);
   Result<plan::resolved::RelationPtr> cut_evaluate(const plan::resolved::RelationPtr& relation);
+  // A node that reads, somewhere below, columns of an outer query.
+  Result<plan::resolved::RelationPtr> cut_correlated(const plan::resolved::RelationPtr& relation);
   Result<plan::resolved::RelationPtr> cut_position(const plan::resolved::RelationPtr& relation);
   Result<plan::resolved::RelationPtr> cut_local_sort(const plan::resolved::RelationPtr& relation);
   // Adds the results of calls that one stage can make, as columns behind those of `input`, which is cut

@@ -83,7 +83,7 @@ Result<Target> make_target(const std::shared_ptr<exchange::SharedMemory>& memory
 std::vector<exchange::ColumnGroup> column_groups(const Target& target) {
   std::vector<exchange::ColumnGroup> groups;
   for (const GroupFormat& group : target.groups)
-    groups.push_back({group.format->schema(), group.format->layout(), ""});
+    groups.push_back({group.format->schema(), group.format->layout()});
   return groups;
 }
 

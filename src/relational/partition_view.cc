@@ -82,8 +82,11 @@ Result<std::optional<std::vector<Partition>>> view_partitions(const RelationPtr&
   if (input == context.inputs.end()) return none;
   const StageOutput& output = *input->second;
   const auto source = source_of(fragment, *scan, output, columns);
-  // What a function left is checked against what it declared when it is scanned.
-  if (!source.has_value() || !output.groups[source->group].producer.empty()) return none;
+  if (!source.has_value()) return none;
+  // A scan looks for nulls that a function declared not to leave.
+  const exchange::ColumnGroup& group = output.groups[source->group];
+  if (group.is_of_function && std::any_of(group.schema.begin(), group.schema.end(), has_required_part))
+    return none;
 
   std::vector<Partition> partitions;
   for (const LeafCut& cut : cutting.cuts) {

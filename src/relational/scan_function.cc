@@ -57,7 +57,8 @@ using Unit = std::vector<std::vector<Piece>>;
 struct Projected {
   size_t group = 0;   // index into the groups that are read
   size_t column = 0;  // within the group
-  const DataType* type = nullptr;
+  const types::StructField* field = nullptr;
+  bool is_checked = false;  // a function's result that may not be null, or has parts that may not be
   idx_t output = 0;
 };
 
@@ -124,10 +125,9 @@ void destroy(void* object) {
 std::string type_list(const types::Schema& schema) { return DataType::structure(schema).simple_string(); }
 
 Status mismatch(const ScanSource::Group& group, const std::string& actual) {
-  return error("ARROW_TYPE_MISMATCH",
-               {{"operation", group.producer.empty() ? "an Arrow stream" : group.producer},
-                {"outputTypes", type_list(group.schema)},
-                {"actualDataTypes", actual}});
+  return error("ARROW_TYPE_MISMATCH", {{"operation", "an Arrow stream"},
+                                       {"outputTypes", type_list(group.schema)},
+                                       {"actualDataTypes", actual}});
 }
 
 // The schema whose children are the group's columns.
@@ -147,11 +147,8 @@ Result<std::unique_ptr<OpenStream>> parse_stream(const ScanSource::Bytes& bytes,
   // As Spark does, columns of a function's result beyond the declared ones are not looked at.
   bool fits = group.layout == Layout::kFlat ? actual.size() == group.schema.size()
                                             : actual.size() >= group.schema.size();
-  for (size_t i = 0; fits && i < group.schema.size(); ++i) {
-    const bool same_name =
-        group.layout == Layout::kFlat || group.producer.empty() || actual[i].name == group.schema[i].name;
-    fits = same_name && stands_for(actual[i].type, group.schema[i].type);
-  }
+  for (size_t i = 0; fits && i < group.schema.size(); ++i)
+    fits = stands_for(actual[i].type, group.schema[i].type);
   if (!fits) return mismatch(group, type_list(actual));
   auto stream = std::make_unique<OpenStream>(std::move(reader), group.layout, bytes.origin);
   for (size_t i = 0; i < group.schema.size(); ++i) {
@@ -231,6 +228,24 @@ Status make_units(GlobalState& state, const std::vector<size_t>& groups) {
   return Status();
 }
 
+// What lies below a null is not looked at: it may be anything.
+bool has_forbidden_null(const ArrowArrayView& array, const DataType& type, bool nullable) {
+  if (array.null_count != 0) return !nullable && array.length > 0;
+  switch (type.id()) {
+    case types::TypeId::kArray:
+      return has_forbidden_null(*array.children[0], type.element(), type.contains_null());
+    case types::TypeId::kMap:
+      return has_forbidden_null(*array.children[0]->children[1], type.value(), type.contains_null());
+    case types::TypeId::kStruct:
+      for (size_t i = 0; i < type.fields().size(); ++i) {
+        const types::StructField& field = type.fields()[i];
+        if (has_forbidden_null(*array.children[i], field.type, field.nullable)) return true;
+      }
+      return false;
+    default: return false;
+  }
+}
+
 Result<std::unique_ptr<GlobalState>> make_global_state(const ScanSourcePtr& source,
                                                        const std::vector<idx_t>& columns) {
   auto state = std::make_unique<GlobalState>();
@@ -246,8 +261,10 @@ Result<std::unique_ptr<GlobalState>> make_global_state(const ScanSourcePtr& sour
     if (group == source->groups.size()) continue;  // a row number that nobody looks at: count(*)
     auto place = std::find(groups.begin(), groups.end(), group);
     if (place == groups.end()) place = groups.insert(groups.end(), group);
-    state->columns.push_back({static_cast<size_t>(place - groups.begin()), column,
-                              &source->groups[group].schema[column].type, output});
+    const types::StructField& field = source->groups[group].schema[column];
+    const bool is_checked = source->groups[group].is_of_function && has_required_part(field);
+    state->columns.push_back(
+        {static_cast<size_t>(place - groups.begin()), column, &field, is_checked, output});
   }
   if (groups.empty() && !source->groups.empty()) groups.push_back(0);
   RETURN_IF_ERROR(make_units(*state, groups));
@@ -270,8 +287,11 @@ Status write_columns(const GlobalState& global, const LocalState& local, int64_t
     const Cursor& cursor = local.cursors[column.group];
     const ArrowArrayView* parent =
         cursor.stream->layout == Layout::kFlat ? cursor.batch : cursor.batch->children[0];
-    RETURN_IF_ERROR(write_rows(*parent->children[column.column], cursor.stream->columns[column.column],
-                               cursor.row, rows, *column.type,
+    const ArrowArrayView& array = *parent->children[column.column];
+    const types::StructField& field = *column.field;
+    if (column.is_checked && has_forbidden_null(array, field.type, field.nullable))
+      return error("NOT_NULL_ASSERT_VIOLATION", {{"walkedTypePath", field.name}});
+    RETURN_IF_ERROR(write_rows(array, cursor.stream->columns[column.column], cursor.row, rows, field.type,
                                duckdb_data_chunk_get_vector(chunk, column.output), target));
   }
   return Status();
@@ -376,6 +396,18 @@ void run_scan(duckdb_function_info info, duckdb_data_chunk chunk) {
 
 }  // namespace
 
+bool has_required_part(const types::StructField& field) {
+  const DataType& type = field.type;
+  if (!field.nullable) return true;
+  switch (type.id()) {
+    case types::TypeId::kArray: return has_required_part({"", type.element(), type.contains_null(), ""});
+    case types::TypeId::kMap: return has_required_part({"", type.value(), type.contains_null(), ""});
+    case types::TypeId::kStruct:
+      return std::any_of(type.fields().begin(), type.fields().end(), has_required_part);
+    default: return false;
+  }
+}
+
 void FailureSlot::set(const Status& status) {
   const std::lock_guard lock(mutex_);
   if (status_.ok()) status_ = status;
@@ -391,7 +423,7 @@ Result<ScanSourcePtr> scan_of(const exchange::StageOutputPtr& output,
   auto source = std::make_shared<ScanSource>();
   source->owners.push_back(output);
   for (const exchange::ColumnGroup& group : output->groups)
-    source->groups.push_back({group.schema, group.layout, group.producer});
+    source->groups.push_back({group.schema, group.layout, group.is_of_function});
   const auto add = [&](const exchange::Partition& partition) -> Status {
     if (partition.size() != output->groups.size()) return internal_error("a partition lacks column groups");
     auto& target = source->partitions.emplace_back();
@@ -417,7 +449,7 @@ ScanSourcePtr scan_of(const plan::Bytes& stream, const types::Schema& schema, in
                       int64_t row_count) {
   auto source = std::make_shared<ScanSource>();
   source->owners.push_back(stream);
-  source->groups.push_back({schema, Layout::kFlat, ""});
+  source->groups.push_back({schema, Layout::kFlat});
   source->partitions = {{{{*stream, -1}}}};
   source->first_row = first_row;
   source->row_count = row_count;

@@ -30,6 +30,9 @@ class FailureSlot {
   Status status_;
 };
 
+// Whether the column, or a part of it, is declared not to be null.
+bool has_required_part(const types::StructField& field);
+
 // What one handle reads. Columns are c0, c1 … in SQL.
 struct ScanSource {
   struct Bytes {
@@ -42,7 +45,7 @@ struct ScanSource {
   struct Group {
     types::Schema schema;
     exchange::Layout layout = exchange::Layout::kFlat;
-    std::string producer;  // as in exchange::ColumnGroup
+    bool is_of_function = false;  // as in exchange::ColumnGroup
   };
   std::vector<Group> groups;
   std::vector<std::shared_ptr<const void>> owners;  // of the bytes

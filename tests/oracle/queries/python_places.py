@@ -198,3 +198,21 @@ d.mapInPandas(lambda fs: fs, d.schema).select(plain("v")).orderBy(plain("v"))
 d.select(udf(lambda x: 1/0, "int")("v"))
 # case: data-frame-star unordered
 d.select(udf(lambda *a: len(a), "int")("*"))
+# case: correlated-max-of-a-function
+spark.sql("select v, (select max(plain(x.v)) from d x where x.k = d.k) as m from d order by v")
+# case: correlated-two-functions
+spark.sql("select v, (select max(plain(x.v) + vec(x.v * 2)) from d x where x.k = d.k and x.v > 1) as m from d order by v")
+# case: correlated-exists-with-a-function
+spark.sql("select v from d where exists (select 1 from d x where x.k = d.k and plain(x.v) > d.v) order by v")
+# case: correlated-in-a-function
+spark.sql("select v from d where v in (select plain(x.v) from d x where x.k = d.k) order by v")
+# case: lateral-function
+spark.sql("select d.v, t.p from d, lateral (select plain(x.v) as p from d x where x.k = d.k) as t order by 1, 2")
+# case: left-lateral-function
+spark.sql("select d.v, t.p from d left join lateral (select plain(x.v) as p from d x where x.k = d.k and x.v > 2) as t on true order by 1, 2")
+# case: correlated-over-a-derived-table
+spark.sql("select k, (select sum(p) from (select plain(v) as p, k as kk from d where v > 1) q where q.kk = d.k) as s from d order by v")
+# case: correlated-function-of-a-function
+spark.sql("select v, (select max(plain(vec(x.v))) from d x where x.k = d.k) as m from d order by v")
+# case: correlated-beside-a-cte
+spark.sql("with c as (select k, plain(v) as p from d) select v, (select max(plain(p)) from c where c.k = d.k) as m from d order by v")
