@@ -132,7 +132,7 @@ class ExpressionResolver {
   // Pretty names: pretty_name.cc.
   std::string pretty_attribute(const unresolved::Attribute& attribute);
   std::string pretty_call(const unresolved::FunctionCall& call);
-  std::string pretty_row(const unresolved::FunctionCall& call);
+  std::string pretty_row(const unresolved::FunctionCall& call, const std::string& name);
   std::string pretty_arithmetic(const functions::Function& function, const unresolved::FunctionCall& call,
                                 const plan::Names& operands);
   types::DataType type_of(const unresolved::ExpressionPtr& expression);
@@ -150,6 +150,7 @@ class ExpressionResolver {
   bool inside_aggregate_ = false;
   bool inside_window_function_ = false;
   bool with_qualifiers_ = false;
+  bool in_python_function_ = false;  // whose arguments are shown otherwise
   bool shows_bound_lambdas_ = true;  // lambda variables by Spark's common name, not by their own
   std::vector<resolved::Columns> lambda_parameters_;  // innermost last
   // Of the sums and products resolved so far: their operands' names depend on it.

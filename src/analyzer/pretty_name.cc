@@ -51,6 +51,16 @@ bool names_map(const unresolved::ExpressionPtr& schema) {
   return type.ok() && type->is(types::TypeId::kMap);
 }
 
+// Spark shows the arguments of Python functions not in SQL, but as Scala prints its expressions. "": no
+// different from SQL.
+std::string plain_text(const std::string& name, const plan::Names& arguments) {
+  if (name == "isnull" || name == "isnotnull") return name + "(" + join(arguments, ", ") + ")";
+  if ((name == "not" || name == "!") && arguments.size() == 1) return "NOT " + arguments[0];
+  if ((name == "-" || name == "negative") && arguments.size() == 1) return "-" + arguments[0];
+  if (name == "in") return arguments[0] + " IN (" + join({arguments.begin() + 1, arguments.end()}, ",") + ")";
+  return "";
+}
+
 }  // namespace
 
 std::string ExpressionResolver::qualified(const unresolved::ExpressionPtr& expression) {
@@ -87,8 +97,14 @@ plan::Names ExpressionResolver::pretty_list(const unresolved::Expressions& expre
 
 std::string ExpressionResolver::pretty(const unresolved::ExpressionPtr& expression) {
   if (expression == nullptr) return "";
-  if (const auto* node = unresolved::as<unresolved::Literal>(expression))
-    return types::to_sql_text(node->value);
+  if (const auto* node = unresolved::as<unresolved::Literal>(expression)) {
+    const std::string text = types::to_sql_text(node->value);
+    const bool has_type = node->value.type.is(types::TypeId::kDate) ||
+                          node->value.type.is(types::TypeId::kTimestamp) ||
+                          node->value.type.is(types::TypeId::kTimestampNtz);
+    const size_t quote = in_python_function_ && has_type ? text.find('\'') : std::string::npos;
+    return quote == std::string::npos ? text : text.substr(quote + 1, text.size() - quote - 2);
+  }
   if (const auto* node = unresolved::as<unresolved::Attribute>(expression)) return pretty_attribute(*node);
   if (const auto* node = unresolved::as<unresolved::LambdaVariable>(expression)) {
     plan::Names parts = node->parts;
@@ -129,7 +145,10 @@ std::string ExpressionResolver::pretty(const unresolved::ExpressionPtr& expressi
     return pretty_subquery(expression, *node);
   }
   if (const auto* node = unresolved::as<unresolved::PythonCall>(expression)) {
-    return node->name + "(" + join(pretty_list(node->arguments), ", ") + ")";
+    const bool was_in_function = std::exchange(in_python_function_, true);
+    const std::string arguments = join(pretty_list(node->arguments), ", ");
+    in_python_function_ = was_in_function;
+    return node->name + "(" + arguments + ")";
   }
   if (const auto* node = unresolved::as<unresolved::NamedArgument>(expression))
     return node->key + " => " + pretty(node->value);
@@ -161,8 +180,11 @@ std::string ExpressionResolver::pretty(const unresolved::ExpressionPtr& expressi
 std::string ExpressionResolver::pretty_cast(const unresolved::ExpressionPtr& child,
                                             const types::DataType& type, plan::CastMode mode) {
   const std::string text = pretty(child);
+  const bool is_try = mode == plan::CastMode::kTry;
+  if (in_python_function_)
+    return (is_try ? "try_cast(" : "cast(") + text + " as " + type.simple_string() + ")";
   if (type.is_nested()) return text;
-  return (mode == plan::CastMode::kTry ? "TRY_CAST(" : "CAST(") + text + " AS " + type.sql() + ")";
+  return (is_try ? "TRY_CAST(" : "CAST(") + text + " AS " + type.sql() + ")";
 }
 
 // A sub-query shows the columns of this query that it reads.
@@ -238,6 +260,12 @@ std::string ExpressionResolver::pretty_call(const unresolved::FunctionCall& call
   }
   // A type's name used as a function is a cast that is not shown.
   if (call.arguments.size() == 1 && cast_function_type(name).has_value()) return pretty(call.arguments[0]);
+  const functions::Function* function = functions::find(name);
+  // A user's function is shown by the name under which it was registered.
+  const auto registered =
+      function == nullptr && name != "struct" ? analysis_.catalog.find_function(name) : nullptr;
+  const auto* python = unresolved::as<unresolved::PythonCall>(registered);
+  const bool was_in_function = std::exchange(in_python_function_, in_python_function_ || python != nullptr);
   plan::Names arguments;
   for (const auto& argument : call.arguments) {
     const auto* star = unresolved::as<unresolved::Star>(argument);
@@ -250,9 +278,12 @@ std::string ExpressionResolver::pretty_call(const unresolved::FunctionCall& call
       for (const NamedExpression& column : *columns) arguments.push_back(column.column.name);
     }
   }
-  if (name == sql::kRow) return pretty_row(call);
+  in_python_function_ = was_in_function;
+  if (name == sql::kRow) return pretty_row(call, "named_struct");
+  if (name == "struct" && in_python_function_) return pretty_row(call, "struct");
   if (name == "from_json" && call.arguments.size() > 1 && names_map(call.arguments[1])) return "entries";
-  const functions::Function* function = functions::find(name);
+  if (const std::string plain = in_python_function_ ? plain_text(name, arguments) : ""; !plain.empty())
+    return plain;
   std::string text;
   if (arguments.size() == 2 && is_arithmetic(name)) {
     text = pretty_arithmetic(*function, call, arguments);
@@ -266,9 +297,6 @@ std::string ExpressionResolver::pretty_call(const unresolved::FunctionCall& call
     text = functions::display_name(*function, call.ignore_nulls ? "" : name, arguments, call.is_distinct,
                                    first_is_binary);
   } else {
-    // A user's function is shown by the name under which it was registered.
-    const auto registered = name == "struct" ? nullptr : analysis_.catalog.find_function(name);
-    const auto* python = unresolved::as<unresolved::PythonCall>(registered);
     text = (python == nullptr ? name : python->name) + "(" + (call.is_distinct ? "DISTINCT " : "") +
            join(arguments, ", ") + ")";
   }
@@ -292,8 +320,8 @@ std::string ExpressionResolver::pretty_call(const unresolved::FunctionCall& call
   return text;
 }
 
-// (a, b): named_struct with the names and values of its fields.
-std::string ExpressionResolver::pretty_row(const unresolved::FunctionCall& call) {
+// A struct with the names and values of its fields.
+std::string ExpressionResolver::pretty_row(const unresolved::FunctionCall& call, const std::string& name) {
   plan::Names parts;
   for (size_t i = 0; i < call.arguments.size(); ++i) {
     const unresolved::ExpressionPtr& argument = call.arguments[i];
@@ -301,7 +329,7 @@ std::string ExpressionResolver::pretty_row(const unresolved::FunctionCall& call)
     const bool has_alias = unresolved::as<unresolved::Alias>(argument) != nullptr;
     parts.push_back(pretty(argument) + (has_alias ? " AS " + parts.back() : ""));
   }
-  return "named_struct(" + join(parts, ", ") + ")";
+  return name + "(" + join(parts, ", ") + ")";
 }
 
 types::DataType ExpressionResolver::type_of(const unresolved::ExpressionPtr& expression) {

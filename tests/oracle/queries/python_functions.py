@@ -201,3 +201,7 @@ spark.range(3).mapInArrow(lambda batches: (b.select([]) for b in batches), "stru
 spark.range(3).mapInPandas(lambda batches: (b[[]] for b in batches), "struct<>").groupBy().count()
 # case: registered-name-is-shown
 spark.sql("select myOWN(MYOWN(1)) + 1, MyOwn(2)")
+# case: how-arguments-are-shown
+d.selectExpr("MyOwn(cast(v as string))", "MyOwn(k is null)", "MyOwn(not v > 1)", "MyOwn(v in (1, 2))", "MyOwn(-v)", "MyOwn(struct(k, v))", "MyOwn(date'2020-01-01')", "MyOwn(try_cast(k as int) + 1)").limit(1)
+# case: how-arguments-of-pandas-functions-are-shown
+d.select(size(F.col("v").cast("double")), mean(F.col("w").isNotNull().cast("int")))
