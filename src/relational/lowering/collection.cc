@@ -344,6 +344,7 @@ Result<std::string> lower_zip_with(CallWriter& call) {
 }
 
 Result<std::string> lower_arrays_zip(CallWriter& call) {
+  if (call.size() == 0) return cast_to("[]", call.result());
   ASSIGN_OR_RETURN(const Texts lists, call.all_arguments());
   const std::string index = call.fresh_name();
   std::string fields;
