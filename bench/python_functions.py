@@ -32,7 +32,7 @@ def sum_of_batches(batches):
 
 
 def measure(options, running):
-    path, _ = transfer.doubles(options.data, options.rows, options.columns, options.seed, transfer.ROW_GROUPS["Parquet"])
+    path, _ = transfer.doubles(options.data, options.rows, options.columns, options.seed, *transfer.SOURCES["Parquet"])
     size = options.rows * options.columns * 8
     sessions = {name: running(name) for name in ["deuteron", "sail", *(["spark"] if options.spark else [])]}
 

@@ -9,16 +9,16 @@ import pyarrow.parquet
 from table import Row
 
 
-# Rows of a group of the Parquet files: what pyarrow takes, of which few become dictionary pages; and so few that all
-# of them do, which costs a reader twice as much.
-ROW_GROUPS = {"Parquet": 1 << 20, "Parquet with dictionaries": 128 * 1024}
+# Rows of a group of the Parquet files, and how many values there are (None: all are different): what pyarrow writes, of
+# which few become dictionary pages; groups of so few rows that all of them do; and what most dictionaries are for.
+SOURCES = {"Parquet": (1 << 20, None), "Parquet with dictionaries": (128 * 1024, None), "Parquet with 1,000 values": (1 << 20, 1000)}
 
 
-def doubles(folder, rows, columns, seed, group):
+def doubles(folder, rows, columns, seed, group, values=None):
     """A Parquet file of random doubles, and the sum of all of them."""
-    path = folder / f"doubles-{rows}x{columns}-{seed}-{group}.parquet"
+    path = folder / f"doubles-{rows}x{columns}-{seed}-{group}{f'-{values}' if values else ''}.parquet"
     random = numpy.random.default_rng(seed)
-    data = {f"c{index}": random.random(rows) for index in range(columns)}
+    data = {f"c{index}": random.choice(random.random(values), rows) if values else random.random(rows) for index in range(columns)}
     if not path.exists():
         folder.mkdir(parents=True, exist_ok=True)
         pyarrow.parquet.write_table(pyarrow.table(data), path, row_group_size=group)
@@ -49,7 +49,7 @@ def interleaved(sessions, action, repeat):
 
 def cached(options, sessions):
     """{name: median seconds} from df.cache(), which has been read before."""
-    path, expected = doubles(options.data, options.rows, options.columns, options.seed, ROW_GROUPS["Parquet"])
+    path, expected = doubles(options.data, options.rows, options.columns, options.seed, *SOURCES["Parquet"])
     frames = {}
     for server in sessions.values():
         session = server.connect()
@@ -78,8 +78,8 @@ def row_of(options, source, seconds, factor):
 def measure(options, running):
     size = options.rows * options.columns * 8
     sessions = {name: running(name) for name in ["deuteron", "sail", *(["spark"] if options.spark else [])]}
-    for source, group in ROW_GROUPS.items():
-        path, expected = doubles(options.data, options.rows, options.columns, options.seed, group)
+    for source, content in SOURCES.items():
+        path, expected = doubles(options.data, options.rows, options.columns, options.seed, *content)
 
         def through_python(session, path=path, expected=expected):
             rows = session.read.parquet(str(path)).mapInArrow(sum_everything, "total double").collect()
@@ -87,6 +87,8 @@ def measure(options, running):
 
         yield row_of(options, f"from {source}", interleaved(sessions, through_python, options.repeat), 1)
     yield row_of(options, "from a cached table", cached(options, sessions), 2)
+
+    path, _ = doubles(options.data, options.rows, options.columns, options.seed, *SOURCES["Parquet"])
 
     def to_client(session):
         assert session.read.parquet(str(path)).toArrow().num_rows == options.rows

@@ -9,9 +9,10 @@
 #include <optional>
 #include <thread>
 
-#include "exchange/stream_writer.h"
 #include "relational/partition_view.h"
+#include "relational/partition_writer.h"
 #include "relational/partitioning.h"
+#include "relational/plain_file.h"
 #include "relational/relation_writer.h"
 
 namespace deuteron::relational {
@@ -22,7 +23,6 @@ using exchange::Partition;
 using exchange::StageOutput;
 using exchange::StreamFormat;
 using exchange::StreamFormatPtr;
-using exchange::StreamWriter;
 using plan::resolved::as;
 using plan::resolved::Column;
 using plan::resolved::ExchangeScan;
@@ -32,26 +32,6 @@ using plan::resolved::Repartition;
 using plan::resolved::Sort;
 
 constexpr int64_t kTemporaryExchange = INT64_MIN;
-
-// One column group, ready to be written.
-struct GroupFormat {
-  std::vector<int32_t> columns;
-  StreamFormatPtr format;
-  bool one_row_per_key = false;
-  int32_t side = -1;
-};
-
-struct Target {
-  std::shared_ptr<exchange::SharedMemory> memory;
-  std::string owner;
-  exchange::StreamWriterOptions stream_options;
-  std::vector<GroupFormat> groups;
-  bool hands_over = false;
-  bool in_pieces = false;  // each batch is a stream of its own, which can be read before the next is made
-  std::function<bool(int32_t index)> only;
-
-  bool wants(size_t partition) const { return !only || only(static_cast<int32_t>(partition)); }
-};
 
 Result<Target> make_target(const std::shared_ptr<exchange::SharedMemory>& memory, const RelationPtr& fragment,
                            const RunContext& context, const MaterializeRequest& request) {
@@ -86,99 +66,6 @@ std::vector<exchange::ColumnGroup> column_groups(const Target& target) {
     groups.push_back({group.format->schema(), group.format->layout()});
   return groups;
 }
-
-using StreamSink = std::function<Status(Partition streams)>;
-
-// Writes rows of chunks to the streams of partitions, one after the other.
-class PartitionWriter {
- public:
-  // `sink` gets the streams of a partition that is made in pieces as they end; empty: it is written as a
-  // whole.
-  explicit PartitionWriter(const Target& target, StreamSink sink = {})
-      : target_(target), sink_(std::move(sink)) {
-    for (const GroupFormat& group : target.groups) {
-      writers_.push_back(
-          std::make_unique<StreamWriter>(target.memory, target.owner, group.format, target.stream_options));
-    }
-  }
-
-  // begins_key: the first of the rows has another key than the one before it. sides: of each row of the
-  // chunk; null when no group wants to know.
-  Status add(duckdb_data_chunk chunk, const std::vector<SourceType>& sources, const RowRange& all_rows,
-             bool begins_key = true, const int32_t* sides = nullptr) {
-    for (size_t i = 0; i < writers_.size(); ++i) {
-      RowRange rows = all_rows;
-      if (target_.groups[i].one_row_per_key) {
-        if (!begins_key) continue;
-        rows.count = std::min<int64_t>(rows.count, 1);
-      }
-      if (target_.groups[i].side >= 0) rows = rows_of_side(all_rows, sides, target_.groups[i].side);
-      int64_t done = 0;
-      while (done < rows.count) {
-        if (sink_ && writers_[i]->batch_is_full()) RETURN_IF_ERROR(end_stream(i));
-        ASSIGN_OR_RETURN(const int64_t room, writers_[i]->room());
-        RowRange part = rows;
-        part.count = std::min(room, rows.count - done);
-        if (rows.selection == nullptr) {
-          part.start += done;
-        } else {
-          part.selection += done;
-        }
-        for (size_t k = 0; k < target_.groups[i].columns.size(); ++k) {
-          const auto column = static_cast<size_t>(target_.groups[i].columns[k]);
-          RETURN_IF_ERROR(append_rows(duckdb_data_chunk_get_vector(chunk, column), sources[column], part,
-                                      writers_[i]->columns()[k]));
-        }
-        writers_[i]->added(part.count);
-        done += part.count;
-      }
-    }
-    return sink_ && !partition_.empty() ? sink_(take()) : Status();
-  }
-
-  // Ends the streams that are being written and adds them to the partition.
-  Status end_streams() {
-    RETURN_IF_ERROR(end_streams(false));
-    return end_streams(true);
-  }
-  // Those that do not go on with the next key.
-  Status end_streams_of_key() { return end_streams(false); }
-  // The others.
-  Status end_streams_of_all_keys() { return end_streams(true); }
-  Partition take() {
-    partition_.resize(writers_.size());
-    return std::exchange(partition_, {});
-  }
-
- private:
-  Status end_stream(size_t i) {
-    partition_.resize(writers_.size());
-    ASSIGN_OR_RETURN(exchange::Stream stream, writers_[i]->finish());
-    partition_[i].push_back(std::move(stream));
-    return Status();
-  }
-
-  Status end_streams(bool one_row_per_key) {
-    for (size_t i = 0; i < writers_.size(); ++i) {
-      if (target_.groups[i].one_row_per_key == one_row_per_key) RETURN_IF_ERROR(end_stream(i));
-    }
-    return Status();
-  }
-
-  RowRange rows_of_side(const RowRange& rows, const int32_t* sides, int32_t side) {
-    chosen_.clear();
-    for (int64_t row = rows.start; row < rows.start + rows.count; ++row) {
-      if (sides[row] == side) chosen_.push_back(static_cast<uint32_t>(row));
-    }
-    return {0, static_cast<int64_t>(chosen_.size()), chosen_.data()};
-  }
-
-  const Target& target_;
-  const StreamSink sink_;
-  std::vector<std::unique_ptr<StreamWriter>> writers_;
-  std::vector<uint32_t> chosen_;
-  Partition partition_;
-};
 
 void append(Partition& to, Partition from) {
   to.resize(std::max(to.size(), from.size()));
@@ -356,6 +243,28 @@ Result<std::vector<Slice>> slices_of(const Cutting& cutting, FileSources& files,
   return slices;
 }
 
+// The columns of files that the target's are, if these can be read without DuckDB.
+std::optional<types::Schema> plain_columns_of(const RelationPtr& fragment,
+                                              const plan::resolved::Relation& leaf, const Target& target) {
+  if (target.groups.size() != 1) return std::nullopt;
+  const GroupFormat& group = target.groups[0];
+  if (group.one_row_per_key || group.side >= 0) return std::nullopt;
+  return plain_columns(fragment, leaf, group.columns);
+}
+
+// Takes the first of the files, as far as they can be read without DuckDB, off the list.
+Status add_plain_files(const types::Schema& columns, std::vector<FilePiece>& files, PartitionWriter& writer,
+                       const CancelToken& stop) {
+  auto next = files.begin();
+  for (; next != files.end(); ++next) {
+    const std::unique_ptr<PlainFile> file = PlainFile::open(*next, columns);
+    if (file == nullptr) break;
+    RETURN_IF_ERROR(writer.add(*file, stop));
+  }
+  files.erase(files.begin(), next);
+  return Status();
+}
+
 Result<std::vector<Partition>> run_cuts(const EngineParts& parts, const RelationPtr& fragment,
                                         const RunContext& context, const Cutting& cutting,
                                         const Target& target, const PartitionSink& sink,
@@ -367,6 +276,7 @@ Result<std::vector<Partition>> run_cuts(const EngineParts& parts, const Relation
   std::vector<size_t> counts(cutting.cuts.size());
   for (const Slice& slice : slices) ++counts[slice.partition];
   Collector collector(counts, target, sink);
+  const auto plain = plain_columns_of(fragment, *cutting.leaf, target);
   const auto make_slice = [&](size_t index, CancelToken& stop) -> Status {
     const Slice& slice = slices[index];
     RETURN_IF_ERROR(collector.begin(slice.partition, stop));
@@ -377,10 +287,12 @@ Result<std::vector<Partition>> run_cuts(const EngineParts& parts, const Relation
       };
     }
     PartitionWriter writer(target, pieces);
+    LeafCut cut = slice.cut;
+    if (plain.has_value()) RETURN_IF_ERROR(add_plain_files(*plain, cut.files, writer, stop));
     const bool is_empty_file_cut =
-        std::holds_alternative<plan::resolved::FileScan>(cutting.leaf->node) && slice.cut.files.empty();
-    if (!is_empty_file_cut && slice.cut.row_count != 0) {
-      RETURN_IF_ERROR(run_cut(parts, fragment, context, {cutting.leaf, slice.cut}, stop,
+        std::holds_alternative<plan::resolved::FileScan>(cutting.leaf->node) && cut.files.empty();
+    if (!is_empty_file_cut && cut.row_count != 0) {
+      RETURN_IF_ERROR(run_cut(parts, fragment, context, {cutting.leaf, std::move(cut)}, stop,
                               [&](duckdb_data_chunk chunk, const std::vector<SourceType>& sources) {
                                 return writer.add(chunk, sources, all_rows(chunk));
                               }));

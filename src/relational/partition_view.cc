@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <variant>
 
 namespace deuteron::relational {
 
@@ -10,39 +11,9 @@ namespace {
 using exchange::Partition;
 using exchange::StageOutput;
 using exchange::Streams;
-using plan::resolved::as;
-using plan::resolved::Column;
-using plan::resolved::ColumnReference;
 using plan::resolved::ExchangeScan;
-using plan::resolved::ExpressionPtr;
-using plan::resolved::Project;
+using plan::resolved::Relation;
 using plan::resolved::RelationPtr;
-using plan::resolved::Repartition;
-
-// For each column of the output its position in the output of the leaf; nullopt when something is computed,
-// or rows are left out.
-std::optional<std::vector<int32_t>> positions_in_leaf(const RelationPtr& relation) {
-  std::vector<int32_t> positions;
-  if (as<ExchangeScan>(relation) != nullptr) {
-    for (size_t i = 0; i < relation->output.size(); ++i) positions.push_back(static_cast<int32_t>(i));
-    return positions;
-  }
-  if (const auto* repartition = as<Repartition>(relation)) return positions_in_leaf(repartition->input);
-  const auto* project = as<Project>(relation);
-  if (project == nullptr) return std::nullopt;
-  const auto below = positions_in_leaf(project->input);
-  if (!below.has_value()) return std::nullopt;
-  for (const ExpressionPtr& expression : project->expressions) {
-    const auto* reference = as<ColumnReference>(expression);
-    if (reference == nullptr) return std::nullopt;
-    const auto& output = project->input->output;
-    const auto found = std::find_if(output.begin(), output.end(),
-                                    [&](const Column& column) { return column.id == reference->id; });
-    if (found == output.end()) return std::nullopt;
-    positions.push_back((*below)[static_cast<size_t>(found - output.begin())]);
-  }
-  return positions;
-}
 
 // Columns of one column group of an exchange.
 struct Source {
@@ -50,9 +21,10 @@ struct Source {
   std::vector<int32_t> columns;
 };
 
-std::optional<Source> source_of(const RelationPtr& fragment, const ExchangeScan& scan,
-                                const StageOutput& output, const std::vector<int32_t>& columns) {
-  const auto positions = positions_in_leaf(fragment);
+std::optional<Source> source_of(const RelationPtr& fragment, const Relation& leaf, const StageOutput& output,
+                                const std::vector<int32_t>& columns) {
+  const auto positions = positions_in_leaf(fragment, leaf);
+  const auto& scan = std::get<ExchangeScan>(leaf.node);
   if (!positions.has_value() || columns.empty()) return std::nullopt;
   std::optional<Source> source;
   for (const int32_t column : columns) {
@@ -81,7 +53,7 @@ Result<std::optional<std::vector<Partition>>> view_partitions(const RelationPtr&
   const auto input = scan == nullptr ? context.inputs.end() : context.inputs.find(scan->exchange_id);
   if (input == context.inputs.end()) return none;
   const StageOutput& output = *input->second;
-  const auto source = source_of(fragment, *scan, output, columns);
+  const auto source = source_of(fragment, *cutting.leaf, output, columns);
   if (!source.has_value()) return none;
   // A scan looks for nulls that a function declared not to leave.
   const exchange::ColumnGroup& group = output.groups[source->group];

@@ -153,6 +153,29 @@ Result<std::vector<LeafCut>> slice_cut(const Relation& leaf, const LeafCut& cut,
   return slices;
 }
 
+std::optional<std::vector<int32_t>> positions_in_leaf(const RelationPtr& fragment, const Relation& leaf) {
+  std::vector<int32_t> positions;
+  if (fragment.get() == &leaf) {
+    for (size_t i = 0; i < leaf.output.size(); ++i) positions.push_back(static_cast<int32_t>(i));
+    return positions;
+  }
+  if (const auto* repartition = as<Repartition>(fragment)) return positions_in_leaf(repartition->input, leaf);
+  const auto* project = as<Project>(fragment);
+  if (project == nullptr) return std::nullopt;
+  const auto below = positions_in_leaf(project->input, leaf);
+  if (!below.has_value()) return std::nullopt;
+  for (const ExpressionPtr& expression : project->expressions) {
+    const auto* reference = as<ColumnReference>(expression);
+    if (reference == nullptr) return std::nullopt;
+    const auto& output = project->input->output;
+    const auto found = std::find_if(output.begin(), output.end(),
+                                    [&](const Column& column) { return column.id == reference->id; });
+    if (found == output.end()) return std::nullopt;
+    positions.push_back((*below)[static_cast<size_t>(found - output.begin())]);
+  }
+  return positions;
+}
+
 int32_t partitions_of_whole(const RelationPtr& fragment, const RunContext& context) {
   if (fragment->partitions > 0) return fragment->partitions;
   if (as<Limit>(fragment) != nullptr || as<Tail>(fragment) != nullptr || as<OneRow>(fragment) != nullptr)

@@ -34,6 +34,11 @@ bool is_row_wise(const plan::resolved::Relation& relation);
 // The same, or a sort of each partition by itself.
 bool is_partition_wise(const plan::resolved::Relation& relation);
 
+// For each column of the fragment's output its position in the output of the leaf; nullopt when something is
+// computed, or rows are left out.
+std::optional<std::vector<int32_t>> positions_in_leaf(const plan::resolved::RelationPtr& fragment,
+                                                      const plan::resolved::Relation& leaf);
+
 // The number of partitions of a fragment that runs once.
 int32_t partitions_of_whole(const plan::resolved::RelationPtr& fragment, const RunContext& context);
 

@@ -1,0 +1,93 @@
+// The values of one column of a Parquet file, page by page, decoded straight into an Arrow column. Not
+// thread-safe.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/status.h"
+#include "exchange/column_builder.h"
+#include "relational/parquet/footer.h"
+#include "relational/parquet/run_decoder.h"
+#include "types/data_type.h"
+
+namespace deuteron::relational::parquet {
+
+// Bytes that are filled again and again, with some behind them that a RunDecoder may look at.
+class PageBuffer {
+ public:
+  // What was there is lost when it grows.
+  uint8_t* room(size_t bytes);
+  uint8_t* data() { return data_.get(); }
+
+ private:
+  std::unique_ptr<uint8_t[]> data_;
+  size_t capacity_ = 0;
+};
+
+// What the columns of a file share; it outlives them.
+struct PageSource {
+  int file = -1;
+  std::string path;
+  PageBuffer compressed;
+};
+
+class ColumnPages {
+ public:
+  ColumnPages(PageSource& source, types::TypeId type, bool may_be_null)
+      : source_(source), type_(type), may_be_null_(may_be_null) {}
+
+  // Goes to a row group.
+  void begin(const ColumnChunk& chunk);
+  // Appends the next rows. FAILED_READ_FILE when the file is not what it says.
+  Status read(int64_t rows, exchange::ColumnBuilder& column);
+
+ private:
+  struct Header;
+  struct Body {
+    uint8_t* data = nullptr;
+    size_t bytes = 0;
+  };
+
+  Status broken(const char* what) const;
+  Status read_bytes(uint64_t begin, uint8_t* to, size_t bytes) const;
+  Status next_page();
+  Result<Header> read_header();
+  Result<Body> read_body(const Header& header, PageBuffer& into);
+  Status begin_dictionary(const Header& header);
+  Status begin_values(const Header& header);
+  Status append(int64_t rows, exchange::ColumnBuilder& column);
+  template <typename Value>
+  Status append_numbers(int64_t rows, int64_t present, exchange::ColumnBuilder& column);
+  Status append_text(int64_t rows, int64_t present, exchange::ColumnBuilder& column);
+  Status next_text(std::string_view& text);
+
+  bool is_text() const { return type_ == types::TypeId::kString; }
+  size_t value_width() const;
+
+  PageSource& source_;
+  const types::TypeId type_;
+  const bool may_be_null_;
+  Codec codec_ = Codec::kNone;
+  uint64_t next_ = 0;  // of the chunk, in the file
+  uint64_t end_ = 0;
+
+  PageBuffer dictionary_bytes_;
+  int64_t dictionary_size_ = 0;
+  std::vector<std::string_view> dictionary_texts_;
+
+  PageBuffer page_;
+  int64_t rows_left_ = 0;  // of the page
+  bool is_coded_ = false;  // as numbers of the dictionary
+  RunDecoder levels_;
+  RunDecoder codes_;
+  const uint8_t* values_ = nullptr;
+  const uint8_t* values_end_ = nullptr;
+  std::vector<uint32_t> presence_;  // of the rows being read: 1 or 0; only when some are null
+  std::vector<uint64_t> validity_;
+};
+
+}  // namespace deuteron::relational::parquet
