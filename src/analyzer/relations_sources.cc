@@ -57,6 +57,9 @@ Result<Input> RelationResolver::named_table(const unresolved::NamedTable& table,
   if (table.name.size() == 2 && is_file_format(table.name[0])) {
     return data_source({lower_case(table.name[0]), "", table.options, {table.name[1]}}, origin);
   }
+  if (table.name.size() == 2 && analysis_.catalog.find_data_source(table.name[0]) != nullptr) {
+    return at(error("UNSUPPORTED_DATASOURCE_FOR_DIRECT_QUERY", {{"dataSourceType", table.name[0]}}), origin);
+  }
   return table_not_found(table.name, origin);
 }
 

@@ -126,6 +126,9 @@ Result<Rows> Session::run_command(const unresolved::RegisterFunction& command) {
 }
 
 Result<Rows> Session::run_command(const unresolved::RegisterDataSource& command) {
+  constexpr std::string_view kOwn[] = {"avro", "binaryfile", "csv", "jdbc", "json", "orc", "parquet", "text"};
+  if (std::find(std::begin(kOwn), std::end(kOwn), lower_case(command.name)) != std::end(kOwn))
+    return error("DATA_SOURCE_ALREADY_EXISTS", {{"provider", command.name}});
   std::lock_guard lock(functions_mutex_);
   data_sources_[lower_case(command.name)] = command.source;
   return Rows{};

@@ -178,3 +178,7 @@ spark.read.format("unheard_of").load()
 spark.dataSource.register(source("again", "a int", lambda p: iter([(1,)])))
 spark.dataSource.register(source("again", "a int", lambda p: iter([(2,)])))
 spark.read.format("again").load()
+# case: as-a-table-of-files
+spark.sql("select * from numbers.`x`")
+# case: a-name-that-is-taken
+(spark.dataSource.register(type("P", (DataSource,), {"name": classmethod(lambda cls: "Parquet")})), spark.range(1))[1]
