@@ -84,15 +84,6 @@ struct ColumnPages::Header {
   bool is_compressed = true;
 };
 
-uint8_t* PageBuffer::room(size_t bytes) {
-  if (bytes + RunDecoder::kSlack > capacity_) {
-    capacity_ = bytes + bytes / 8 + RunDecoder::kSlack;
-    data_ = std::make_unique_for_overwrite<uint8_t[]>(capacity_);
-  }
-  std::memset(data_.get() + bytes, 0, RunDecoder::kSlack);
-  return data_.get();
-}
-
 Status ColumnPages::broken(const char* what) const {
   return failed_read("FAILED_READ_FILE", "file://" + source_.path,
                      std::string("The Parquet file is broken: ") + what);

@@ -11,22 +11,11 @@
 #include "base/status.h"
 #include "exchange/column_builder.h"
 #include "relational/parquet/footer.h"
+#include "relational/parquet/page_buffer.h"
 #include "relational/parquet/run_decoder.h"
 #include "types/data_type.h"
 
 namespace deuteron::relational::parquet {
-
-// Bytes that are filled again and again, with some behind them that a RunDecoder may look at.
-class PageBuffer {
- public:
-  // What was there is lost when it grows.
-  uint8_t* room(size_t bytes);
-  uint8_t* data() { return data_.get(); }
-
- private:
-  std::unique_ptr<uint8_t[]> data_;
-  size_t capacity_ = 0;
-};
 
 // What the columns of a file share; it outlives them.
 struct PageSource {
