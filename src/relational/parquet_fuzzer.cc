@@ -23,6 +23,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string path = "/proc/self/fd/" + std::to_string(memory.get());
   const deuteron::types::StructField fields[] = {{"i", DataType(TypeId::kInteger), true, ""},
                                                  {"d", DataType(TypeId::kDouble), true, ""},
+                                                 {"b", DataType(TypeId::kBoolean), true, ""},
+                                                 {"n", DataType::decimal(30, 2), true, ""},
                                                  {"s", DataType(TypeId::kString), true, ""}};
   for (const deuteron::types::StructField& field : fields) {
     const auto file = deuteron::relational::PlainFile::open({path, 0, -1}, {field});

@@ -15,8 +15,6 @@ namespace deuteron::relational {
 
 namespace {
 
-using types::TypeId;
-
 // A column holds a page and a dictionary, 1 MB each in most files.
 constexpr size_t kMostColumns = 100;
 // Text: as many as DuckDB hands over at once, so that a batch ends when it is full.
@@ -106,8 +104,8 @@ std::unique_ptr<PlainFile> PlainFile::open(const FilePiece& piece, const types::
   file->row_groups_ = *std::move(groups);
   file->most_rows_ = std::numeric_limits<int64_t>::max();
   for (size_t i = 0; i < columns.size(); ++i) {
-    file->columns_.emplace_back(file->source_, columns[i].type.id(), footer->may_be_null[i]);
-    if (columns[i].type.is(TypeId::kString)) file->most_rows_ = kMostRowsOfText;
+    file->columns_.emplace_back(file->source_, columns[i].type.id(), footer->columns[i]);
+    if (footer->columns[i].stored == parquet::Stored::kText) file->most_rows_ = kMostRowsOfText;
   }
   return file;
 }

@@ -1,7 +1,7 @@
-// Columns of a Parquet file that need nothing of DuckDB's scan but their values: numbers, dates, instants and
-// text that are read as they are. They are decoded straight into Arrow buffers; through DuckDB they would be
-// copied twice more, and those of a dictionary be looked up by a slow way. What is left out here, DuckDB
-// reads. Not thread-safe.
+// Columns of a Parquet file that need nothing of DuckDB's scan but their values: numbers, dates, instants,
+// truth values, text and bytes that are read as they are. They are decoded straight into Arrow buffers;
+// through DuckDB they would be copied twice more, and those of a dictionary be looked up by a slow way. What
+// is left out here, DuckDB reads. Not thread-safe.
 #pragma once
 
 #include <cstdint>

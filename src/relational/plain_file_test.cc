@@ -166,7 +166,8 @@ TEST_F(PlainFileTest, LeavesToDuckDbWhatItDoesNotRead) {
   EXPECT_EQ(open(path, long_named("X")), nullptr);                                // another case
   EXPECT_EQ(open(path, long_named("none")), nullptr);                             // no such column
   EXPECT_EQ(open(path, {{"x", DataType(TypeId::kInteger), true, ""}}), nullptr);  // another type
-  EXPECT_EQ(open(path, {{"n", DataType::decimal(9, 2), true, ""}}), nullptr);
+  EXPECT_EQ(open(path, {{"n", DataType::decimal(9, 3), true, ""}}), nullptr);     // another scale
+  EXPECT_NE(open(path, {{"n", DataType::decimal(9, 2), true, ""}}), nullptr);
   EXPECT_EQ(open(path, {{"list", DataType::array(DataType(TypeId::kLong)), true, ""}}), nullptr);
   EXPECT_EQ(open(path, long_named("x"), 0, 100), nullptr);  // a part of a row group
   EXPECT_EQ(open(folder_ / "none", long_named("x")), nullptr);

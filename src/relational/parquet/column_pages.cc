@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <cstring>
 #include <limits>
+#include <type_traits>
 
 #include "relational/database.h"
 #include "relational/parquet/compact_reader.h"
@@ -52,13 +53,30 @@ bool is_utf8(std::string_view text) {
   return is_valid;
 }
 
+// The largest decimal. Unsigned like all values here, which are moved, not reckoned with.
+using Wide = unsigned __int128;
+
+// Of as many bytes as a value of the column has.
+template <typename Kept>
+Kept value_at(const uint8_t* bytes, size_t) {
+  Kept value;
+  std::memcpy(&value, bytes, sizeof(value));
+  return value;
+}
+template <>
+Wide value_at<Wide>(const uint8_t* bytes, size_t width) {  // a decimal, its sign first
+  auto value = static_cast<Wide>(static_cast<int8_t>(bytes[0]));
+  for (size_t i = 1; i < width; ++i) value = value << 8 | bytes[i];
+  return value;
+}
+
 // Values that stand close together are moved to their rows; those of nulls are 0.
 template <typename Value>
 void spread(Value* values, const std::vector<uint32_t>& presence, int64_t rows, int64_t present) {
   for (int64_t row = rows; row-- > 0;) {
     const uint32_t is_present = presence[static_cast<size_t>(row)];
     present -= is_present;
-    values[row] = values[present] & (Value{0} - is_present);
+    values[row] = static_cast<Value>(values[present] & static_cast<Value>(Value{0} - Value{is_present != 0}));
   }
 }
 
@@ -89,8 +107,12 @@ Status ColumnPages::broken(const char* what) const {
                      std::string("The Parquet file is broken: ") + what);
 }
 
-size_t ColumnPages::value_width() const {
-  return type_ == TypeId::kInteger || type_ == TypeId::kFloat || type_ == TypeId::kDate ? 4 : 8;
+size_t ColumnPages::value_bytes() const {
+  switch (format_.stored) {
+    case Stored::kFourBytes: return 4;
+    case Stored::kEightBytes: return 8;
+    default: return format_.fixed_bytes;
+  }
 }
 
 void ColumnPages::begin(const ColumnChunk& chunk) {
@@ -219,8 +241,9 @@ Status ColumnPages::begin_dictionary(const Header& header) {
     return broken("the encoding of a dictionary");
   ASSIGN_OR_RETURN(const Body body, read_body(header, dictionary_bytes_));
   dictionary_size_ = header.values;
-  if (!is_text()) {
-    if (static_cast<uint64_t>(header.values) > body.bytes / value_width())
+  if (format_.stored == Stored::kBit) return broken("a dictionary of truth values");
+  if (format_.stored != Stored::kText) {
+    if (static_cast<uint64_t>(header.values) > body.bytes / value_bytes())
       return broken("the size of a dictionary");
     return Status();
   }
@@ -238,7 +261,7 @@ Status ColumnPages::begin_values(const Header& header) {
   const uint8_t* begin = body.data;
   const uint8_t* end = body.data + body.bytes;
   auto levels = static_cast<size_t>(header.level_bytes);
-  if (is_first_version && may_be_null_) {
+  if (is_first_version && format_.may_be_null) {
     if (header.level_encoding != kRuns) return broken("the encoding of levels");
     if (end - begin < 4) return broken("the size of levels");
     levels = length_at(begin);
@@ -247,6 +270,15 @@ Status ColumnPages::begin_values(const Header& header) {
   if (levels > static_cast<size_t>(end - begin)) return broken("the size of levels");
   levels_ = RunDecoder(begin, begin + levels, 1);
   begin += levels;
+  values_ = begin;
+  values_end_ = end;
+  rows_left_ = header.values;
+  if (format_.stored == Stored::kBit) {
+    if (header.encoding != kPlain && (header.encoding != kRuns || end - begin < 4))
+      return broken("the encoding of a page");
+    codes_ = header.encoding == kPlain ? RunDecoder::of_bits(begin, end) : RunDecoder(begin + 4, end, 1);
+    return Status();
+  }
   is_coded_ = header.encoding == kPlainDictionary || header.encoding == kRunsDictionary;
   if (is_coded_) {
     const int bits = begin == end ? 0 : *begin++;
@@ -255,15 +287,12 @@ Status ColumnPages::begin_values(const Header& header) {
   } else if (header.encoding != kPlain) {
     return broken("the encoding of a page");
   }
-  values_ = begin;
-  values_end_ = end;
-  rows_left_ = header.values;
   return Status();
 }
 
 Status ColumnPages::append(int64_t rows, ColumnBuilder& column) {
   int64_t present = rows;
-  if (may_be_null_ && !levels_.skip_repeated(1, rows)) {
+  if (format_.may_be_null && !levels_.skip_repeated(1, rows)) {
     presence_.resize(static_cast<size_t>(rows));
     if (!levels_.get(presence_.data(), rows)) return broken("levels that end early");
     present = 0;
@@ -274,13 +303,7 @@ Status ColumnPages::append(int64_t rows, ColumnBuilder& column) {
     }
     if (any > 1) return broken("a level");
   }
-  if (is_text()) {
-    RETURN_IF_ERROR(append_text(rows, present, column));
-  } else if (value_width() == 4) {
-    RETURN_IF_ERROR(append_numbers<uint32_t>(rows, present, column));
-  } else {
-    RETURN_IF_ERROR(append_numbers<uint64_t>(rows, present, column));
-  }
+  RETURN_IF_ERROR(append_values(rows, present, column));
   if (present == rows) {
     column.add_valid(rows);
     return Status();
@@ -297,26 +320,67 @@ Status ColumnPages::append(int64_t rows, ColumnBuilder& column) {
   return Status();
 }
 
-template <typename Value>
+Status ColumnPages::append_values(int64_t rows, int64_t present, ColumnBuilder& column) {
+  switch (format_.stored) {
+    case Stored::kBit: return append_booleans(rows, present, column);
+    case Stored::kText: return append_text(rows, present, column);
+    case Stored::kFixedBytes: return append_numbers<Wide, Wide>(rows, present, column);
+    case Stored::kEightBytes:
+      return type_ == TypeId::kDecimal ? append_numbers<int64_t, Wide>(rows, present, column)
+                                       : append_numbers<uint64_t, uint64_t>(rows, present, column);
+    case Stored::kFourBytes: break;
+  }
+  switch (type_) {
+    case TypeId::kByte: return append_numbers<int32_t, uint8_t>(rows, present, column);
+    case TypeId::kShort: return append_numbers<int32_t, uint16_t>(rows, present, column);
+    case TypeId::kDecimal: return append_numbers<int32_t, Wide>(rows, present, column);
+    default: return append_numbers<uint32_t, uint32_t>(rows, present, column);
+  }
+}
+
+// Kept: as pages and dictionaries have it, in so many bytes.
+template <typename Kept, typename Value>
 Status ColumnPages::append_numbers(int64_t rows, int64_t present, ColumnBuilder& column) {
   auto* target = reinterpret_cast<Value*>(column.values.extend(static_cast<size_t>(rows) * sizeof(Value)));
+  const size_t width = std::is_same_v<Kept, Wide> ? value_bytes() : sizeof(Kept);
   if (!is_coded_) {
-    const size_t bytes = static_cast<size_t>(present) * sizeof(Value);
+    const size_t bytes = static_cast<size_t>(present) * width;
     if (bytes > static_cast<size_t>(values_end_ - values_)) return broken("values that end early");
-    std::memcpy(target, values_, bytes);
+    if constexpr (std::is_same_v<Kept, Value> && !std::is_same_v<Kept, Wide>) {
+      std::memcpy(target, values_, bytes);
+    } else {
+      for (int64_t i = 0; i < present; ++i)
+        target[i] = static_cast<Value>(value_at<Kept>(values_ + static_cast<size_t>(i) * width, width));
+    }
     values_ += bytes;
   }
-  const auto* dictionary = reinterpret_cast<const Value*>(dictionary_bytes_.data());
+  const uint8_t* dictionary = dictionary_bytes_.data();
   const auto size = static_cast<uint32_t>(dictionary_size_);
   uint32_t codes[kCodesAtOnce] = {};
   for (int64_t done = 0; is_coded_ && done < present;) {
     const int64_t now = std::min(kCodesAtOnce, present - done);
     if (!codes_.get(codes, now)) return broken("codes that end early");
     if (exceed(codes, size)) return broken("a code that the dictionary lacks");
-    for (int64_t i = 0; i < now; ++i) target[done + i] = dictionary[codes[i]];
+    for (int64_t i = 0; i < now; ++i)
+      target[done + i] = static_cast<Value>(value_at<Kept>(dictionary + size_t{codes[i]} * width, width));
     done += now;
   }
   if (present < rows) spread(target, presence_, rows, present);
+  return Status();
+}
+
+Status ColumnPages::append_booleans(int64_t rows, int64_t present, ColumnBuilder& column) {
+  booleans_.resize(static_cast<size_t>(rows));
+  uint32_t bits[kCodesAtOnce];
+  for (int64_t done = 0; done < present;) {
+    const int64_t now = std::min(kCodesAtOnce, present - done);
+    if (!codes_.get(bits, now)) return broken("values that end early");
+    for (int64_t i = 0; i < now; ++i)
+      booleans_[static_cast<size_t>(done + i)] = static_cast<uint8_t>(bits[i] & 1);
+    done += now;
+  }
+  if (present < rows) spread(booleans_.data(), presence_, rows, present);
+  column.add_booleans(booleans_.data(), rows);
   return Status();
 }
 
@@ -327,7 +391,7 @@ Status ColumnPages::next_text(std::string_view& text) {
   if (left < 4 || length > left - 4) return broken("values that end early");
   text = {reinterpret_cast<const char*>(values_) + 4, length};
   values_ += 4 + length;
-  return is_utf8(text) ? Status() : broken("text that is not UTF-8");
+  return type_ == TypeId::kBinary || is_utf8(text) ? Status() : broken("text that is not UTF-8");
 }
 
 Status ColumnPages::append_text(int64_t rows, int64_t present, ColumnBuilder& column) {

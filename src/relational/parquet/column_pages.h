@@ -26,8 +26,8 @@ struct PageSource {
 
 class ColumnPages {
  public:
-  ColumnPages(PageSource& source, types::TypeId type, bool may_be_null)
-      : source_(source), type_(type), may_be_null_(may_be_null) {}
+  ColumnPages(PageSource& source, types::TypeId type, const ColumnFormat& format)
+      : source_(source), type_(type), format_(format) {}
 
   // Goes to a row group.
   void begin(const ColumnChunk& chunk);
@@ -49,17 +49,17 @@ class ColumnPages {
   Status begin_dictionary(const Header& header);
   Status begin_values(const Header& header);
   Status append(int64_t rows, exchange::ColumnBuilder& column);
-  template <typename Value>
+  Status append_values(int64_t rows, int64_t present, exchange::ColumnBuilder& column);
+  template <typename Kept, typename Value>
   Status append_numbers(int64_t rows, int64_t present, exchange::ColumnBuilder& column);
+  Status append_booleans(int64_t rows, int64_t present, exchange::ColumnBuilder& column);
   Status append_text(int64_t rows, int64_t present, exchange::ColumnBuilder& column);
   Status next_text(std::string_view& text);
-
-  bool is_text() const { return type_ == types::TypeId::kString; }
-  size_t value_width() const;
+  size_t value_bytes() const;
 
   PageSource& source_;
   const types::TypeId type_;
-  const bool may_be_null_;
+  const ColumnFormat format_;
   Codec codec_ = Codec::kNone;
   uint64_t next_ = 0;  // of the chunk, in the file
   uint64_t end_ = 0;
@@ -77,6 +77,7 @@ class ColumnPages {
   const uint8_t* values_end_ = nullptr;
   std::vector<uint32_t> presence_;  // of the rows being read: 1 or 0; only when some are null
   std::vector<uint64_t> validity_;
+  std::vector<uint8_t> booleans_;
 };
 
 }  // namespace deuteron::relational::parquet

@@ -13,12 +13,36 @@ using types::TypeId;
 using Type = CompactReader::Type;
 
 // The numbers of parquet.thrift.
-enum Physical : int64_t { kInt32 = 1, kInt64 = 2, kFloat = 4, kDouble = 5, kByteArray = 6 };
+enum Physical : int64_t {
+  kBoolean = 0,
+  kInt32 = 1,
+  kInt64 = 2,
+  kFloat = 4,
+  kDouble = 5,
+  kByteArray = 6,
+  kFixedByteArray = 7
+};
 enum Repetition : int64_t { kRequired = 0, kOptional = 1 };
-enum Annotation : int64_t { kStringAnnotation = 1, kDateAnnotation = 6, kTimestampAnnotation = 8 };
-enum Converted : int64_t { kUtf8 = 0, kDate = 6, kTimestampMicros = 10, kSigned32 = 17, kSigned64 = 18 };
+enum Annotation : int64_t {
+  kStringAnnotation = 1,
+  kDecimalAnnotation = 5,
+  kDateAnnotation = 6,
+  kTimestampAnnotation = 8,
+  kIntegerAnnotation = 10
+};
+enum Converted : int64_t {
+  kUtf8 = 0,
+  kDecimal = 5,
+  kDate = 6,
+  kTimestampMicros = 10,
+  kSigned8 = 15,
+  kSigned16 = 16,
+  kSigned32 = 17,
+  kSigned64 = 18
+};
 constexpr int64_t kMicros = 2;
 constexpr int64_t kNone = -1;
+constexpr int64_t kMostDecimalBytes = 16;
 
 struct SchemaElement {
   std::string_view name;
@@ -26,6 +50,9 @@ struct SchemaElement {
   int64_t repetition = kRequired;
   int64_t children = 0;
   int64_t converted = kNone;
+  int64_t length = 0;  // of fixed bytes
+  int64_t scale = 0;
+  int64_t precision = 0;
   int64_t annotation = kNone;
   bool is_utc = false;
   int64_t unit = kNone;
@@ -71,9 +98,12 @@ SchemaElement read_element(CompactReader& reader) {
     if (type != Type::kInteger32) return false;
     switch (id) {
       case 1: element.physical = reader.integer(); return true;
+      case 2: element.length = reader.integer(); return true;
       case 3: element.repetition = reader.integer(); return true;
       case 5: element.children = reader.integer(); return true;
       case 6: element.converted = reader.integer(); return true;
+      case 7: element.scale = reader.integer(); return true;
+      case 8: element.precision = reader.integer(); return true;
       default: return false;
     }
   });
@@ -113,33 +143,61 @@ Chunk read_chunk(CompactReader& reader) {
   return chunk;
 }
 
-bool has_type(const SchemaElement& element, TypeId type) {
+bool has_type(const SchemaElement& element, const types::DataType& type) {
   const bool is_bare = element.annotation == kNone && element.converted == kNone;
-  const auto is_number = [&](int64_t physical, int64_t converted) {
-    return element.physical == physical && (is_bare || element.converted == converted);
-  };
   // Old files have only the converted type, new ones perhaps only the annotation.
-  const auto is_annotated = [&](int64_t physical, int64_t annotation, int64_t converted) {
-    return element.physical == physical && !is_bare &&
-           (element.annotation == kNone || element.annotation == annotation) &&
+  const auto is_annotated = [&](int64_t annotation, int64_t converted) {
+    return !is_bare && (element.annotation == kNone || element.annotation == annotation) &&
            (element.converted == kNone || element.converted == converted);
   };
-  switch (type) {
-    case TypeId::kInteger: return is_number(kInt32, kSigned32);
-    case TypeId::kLong: return is_number(kInt64, kSigned64);
+  // An integer's annotation alone is not looked into.
+  const auto is_integer = [&](int64_t physical, int64_t converted) {
+    return element.physical == physical && element.converted == converted &&
+           is_annotated(kIntegerAnnotation, converted);
+  };
+  switch (type.id()) {
+    case TypeId::kBoolean: return is_bare && element.physical == kBoolean;
+    case TypeId::kByte: return is_integer(kInt32, kSigned8);
+    case TypeId::kShort: return is_integer(kInt32, kSigned16);
+    case TypeId::kInteger: return (is_bare && element.physical == kInt32) || is_integer(kInt32, kSigned32);
+    case TypeId::kLong: return (is_bare && element.physical == kInt64) || is_integer(kInt64, kSigned64);
     case TypeId::kFloat: return is_bare && element.physical == kFloat;
     case TypeId::kDouble: return is_bare && element.physical == kDouble;
-    case TypeId::kString: return is_annotated(kByteArray, kStringAnnotation, kUtf8);
-    case TypeId::kDate: return is_annotated(kInt32, kDateAnnotation, kDate);
+    case TypeId::kDecimal:
+      return is_annotated(kDecimalAnnotation, kDecimal) && element.precision == type.precision() &&
+             element.scale == type.scale() &&
+             (element.physical == kInt32 || element.physical == kInt64 ||
+              element.physical == kFixedByteArray);
+    case TypeId::kString: return element.physical == kByteArray && is_annotated(kStringAnnotation, kUtf8);
+    case TypeId::kBinary: return is_bare && element.physical == kByteArray;
+    case TypeId::kDate: return element.physical == kInt32 && is_annotated(kDateAnnotation, kDate);
     case TypeId::kTimestamp:
     case TypeId::kTimestampNtz: {
       const bool is_utc = element.annotation == kNone || element.is_utc;
-      return is_annotated(kInt64, kTimestampAnnotation, kTimestampMicros) &&
+      return element.physical == kInt64 && is_annotated(kTimestampAnnotation, kTimestampMicros) &&
              (element.annotation == kNone || element.unit == kMicros) &&
-             is_utc == (type == TypeId::kTimestamp);
+             is_utc == type.is(TypeId::kTimestamp);
     }
     default: return false;
   }
+}
+
+std::optional<ColumnFormat> format_of(const SchemaElement& element) {
+  ColumnFormat format;
+  format.may_be_null = element.repetition == kOptional;
+  switch (element.physical) {
+    case kBoolean: format.stored = Stored::kBit; return format;
+    case kInt32:
+    case kFloat: format.stored = Stored::kFourBytes; return format;
+    case kInt64:
+    case kDouble: format.stored = Stored::kEightBytes; return format;
+    case kByteArray: format.stored = Stored::kText; return format;
+    default: break;
+  }
+  if (element.length < 1 || element.length > kMostDecimalBytes) return std::nullopt;
+  format.stored = Stored::kFixedBytes;
+  format.fixed_bytes = static_cast<size_t>(element.length);
+  return format;
 }
 
 // Names that differ in case alone are one to Spark.
@@ -151,10 +209,11 @@ bool is_same_but_for_case(std::string_view one, std::string_view other) {
 
 // For each column the number of the leaf that has its values; nullopt when there is none, or none alone.
 std::optional<std::vector<size_t>> leaves_of(const std::vector<SchemaElement>& schema,
-                                             const types::Schema& columns, std::vector<bool>& may_be_null) {
+                                             const types::Schema& columns,
+                                             std::vector<ColumnFormat>& formats) {
   std::vector<size_t> leaves(columns.size());
   std::vector<int> found(columns.size(), 0);
-  may_be_null.assign(columns.size(), false);
+  formats.resize(columns.size());
   size_t leaf = 0;
   size_t nested = 0;  // elements to come that lie below a column
   for (size_t i = 1; i < schema.size(); ++i) {
@@ -167,9 +226,11 @@ std::optional<std::vector<size_t>> leaves_of(const std::vector<SchemaElement>& s
       if (!is_same_but_for_case(columns[k].name, element.name)) continue;
       const bool is_flat = columns[k].name == element.name && element.children == 0 &&
                            (element.repetition == kRequired || element.repetition == kOptional);
-      if (!is_flat || ++found[k] > 1 || !has_type(element, columns[k].type.id())) return std::nullopt;
+      if (!is_flat || ++found[k] > 1 || !has_type(element, columns[k].type)) return std::nullopt;
+      const std::optional<ColumnFormat> format = format_of(element);
+      if (!format.has_value()) return std::nullopt;
       leaves[k] = leaf;
-      may_be_null[k] = element.repetition == kOptional;
+      formats[k] = *format;
     }
     if (element.children == 0) ++leaf;
   }
@@ -228,7 +289,7 @@ std::optional<Footer> read_footer(std::string_view bytes, const types::Schema& c
     if (id == 2 && type == Type::kList) {
       std::vector<SchemaElement> schema;
       reader.elements([&](Type) { schema.push_back(read_element(reader)); });
-      leaves = leaves_of(schema, columns, footer.may_be_null);
+      leaves = leaves_of(schema, columns, footer.columns);
       return true;
     }
     if (id != 4 || type != Type::kList || !leaves.has_value()) return false;

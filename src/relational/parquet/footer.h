@@ -1,6 +1,7 @@
 // What the footer of a Parquet file says of some of its columns.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string_view>
@@ -24,12 +25,21 @@ struct RowGroup {
   std::vector<ColumnChunk> columns;
 };
 
+// How values stand in pages.
+enum class Stored : uint8_t { kBit, kFourBytes, kEightBytes, kFixedBytes, kText };
+
+struct ColumnFormat {
+  Stored stored = Stored::kFourBytes;
+  size_t fixed_bytes = 0;
+  bool may_be_null = false;
+};
+
 struct Footer {
-  std::vector<bool> may_be_null;  // by column
+  std::vector<ColumnFormat> columns;
   std::vector<RowGroup> row_groups;
 };
 
-// Of the columns with these names and types: numbers, dates, instants, text. nullopt when a column is
+// Of the columns with these names and types, none of which is nested or an interval. nullopt when a column is
 // missing, of another type, or encoded or compressed in a way that ColumnPages does not read, and when the
 // bytes make no sense.
 std::optional<Footer> read_footer(std::string_view bytes, const types::Schema& columns);

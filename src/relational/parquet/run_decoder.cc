@@ -53,6 +53,13 @@ void unpack(const uint8_t* packed, int bits, int64_t position, int64_t count, ui
 
 }  // namespace
 
+RunDecoder RunDecoder::of_bits(const uint8_t* begin, const uint8_t* end) {
+  RunDecoder decoder(end, end, 1);
+  decoder.packed_ = begin;
+  decoder.left_ = (end - begin) * 8;
+  return decoder;
+}
+
 bool RunDecoder::begin_run() {
   uint64_t header = 0;
   for (int shift = 0;; shift += 7) {

@@ -15,6 +15,8 @@ class RunDecoder {
 
   RunDecoder() = default;
   RunDecoder(const uint8_t* begin, const uint8_t* end, int bits) : next_(begin), end_(end), bits_(bits) {}
+  // Bits that are packed without a run's header.
+  static RunDecoder of_bits(const uint8_t* begin, const uint8_t* end);
 
   // The next `count` numbers; false when there are fewer.
   bool get(uint32_t* numbers, int64_t count);
