@@ -631,7 +631,9 @@ class Flood {
     QueuePolicy policy;
     QueueRules victim, flood;
     int32_t most_ranks_of_flood = 4;
-    Duration allowed{};  // beyond twice the longest hold for itself and each that waits before it
+    // Beyond twice the longest hold for itself and each that waits before it, and an eighth for each that
+    // comes later and has an earlier place (several run at once, and most are short).
+    Duration allowed{};
     bool is_preemptible = false;  // the victim, which then has to end
   };
 
@@ -641,15 +643,18 @@ class Flood {
     while (state.queue.size() > 0) end_next(state);
     while (state.queue.size() < 2) submit(state, kSlots / 2, scene.flood);
     const SteadyTime since = now_;
-    const Duration allowed = scene.allowed + 3 * 2 * kLongest;
+    Duration allowed = scene.allowed + 3 * 2 * kLongest;
     GangRules rules;
     rules.is_preemptible = scene.is_preemptible;
     rules.notice = Duration::zero();
     const StageId victim = submit(state, scene.ranks, scene.victim, rules);
+    const Place place = state.stages.at(victim).place;
     while ((scene.is_preemptible ? ended_ : launched_).count(victim) == 0) {
       ASSERT_LE(now_ - since, allowed) << "it waits for too long";
-      for (int job = pick(1, 5); job > 0; --job)
-        submit(state, pick(1, scene.most_ranks_of_flood), scene.flood);
+      for (int job = pick(1, 5); job > 0; --job) {
+        const StageId stage = submit(state, pick(1, scene.most_ranks_of_flood), scene.flood);
+        if (state.stages.at(stage).place < place) allowed += kLongest / 8;
+      }
       end_next(state);
     }
   }

@@ -82,21 +82,26 @@ def test_what_is_no_time_is_refused(option):
 
 
 @pytest.mark.parametrize("faulty", [False, True])
-@pytest.mark.parametrize("seed", [1, 2, 3])
-def test_the_bars_hold(seed, faulty, tmp_path):
+def test_the_bars_hold(faulty, tmp_path):
     """Large gangs wait for no longer than with conservative backfill, and as many GPUs are in use as with EASY's, but a point."""
-    run = bench.Run(1000, 20000, 0.95, seed, tuple(bench.BACKFILLS), faulty)
-    assert bench.broken_bars(run.result(tmp_path)) == []
+    runs = [bench.Run(1000, 20000, 0.95, seed, tuple(bench.BACKFILLS), faulty) for seed in (1, 2, 3)]
+    assert bench.broken_bars({run: run.result(tmp_path) for run in runs}) == []
 
 
 def test_a_broken_bar_is_told():
-    def policy(longest, utilisation, lost=0):
-        return {"waits": [{"longest": longest}], "utilisation": utilisation, "lost": lost}
+    def policy(longest, utilisation, goodput=0.8, lost=0):
+        return {"waits": [{"longest": longest}], "utilisation": utilisation, "goodput": goodput, "lost": lost}
 
-    def broken(ours, conservative=policy(600, 0.8), easy=policy(500, 0.905)):
-        return bench.broken_bars({"deuteron": ours, "conservative": conservative, "easy": easy})
+    def broken(*ours, faulty=False, conservative=policy(600, 0.8), easy=policy(500, 0.905)):
+        return bench.broken_bars({bench.Run(1, 1, 1, seed, (), faulty): {"deuteron": one, "conservative": conservative, "easy": easy}
+                                  for seed, one in enumerate(ours)})
 
     assert broken(policy(600, 0.9)) == []
     assert len(broken(policy(601, 0.894))) == 2
     assert len(broken(policy(600, 0.9, lost=1))) == 1
-    assert broken(policy(50, 0.9), conservative=policy(0, 0.9)) == []
+    assert len(broken(policy(1, 0.9), conservative=policy(0, 0.9))) == 1
+    # With failures the mean counts, and what is finished.
+    assert broken(policy(601, 0.894), policy(599, 0.9), faulty=True) == []
+    assert len(broken(policy(601, 0.9), policy(600, 0.9, 0.789), faulty=True)) == 2
+    assert broken(policy(50, 0.9), faulty=True, conservative=policy(0, 0.9)) == []
+    assert len(broken(policy(61, 0.9), faulty=True, conservative=policy(0, 0.9))) == 1

@@ -11,6 +11,17 @@ constexpr Duration kBetweenLooks = std::chrono::milliseconds(100);
 // this part of the time.
 constexpr Duration for_others(Duration until_start) { return until_start / 3 * 2; }
 
+// Of what is left over at the head's start one gang may take an eighth. What remains lets the head start when
+// not yet all has ended that it waits for, keeps the next large gang from finding all of it taken for long,
+// and is there for the small ones that come. A single task takes what it finds.
+constexpr int32_t kPartsOfWhatIsLeft = 8;
+
+bool is_little(const Demand& demand, const Inventory& at_start, const Demand& need) {
+  if (demand.tasks == 1) return true;
+  const Demand others{demand.each, (kPartsOfWhatIsLeft - 1) * demand.tasks};
+  return at_start.fits(others) && at_start.leaves(others, need);
+}
+
 bool ends_by(const Hold& hold, SteadyTime time) { return hold.expected_end && *hold.expected_end <= time; }
 
 }  // namespace
@@ -50,7 +61,8 @@ Duration longest_hold(const Reservation& reservation, const Demand& need, const 
   if (!reservation.start || *reservation.start <= now) return Duration::zero();
   Inventory at_start = reservation.at_start;
   at_start.take(free.allocate(demand));
-  return at_start.fits(need) ? kForever : for_others(*reservation.start - now);
+  const bool is_spare = at_start.fits(need) && is_little(demand, at_start, need);
+  return is_spare ? kForever : for_others(*reservation.start - now);
 }
 
 Reservation reserve(const Ledger& ledger, StageId stage, const Demand& need, Reservation before,

@@ -48,7 +48,8 @@ class Ledger {
 
 // The slots of the stage in front of the queue. By `start` it will have them, if everything ends when it is
 // expected to. Until then others may use slots if they give them back well before, or if `at_start` has room
-// for both. A start that has passed is not moved: from then on nothing is taken that the stage needs.
+// for both and they take little of what is left over. A start that has passed is not moved: from then on
+// nothing is taken that the stage needs.
 struct Reservation {
   StageId stage = 0;
   bool is_out_of_reach = false;  // needs slots that are lost: until they are back, others take what they like

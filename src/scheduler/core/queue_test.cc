@@ -108,6 +108,38 @@ TEST_F(Reserving, AStartIsMovedForwardsOnly) {
   EXPECT_EQ(reservation.start, kNow + seconds(5));
 }
 
+TEST(Around, AGangMayTakeAnEighthOfWhatIsLeftOverForEver) {
+  Ledger ledger{tasks::Machine{100, {}}};
+  const Demand need{{1, {}}, 60};
+  ledger.take(1, {{{{1, {}}, 80}, {}}, kNow + seconds(9)});
+  const Reservation reservation = reserve(ledger, 7, need, {}, kNow);
+  const auto longest = [&](int32_t cpus, int32_t tasks) {
+    return longest_hold(reservation, need, ledger.free(), {{cpus, {}}, tasks}, kNow);
+  };
+  EXPECT_EQ(longest(1, 5), kForever) << "40 are left over";
+  EXPECT_EQ(longest(1, 6), seconds(6)) << "two thirds of the time until then";
+  EXPECT_EQ(longest(2, 3), seconds(6));
+  EXPECT_EQ(longest(20, 1), kForever) << "a task";
+}
+
+// Of a resource with addresses, where they are what is short.
+TEST(Around, AnEighthOfTheAddressesIsLittleToo) {
+  tasks::Resource gpus;
+  for (int index = 0; index < 20; ++index) gpus.addresses.push_back(std::to_string(index));
+  Ledger ledger{tasks::Machine{1000, {{"gpu", gpus}}}};
+  const Slots each{1, {{"gpu", tasks::kWhole}}};
+  const Demand held{each, 18}, need{each, 4};
+  ledger.take(1, {ledger.free().allocate(held), kNow + seconds(9)});
+  const Reservation reservation = reserve(ledger, 7, need, {}, kNow);
+  const auto longest = [&](int32_t tasks) {
+    return longest_hold(reservation, need, ledger.free(), {each, tasks}, kNow);
+  };
+  EXPECT_EQ(longest(2), kForever) << "16 are left over";
+  const Demand more{each, 5};
+  EXPECT_EQ(longest_hold(reserve(ledger, 7, more, {}, kNow), more, ledger.free(), {each, 2}, kNow),
+            seconds(6));
+}
+
 TEST_F(Reserving, WhatIsFreeAtTheStartIsAccountedFor) {
   hold(1, 8, seconds(5));
   Reservation reservation = reserve(ledger_, 7, need(8), {}, kNow);

@@ -360,6 +360,21 @@ TEST_F(Core, SlotsThatAreSpareWhenTheHeadStartsMayBeUsedForEver) {
   EXPECT_TRUE(submit_task(5).empty());
 }
 
+TEST_F(Core, AGangTakesAnEighthOfWhatIsSpareAndASingleTaskAllOfIt) {
+  State state{tasks::Machine{20, {}}};
+  const auto launches = [&](const Event& event) { return launched(core::step(state, event, now_)).size(); };
+  rules_.time_limit = seconds(15);
+  EXPECT_EQ(launches(SubmitGang{1, 1, {}, 10, rules_, {}, ""}), 10u);
+  EXPECT_EQ(launches(SubmitGang{1, 2, {}, 12, {}, {}, ""}), 0u) << "in 15 s it leaves eight";
+  EXPECT_EQ(launches(SubmitGang{1, 3, {}, 2, {}, {}, ""}), 0u);
+  for (StageId stage = 4; stage < 12; ++stage) {
+    launches(SubmitTaskStage{1, stage, {}, 1, 4, {}});
+    EXPECT_EQ(launches(AddTask{stage, 0}), 1u);
+  }
+  launches(SubmitTaskStage{1, 12, {}, 1, 4, {}});
+  EXPECT_EQ(launches(AddTask{12, 0}), 0u) << "it would be the head's";
+}
+
 TEST_F(Core, TasksAreExpectedToTakeAsLongAsTheirLike) {
   const auto submit = [this](StageId stage, const std::string& likeness) {
     step(SubmitTaskStage{1, stage, {}, 1, 4, {}, likeness});
