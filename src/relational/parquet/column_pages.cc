@@ -65,8 +65,8 @@ Kept value_at(const uint8_t* bytes, size_t) {
 }
 template <>
 Wide value_at<Wide>(const uint8_t* bytes, size_t width) {  // a decimal, its sign first
-  auto value = static_cast<Wide>(static_cast<int8_t>(bytes[0]));
-  for (size_t i = 1; i < width; ++i) value = value << 8 | bytes[i];
+  Wide value = bytes[0] < 128 ? Wide{0} : ~Wide{0};
+  for (size_t i = 0; i < width; ++i) value = value << 8 | bytes[i];
   return value;
 }
 
