@@ -90,8 +90,8 @@ uint64_t fixed_bytes(std::vector<ColumnBuilder>& columns, int64_t rows) {
 int64_t rows_that_fit(std::vector<ColumnBuilder>& columns, const StreamWriterOptions& options) {
   constexpr int64_t kStep = 2048;
   const uint64_t row_bytes = std::max<uint64_t>(1, fixed_bytes(columns, kStep) / kStep);
-  const auto fitting =
-      static_cast<int64_t>(std::max<uint64_t>(kStep, options.bytes_per_batch / row_bytes / kStep * kStep));
+  auto fitting = static_cast<int64_t>(options.bytes_per_batch / row_bytes);
+  if (fitting > kStep) fitting = fitting / kStep * kStep;
   return std::max<int64_t>(1, std::min(options.rows_per_batch, fitting));
 }
 

@@ -87,6 +87,8 @@ std::shared_ptr<PythonProgram> make_program(const Services& services, const Requ
   if (request.setting("spark.sql.execution.pyspark.udf.simplifiedTraceback.enabled", "true") == "true") {
     program->environment.insert_or_assign("SPARK_SIMPLIFIED_TRACEBACK", "1");
   }
+  if (request.setting("spark.sql.execution.pyspark.udf.hideTraceback.enabled", "false") == "true")
+    program->environment.insert_or_assign("SPARK_HIDE_TRACEBACK", "1");
   observe(*program, stage, request);
   return program;
 }

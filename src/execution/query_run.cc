@@ -2,6 +2,7 @@
 
 #include <charconv>
 
+#include "base/byte_size.h"
 #include "exchange/integrity.h"
 #include "execution/gang_maker.h"
 #include "execution/plan_rewrite.h"
@@ -20,6 +21,7 @@ constexpr int64_t kLastStage = INT64_MAX;  // as an exchange
 // else.
 constexpr const char* kBatchRowsSetting = "spark.sql.execution.arrow.maxRecordsPerBatch";
 constexpr int32_t kDefaultBatchRows = 10000;
+constexpr const char* kBatchBytesSetting = "spark.sql.execution.arrow.maxBytesPerBatch";
 
 std::set<int64_t> exchanges_in(const plan::resolved::RelationPtr& fragment) {
   std::set<int64_t> exchanges;
@@ -144,6 +146,8 @@ Result<Exchange> QueryRun::run_stage(const PythonStage& planned) {
   PythonStage stage = planned;
   const int32_t batch_rows = number(kBatchRowsSetting, kDefaultBatchRows);
   if (batch_rows != kDefaultBatchRows) stage.request.max_rows_per_batch = batch_rows;
+  const auto batch_bytes = parse_byte_size(request_.setting(kBatchBytesSetting, "0"));
+  if (batch_bytes.ok()) stage.request.max_bytes_per_batch = *batch_bytes;
   const std::string name = stage.name;
   if (!stage.is_gang) {
     const bool is_final = !final_command_.empty() && stage.functions[0].commands[0] == final_command_;

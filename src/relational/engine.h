@@ -88,6 +88,7 @@ struct MaterializeRequest {
   int32_t side_column = -1;                     // an integer column that tells which side a row is of
   std::vector<ColumnGroupRequest> groups;       // empty: one group of all columns, kFlat
   int64_t max_rows_per_batch = 0;               // 0: 131,072
+  uint64_t max_bytes_per_batch = 0;             // about; 0 or more than 8 MiB: that
   PartitionSink sink;                           // its functions may be empty
   // Of these partitions alone: the others are empty in the answer and are not told. Where partitions can be
   // made singly; empty: of all.

@@ -38,6 +38,10 @@ Result<Target> make_target(const std::shared_ptr<exchange::SharedMemory>& memory
   Target target{memory,      context.owner, {}, {}, request.hands_over, static_cast<bool>(request.sink.add),
                 request.only};
   if (request.max_rows_per_batch > 0) target.stream_options.rows_per_batch = request.max_rows_per_batch;
+  if (request.max_bytes_per_batch > 0) {
+    uint64_t& bytes = target.stream_options.bytes_per_batch;
+    bytes = std::min(bytes, request.max_bytes_per_batch);
+  }
   std::vector<ColumnGroupRequest> groups = request.groups;
   if (groups.empty()) {
     groups.emplace_back();

@@ -7,13 +7,14 @@
 #include <filesystem>
 #include <string_view>
 
+#include "base/byte_size.h"
 #include "base/clock.h"
 #include "base/duration_text.h"
 
 namespace deuteron::session {
 namespace {
 
-enum class Kind { kText, kBoolean, kInteger, kDuration, kHangPolicy, kProfiler, kTimeZone };
+enum class Kind { kText, kBoolean, kInteger, kDuration, kHangPolicy, kProfiler, kTimeZone, kBytes, kFixed };
 
 struct Default {
   std::string_view key;
@@ -69,12 +70,19 @@ bool accepts(Kind kind, const std::string& value) {
     case Kind::kHangPolicy: return value == "warn" || value == "relaunch" || value == "fail";
     case Kind::kProfiler: return equals_ignoring_case(value, "perf") || equals_ignoring_case(value, "memory");
     case Kind::kTimeZone: return is_time_zone(value);
+    case Kind::kBytes: return parse_byte_size(value).ok();
+    case Kind::kFixed: return false;
   }
   return false;
 }
 
 Status invalid_value(const std::string& key, const std::string& value, Kind kind) {
   switch (kind) {
+    case Kind::kFixed: return unsupported("the setting " + key + "=" + value);
+    case Kind::kBytes:
+      return error(
+          "INVALID_CONF_VALUE.TYPE_MISMATCH",
+          {{"confName", "\"" + key + "\""}, {"confValue", "'" + value + "'"}, {"confType", "bytes in BYTE"}});
     case Kind::kTimeZone:
       return error("INVALID_CONF_VALUE.TIME_ZONE",
                    {{"confName", "\"" + key + "\""}, {"confValue", "'" + value + "'"}});
@@ -149,7 +157,9 @@ Result<std::optional<std::string>> SessionSettings::get(const std::string& key) 
 Status SessionSettings::set(const std::string& key, const std::string& value) {
   if (!is_modifiable(key)) return error("CANNOT_MODIFY_STATIC_CONFIG", {{"key", "\"" + key + "\""}});
   const Default* entry = find_default(key);
-  if (entry != nullptr && !accepts(entry->kind, value)) return invalid_value(key, value, entry->kind);
+  const bool is_default = entry != nullptr && entry->value == value;
+  if (entry != nullptr && !is_default && !accepts(entry->kind, value))
+    return invalid_value(key, value, entry->kind);
   std::lock_guard lock(mutex_);
   values_[key] = value;
   return {};

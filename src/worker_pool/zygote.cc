@@ -30,6 +30,7 @@ Environment zygote_environment(const ZygoteOptions& options) {
   }
   // As Spark does: several workers share the machine, so none takes all its cores unless it is told to.
   environment.try_emplace("OMP_NUM_THREADS", "1");
+  environment.try_emplace("PYTHONHASHSEED", "0");  // hash() of a text is the same in all workers, as on Spark
   for (const auto& [key, value] : options.environment) environment[key] = value;
   std::string& path = environment["PYTHONPATH"];
   path = path.empty() ? options.package_folder : options.package_folder + ":" + path;

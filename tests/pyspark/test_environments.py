@@ -45,12 +45,22 @@ def test_a_file(new_session, tmp_path):
     spark.addArtifacts(str(tmp_path / "data.txt"), file=True)
 
     def read(row):
-        from pyspark.core.files import SparkFiles
+        from pyspark import SparkFiles
+        from pyspark.core.files import SparkFiles as same
 
         with open("data.txt") as here, open(SparkFiles.get("data.txt")) as there:
-            return here.read() + there.read()
+            return here.read() + there.read() + str(same is SparkFiles)
 
-    assert ask(spark, read) == "hellohello"
+    assert ask(spark, read) == "hellohelloTrue"
+
+
+def test_hashes_of_texts_are_the_same_in_all_workers(new_session):
+    def hashes(batches):
+        for _ in batches:
+            yield pyarrow.RecordBatch.from_pydict({"hash": [hash("text")], "seed": [os.environ["PYTHONHASHSEED"]]})
+
+    rows = new_session().range(0, 4, 1, 4).mapInArrow(hashes, "hash long, seed string").distinct().collect()
+    assert len(rows) == 1 and rows[0].seed == "0"
 
 
 @pytest.mark.deuteron

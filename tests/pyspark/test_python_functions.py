@@ -10,7 +10,7 @@ import pandas
 import pyarrow
 import pyarrow.parquet
 import pytest
-from pyspark.errors import PythonException
+from pyspark.errors import PythonException, UnsupportedOperationException
 from pyspark.sql import Row
 from pyspark.sql import functions as F
 from pyspark.sql.functions import pandas_udf, udf
@@ -158,6 +158,22 @@ def test_map_in_arrow_keeps_every_type(spark):
         date'2024-01-05' as k, timestamp'2024-01-05 10:00:00.5' as l, timestamp_ntz'2024-01-05 10:00:00' as m, array(1, null) as n,
         map('k', 1) as o, named_struct('x', 1, 'y', array('z')) as p, interval '1 02:03:04' day to second as q, cast(null as int) as r""")
     assert source.mapInArrow(lambda batches: batches, source.schema).collect() == source.collect()
+
+
+def test_batches_have_no_more_bytes_than_asked_for(new_session):
+    def rows(batches):
+        for batch in batches:
+            yield pyarrow.RecordBatch.from_pydict({"rows": [batch.num_rows]})
+
+    spark = new_session()
+    spark.conf.set("spark.sql.execution.arrow.maxBytesPerBatch", "160")
+    sizes = [row.rows for row in spark.range(0, 100, 1, 1).mapInArrow(rows, "rows long").collect()]
+    assert sum(sizes) == 100 and max(sizes) <= 20
+
+
+def test_a_setting_that_is_not_supported_is_refused(new_session):
+    with pytest.raises(UnsupportedOperationException, match="useLargeVarTypes=true"):
+        new_session().conf.set("spark.sql.execution.arrow.useLargeVarTypes", "true")
 
 
 def test_map_in_arrow_of_a_large_input(spark):

@@ -8,6 +8,8 @@ import os
 import sys
 import types
 
+import pyspark
+
 FOLDER_VARIABLE = "DEUTERON_FILES_DIRECTORY"
 
 
@@ -34,4 +36,5 @@ def provide():
     files = types.ModuleType("pyspark.core.files", __doc__)
     files.SparkFiles = SparkFiles
     core.files = files
-    sys.modules.update({"pyspark.core": core, "pyspark.core.files": files})
+    sys.modules.update({"pyspark.core": core, "pyspark.core.files": files, "pyspark.files": files})
+    pyspark.SparkFiles = SparkFiles
