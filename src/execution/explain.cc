@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "execution/position_columns.h"
+#include "execution/python_output.h"
 #include "execution/stage_planner.h"
 
 namespace deuteron::execution {
@@ -12,16 +13,7 @@ using namespace plan::resolved;  // NOLINT: nearly every name here is a node's
 // What a stage would leave, without partitions: enough for the fragment above it to be written as SQL.
 exchange::StageOutputPtr describe_output(const PythonStage& stage) {
   auto output = std::make_shared<exchange::StageOutput>();
-  const auto& groups = stage.request.groups;
-  for (size_t index = stage.first_kept_group.value_or(groups.size()); index < groups.size(); ++index) {
-    types::Schema schema;
-    for (const int32_t column : groups[index].columns) {
-      const Column& from = stage.input->output[static_cast<size_t>(column)];
-      schema.push_back({from.name, from.type, from.nullable, ""});
-    }
-    output->groups.push_back({std::move(schema), groups[index].layout});
-  }
-  output->groups.push_back(stage.output);
+  output->groups = output_groups(stage);
   return output;
 }
 

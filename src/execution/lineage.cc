@@ -22,7 +22,7 @@ const std::string& reason_of(const Status& status) {
 }  // namespace
 
 Result<int64_t> Lineage::add(std::string name, std::set<int64_t> reads, std::unique_ptr<Maker> maker) {
-  const auto number = static_cast<int64_t>(stages_.size()) + 1;
+  const int64_t number = next_number();
   for (const int64_t source : reads) stages_.at(source).readers.insert(number);
   stages_[number] = {std::move(name), std::move(reads), {}, std::move(maker), nullptr, {}, {}};
   RETURN_IF_ERROR(make(number));
@@ -179,6 +179,7 @@ Status Lineage::replace(int64_t number, const exchange::StageOutput& made) {
 Status Lineage::outdate(int64_t number, int64_t source, int32_t partition) {
   Stage& stage = stages_.at(number);
   const Status status = stage.maker->start_anew();
+  if (!status.ok() && status.condition() == "STAGE_OUTPUT_LOST_AFTER_FIRST_ROWS") return status;
   if (!status.ok()) {
     return error("INDETERMINATE_STAGE_OUTPUT_LOST", {{"stage", std::to_string(source)},
                                                      {"name", stages_.at(source).name},

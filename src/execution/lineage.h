@@ -40,6 +40,8 @@ class Lineage {
 
   // Makes all of the stage, and gives it a number, from 1. `reads`: numbers of stages. `name` is for people.
   Result<int64_t> add(std::string name, std::set<int64_t> reads, std::unique_ptr<Maker> maker);
+  // Of the stage that is added next.
+  int64_t next_number() const { return static_cast<int64_t>(stages_.size()) + 1; }
   // As it is now; all that there are.
   exchange::StageOutputPtr output(int64_t stage) const { return stages_.at(stage).output; }
   std::map<int64_t, exchange::StageOutputPtr> outputs() const;

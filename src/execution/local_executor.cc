@@ -197,7 +197,9 @@ class LocalExecutor : public Executor {
   }
 
   Status run_query(const RelationPtr& plan, QueryRun& run, ResultSink& sink) {
-    ASSIGN_OR_RETURN(RelationPtr fragment, run.run_stages(plan));
+    const auto stream = [&sink](exchange::EncodedBatch batch) { return sink.on_batch(std::move(batch)); };
+    ASSIGN_OR_RETURN(RelationPtr fragment, run.run_stages(plan, stream));
+    if (fragment == nullptr) return Status();
     if (const auto* show = plan::resolved::as<plan::resolved::ShowString>(fragment)) {
       RelationPtr row;
       RETURN_IF_ERROR(run.read(fragment, [&]() -> Status {

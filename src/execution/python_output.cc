@@ -60,6 +60,23 @@ Status check_types(const types::Schema& declared, exchange::Layout layout, const
 
 }  // namespace
 
+std::vector<exchange::ColumnGroup> output_groups(const PythonStage& stage) {
+  std::vector<exchange::ColumnGroup> groups;
+  const auto& sent = stage.request.groups;
+  for (size_t index = stage.first_kept_group.value_or(sent.size()); index < sent.size(); ++index) {
+    types::Schema schema;
+    for (const int32_t column : sent[index].columns) {
+      const plan::resolved::Column& from = stage.input->output[static_cast<size_t>(column)];
+      const bool is_named = schema.size() < sent[index].names.size();
+      schema.push_back({is_named ? sent[index].names[schema.size()] : from.name, from.type, from.nullable,
+                        from.metadata_json});
+    }
+    groups.push_back({std::move(schema), sent[index].layout});
+  }
+  groups.push_back(stage.output);
+  return groups;
+}
+
 Result<exchange::Stream> stream_of(const exchange::ColumnGroup& declared, const PythonOutput* output) {
   exchange::Stream stream;
   if (output == nullptr || output->kind == TaskResult::Kind::kNone) {

@@ -3,8 +3,12 @@
 
 #include "exchange/stage_output.h"
 #include "execution/python_task.h"
+#include "execution/stage_planner.h"
 
 namespace deuteron::execution {
+
+// The columns of what the stage leaves: those of its input that are kept, and then its results.
+std::vector<exchange::ColumnGroup> output_groups(const PythonStage& stage);
 
 // The stream of a task's output, without rows when there is none. An error when its columns are not the
 // declared ones, as Spark tells it.

@@ -9,6 +9,7 @@
 #include "execution/python_output.h"
 #include "execution/relational_maker.h"
 #include "execution/resource_settings.h"
+#include "execution/result_stream.h"
 #include "execution/task_maker.h"
 
 namespace deuteron::execution {
@@ -23,6 +24,8 @@ constexpr const char* kBatchRowsSetting = "spark.sql.execution.arrow.maxRecordsP
 constexpr int32_t kDefaultBatchRows = 10000;
 constexpr const char* kBatchBytesSetting = "spark.sql.execution.arrow.maxBytesPerBatch";
 
+}  // namespace
+
 std::set<int64_t> exchanges_in(const plan::resolved::RelationPtr& fragment) {
   std::set<int64_t> exchanges;
   any_relation(fragment, [&](const plan::resolved::Relation& relation) {
@@ -32,8 +35,6 @@ std::set<int64_t> exchanges_in(const plan::resolved::RelationPtr& fragment) {
   });
   return exchanges;
 }
-
-}  // namespace
 
 QueryRun::QueryRun(const Services& services, const Request& request, ProgressSink& sink, CancelToken& cancel)
     : services_(services),
@@ -76,12 +77,44 @@ Status QueryRun::final_status(const Status& status) const {
 }
 
 Result<plan::resolved::RelationPtr> QueryRun::run_stages(const plan::resolved::RelationPtr& plan) {
-  if (request_.cache == nullptr || request_.cache->empty()) return run_python(plan);
   ASSIGN_OR_RETURN(const auto reading, read_cached(plan));
   return run_python(reading);
 }
 
+Result<plan::resolved::RelationPtr> QueryRun::run_stages(const plan::resolved::RelationPtr& plan,
+                                                         const relational::BatchSink& sink) {
+  ASSIGN_OR_RETURN(const auto reading, read_cached(plan));
+  ASSIGN_OR_RETURN(const auto streamed, ResultStream::find(reading));
+  if (!streamed.has_value()) return run_python(reading);
+  size_t stages = 0;
+  std::optional<PythonStage> last;
+  StagePlanner planner(
+      [&](const PythonStage& stage) -> Result<Exchange> {
+        if (stages++ < streamed->stages_before) return run_stage(stage);
+        last = stage;
+        return Exchange{lineage_.next_number(), stage.input->partitions};
+      },
+      [&](const PositionStage& stage) {
+        ++stages;
+        return run_position(stage);
+      });
+  ASSIGN_OR_RETURN(const auto rest, planner.cut(reading));
+  if (!last.has_value()) return internal_error("a plan was cut in two ways");
+  RETURN_IF_ERROR(stream(*std::move(last), rest, sink));
+  return plan::resolved::RelationPtr();
+}
+
+Status QueryRun::stream(PythonStage stage, const plan::resolved::RelationPtr& rest,
+                        const relational::BatchSink& sink) {
+  set_batch_size(stage);
+  const std::string name = stage.name;
+  const std::set<int64_t> reads = exchanges_in(stage.input);
+  auto results = std::make_unique<ResultStream>(*this, stage, lineage_.next_number(), rest, sink);
+  return add(name, reads, std::make_unique<TaskMaker>(*this, std::move(stage), std::move(results))).status();
+}
+
 Result<plan::resolved::RelationPtr> QueryRun::read_cached(const plan::resolved::RelationPtr& plan) {
+  if (request_.cache == nullptr || request_.cache->empty()) return plan;
   return replace_cached(plan, *request_.cache,
                         [this](const CachedPlanPtr& cached,
                                const plan::resolved::Columns& output) -> Result<plan::resolved::RelationPtr> {
@@ -144,10 +177,7 @@ Result<plan::resolved::RelationPtr> QueryRun::run_python(const plan::resolved::R
 
 Result<Exchange> QueryRun::run_stage(const PythonStage& planned) {
   PythonStage stage = planned;
-  const int32_t batch_rows = number(kBatchRowsSetting, kDefaultBatchRows);
-  if (batch_rows != kDefaultBatchRows) stage.request.max_rows_per_batch = batch_rows;
-  const auto batch_bytes = parse_byte_size(request_.setting(kBatchBytesSetting, "0"));
-  if (batch_bytes.ok()) stage.request.max_bytes_per_batch = *batch_bytes;
+  set_batch_size(stage);
   const std::string name = stage.name;
   if (!stage.is_gang) {
     const bool is_final = !final_command_.empty() && stage.functions[0].commands[0] == final_command_;
@@ -163,6 +193,13 @@ Result<Exchange> QueryRun::run_stage(const PythonStage& planned) {
                    add(name, {input.id}, std::make_unique<GangMaker>(*this, std::move(stage), input.id)));
   lineage_.release(input.id);
   return output;
+}
+
+void QueryRun::set_batch_size(PythonStage& stage) const {
+  const int32_t batch_rows = number(kBatchRowsSetting, kDefaultBatchRows);
+  if (batch_rows != kDefaultBatchRows) stage.request.max_rows_per_batch = batch_rows;
+  const auto batch_bytes = parse_byte_size(request_.setting(kBatchBytesSetting, "0"));
+  if (batch_bytes.ok()) stage.request.max_bytes_per_batch = *batch_bytes;
 }
 
 Result<int32_t> QueryRun::planned_tasks(const PythonStage& stage) const {
@@ -181,11 +218,19 @@ Status QueryRun::wait(StageCollector& collector, int64_t tasks) {
 }
 
 void QueryRun::begin_stage(int64_t tasks) {
+  const std::lock_guard lock(sink_mutex_);
   if (!progress_.empty()) progress_.back().done = true;
   progress_.push_back({static_cast<int64_t>(progress_.size()), tasks, 0, 0, false});
 }
 
+// While somebody else reports, or rows are handed out, only the end is worth a wait.
 void QueryRun::report(int64_t tasks, const StageCollector::Counts& counts, bool done) {
+  std::unique_lock lock(sink_mutex_, std::defer_lock);
+  if (done) {
+    lock.lock();
+  } else if (!lock.try_lock()) {
+    return;
+  }
   StageProgress& stage = progress_.back();
   stage.tasks = tasks;
   stage.completed_tasks = counts.succeeded;

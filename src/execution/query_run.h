@@ -1,10 +1,12 @@
 // One execution of one plan: runs its Python stages, keeps their outputs for as long as it lives, and knows
 // how to stop all of it. Used by one thread; what it waits for ends early when the operation is cancelled or
-// a stage fails.
+// a stage fails. Its sink hears of progress from several threads, and of rows from one more, one at a time.
 #pragma once
 
 #include <map>
 #include <memory>
+#include <mutex>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -19,6 +21,9 @@
 #include "scheduler/scheduler.h"
 
 namespace deuteron::execution {
+
+// The stages whose outputs the fragment reads.
+std::set<int64_t> exchanges_in(const plan::resolved::RelationPtr& fragment);
 
 // What all runs share; outlives them.
 struct Services {
@@ -42,6 +47,9 @@ class QueryRun {
   // Runs all Python stages of the plan, and reads from the session's cache what that holds; what remains is a
   // fragment for the engine.
   Result<plan::resolved::RelationPtr> run_stages(const plan::resolved::RelationPtr& plan);
+  // The same; null when the rows were handed to `sink` while the last stage was running (result_stream.h).
+  Result<plan::resolved::RelationPtr> run_stages(const plan::resolved::RelationPtr& plan,
+                                                 const relational::BatchSink& sink);
   // Runs a plan whose topmost node is a MapPartitions of one column of bytes, one row in each partition.
   PartitionBytes run_partitions(const plan::resolved::RelationPtr& plan);
   // For running that fragment.
@@ -65,10 +73,14 @@ class QueryRun {
   friend class GangMaker;
   friend class RelationalMaker;
   friend class CachedMaker;
+  friend class ResultStream;
 
   static constexpr std::chrono::milliseconds kProgressInterval{200};
 
   Result<plan::resolved::RelationPtr> run_python(const plan::resolved::RelationPtr& plan);
+  Status stream(PythonStage stage, const plan::resolved::RelationPtr& rest,
+                const relational::BatchSink& sink);
+  // Reads from the session's cache what that holds.
   Result<plan::resolved::RelationPtr> read_cached(const plan::resolved::RelationPtr& plan);
   Result<exchange::StageOutputPtr> fill(const CachedPlan& cached);
   Result<Exchange> run_position(const PositionStage& stage);
@@ -82,6 +94,7 @@ class QueryRun {
   // How often anything is made before it is given up.
   int32_t most_attempts() const;
   int32_t number(const std::string& key, int32_t otherwise) const;
+  void set_batch_size(PythonStage& stage) const;
   Result<tasks::Slots> slots_per_task(const PythonStage& stage) const;
   tasks::JobId job();
   void begin_stage(int64_t tasks);
@@ -100,6 +113,7 @@ class QueryRun {
   CancelToken::Registration on_stop_;
   Lineage lineage_;
   std::map<const CachedPlan*, Exchange> cached_;  // those that are read: all readers see one version
+  std::mutex sink_mutex_;                         // held while sink_ is called; guards progress_ too
   std::vector<StageProgress> progress_;
   // What the tasks of the last stage left that did succeed, also when the stage failed.
   struct LastStage {

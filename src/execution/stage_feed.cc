@@ -68,11 +68,6 @@ int64_t StageFeed::added() const {
   return added_;
 }
 
-std::set<int32_t> StageFeed::skipped() const {
-  const std::lock_guard lock(mutex_);
-  return skipped_;
-}
-
 bool StageFeed::reads_disk() const {
   const std::lock_guard lock(mutex_);
   return reads_disk_;
@@ -99,15 +94,15 @@ void StageFeed::expect_again(const std::set<int32_t>& partitions) {
 
 Status StageFeed::begin(int32_t index, const CancelToken& stop) {
   auto wait = std::chrono::milliseconds(0);
-  int64_t under_way = 0;
+  int64_t begun = 0;
   while (true) {
-    const auto counts = collector_->wait_for(wait, under_way, limit_);
-    const std::lock_guard lock(mutex_);
-    report_(added_, counts);
+    const auto counts = collector_->wait_to_begin(wait, index, begun, limit_);
+    report_(added(), counts);
     if (counts.ended || stop_->cancelled() || stop.cancelled()) return cancelled();
+    const std::lock_guard lock(mutex_);
     if (begun_.contains(index)) return Status();
-    under_way = static_cast<int64_t>(begun_.size() - skipped_.size());
-    if (under_way - counts.succeeded - counts.without_input < limit_) {
+    begun = static_cast<int64_t>(begun_.size() - skipped_.size());
+    if (StageCollector::may_begin(counts, index, begun, limit_)) {
       begun_.insert(index);
       return Status();
     }
@@ -120,7 +115,10 @@ Status StageFeed::add(int32_t index, const exchange::Partition& streams, bool is
   const auto growing = growing_.find(index);
   const bool is_first = growing == growing_.end();
   if (is_first && (is_complete ? stage_.skips_empty && !has_rows(streams) : streams[0].empty())) {
-    if (is_complete) skipped_.insert(index);
+    if (is_complete) {
+      skipped_.insert(index);
+      collector_->input_complete(index, false);
+    }
     return Status();
   }
   ASSIGN_OR_RETURN(std::vector<InputPart> parts, make_parts(stage_, streams, {is_first, is_complete}));
@@ -131,6 +129,7 @@ Status StageFeed::add(int32_t index, const exchange::Partition& streams, bool is
   input->add(std::move(parts), read, is_complete);
   if (is_complete) {
     growing_.erase(index);
+    collector_->input_complete(index, true);
   } else {
     growing_[index] = input;
   }

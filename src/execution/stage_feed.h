@@ -23,8 +23,7 @@ class StageFeed {
  public:
   using Report = std::function<void(int64_t tasks, const StageCollector::Counts& counts)>;
 
-  // `stage` and `scheduler` outlive it. `report` is called now and then, by one thread at a time. `stop`: of
-  // the query.
+  // `stage` and `scheduler` outlive it. `report` is called now and then, by any thread. `stop`: of the query.
   StageFeed(const PythonStage& stage, std::shared_ptr<const PythonProgram> program,
             scheduler::Scheduler& scheduler, tasks::StageId id, std::shared_ptr<StageCollector> collector,
             std::shared_ptr<const CancelToken> stop, Report report);
@@ -32,8 +31,6 @@ class StageFeed {
   relational::PartitionSink sink();
   // Tasks so far, without those whose partitions are to come again.
   int64_t added() const;
-  // Partitions for which no task was needed.
-  std::set<int32_t> skipped() const;
   // Whether some of the input lies on disk.
   bool reads_disk() const;
   // No more comes: tasks that have only a part of their input end as without it.

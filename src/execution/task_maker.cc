@@ -1,6 +1,7 @@
 #include "execution/task_maker.h"
 
 #include <algorithm>
+#include <future>
 
 #include "exchange/integrity.h"
 #include "execution/python_output.h"
@@ -8,6 +9,19 @@
 #include "execution/queue_settings.h"
 
 namespace deuteron::execution {
+namespace {
+
+// Whether it tells why something failed, not that it was stopped or misses something.
+bool is_own(const Status& status) {
+  return !status.ok() && status.condition() != "OPERATION_CANCELED" && !exchange::is_lost(status);
+}
+
+struct StopAtEnd {
+  ~StopAtEnd() { stop->cancel(); }
+  const std::shared_ptr<CancelToken> stop;
+};
+
+}  // namespace
 
 TaskMaker::TaskMaker(QueryRun& run, PythonStage stage, bool is_final)
     : run_(run),
@@ -15,28 +29,115 @@ TaskMaker::TaskMaker(QueryRun& run, PythonStage stage, bool is_final)
       program_(make_program(run.services_, run.request_, stage_)),
       is_final_(is_final) {}
 
+TaskMaker::TaskMaker(QueryRun& run, PythonStage stage, std::unique_ptr<ResultStream> results)
+    : run_(run),
+      stage_(std::move(stage)),
+      program_(make_program(run.services_, run.request_, stage_)),
+      is_final_(false),
+      results_(std::move(results)) {}
+
 Result<exchange::StageOutputPtr> TaskMaker::make(const std::optional<Partitions>& wanted) {
   wanted_ = wanted;
-  if (wanted_.has_value() || !outputs_.empty()) {
+  if (wanted_.has_value() || !made().empty()) {
     ASSIGN_OR_RETURN(const bool singly, makes_singly());
     if (!singly) RETURN_IF_ERROR(start_anew());
   }
   ASSIGN_OR_RETURN(Tasks tasks, submit());
+  std::future<Status> handing_out;
+  const StopAtEnd stop_at_end{tasks.stop};
+  if (results_ != nullptr) handing_out = std::async(std::launch::async, [&] { return hand_out(tasks); });
   const Status fed = feed(tasks);
-  if (exchange::is_lost(fed)) tasks.feed->give_up();
-  if (!fed.ok() && !exchange::is_lost(fed)) run_.services_.scheduler.cancel_job(run_.job());
+  Status handed_out;
+  if (!fed.ok()) {
+    if (is_own(fed)) run_.services_.scheduler.cancel_job(run_.job());
+    tasks.stop->cancel();
+    if (handing_out.valid()) handed_out = handing_out.get();  // perhaps it was the first to stop
+    if (exchange::is_lost(fed) || exchange::is_lost(handed_out)) tasks.feed->give_up();
+  }
   run_.services_.scheduler.no_more_tasks(tasks.stage);
   const Status ended = run_.wait(*tasks.collector, tasks.count());
+  if (handing_out.valid()) handed_out = handing_out.get();
   take_outputs(tasks);
-  // Whoever failed first made the other stop: a cancelled input tells nothing when the stage has a reason of
-  // its own.
-  if (!fed.ok() && fed.condition() != "OPERATION_CANCELED" && !exchange::is_lost(fed)) return fed;
-  RETURN_IF_ERROR(ended);
-  RETURN_IF_ERROR(fed);
-  return assemble();
+  return result_of(fed, handed_out, ended);
+}
+
+// Whoever failed first made the others stop: being cancelled tells nothing when another one has a reason of
+// its own.
+Result<exchange::StageOutputPtr> TaskMaker::result_of(const Status& fed, const Status& handed_out,
+                                                      const Status& ended) {
+  const bool has_enough = results_ != nullptr && results_->has_enough() && handed_out.ok();
+  if (!has_enough) {
+    for (const Status& status : {fed, handed_out, ended}) {
+      if (is_own(status)) return status;
+    }
+    RETURN_IF_ERROR(ended);
+    if (exchange::is_lost(handed_out)) {
+      RETURN_IF_ERROR(drop_lost_outputs());
+      return handed_out;
+    }
+    RETURN_IF_ERROR(fed);
+    RETURN_IF_ERROR(handed_out);
+    if (results_ == nullptr) return assemble();
+    if (static_cast<size_t>(results_->next()) != partitions_)
+      return internal_error("partitions of " + stage_.name + " were not handed out");
+  }
+  RETURN_IF_ERROR(results_->end());
+  return exchange::StageOutputPtr(std::make_shared<exchange::StageOutput>());
+}
+
+Status TaskMaker::hand_out(Tasks& tasks) {
+  while (!results_->has_enough()) {
+    const auto run = tasks.collector->wait_for_run(QueryRun::kProgressInterval);
+    if (tasks.stop->cancelled()) return cancelled();
+    if (run.outputs.empty() && run.ended) return Status();
+    Status sent;
+    try {
+      sent = send(run);
+    } catch (const std::exception& failure) {
+      sent = internal_error(failure.what());
+    }
+    tasks.collector->handed_out(results_->next());
+    if (sent.ok()) continue;
+    tasks.stop->cancel();
+    if (!exchange::is_lost(sent)) run_.services_.scheduler.cancel_job(run_.job());
+    return sent;
+  }
+  tasks.stop->cancel();
+  run_.services_.scheduler.cancel_job(run_.job());
+  return Status();
+}
+
+Status TaskMaker::send(const StageCollector::Run& run) {
+  std::vector<exchange::Partition> partitions;
+  for (const auto& output : run.outputs) {
+    const int32_t index = run.first + static_cast<int32_t>(partitions.size());
+    report_updates(index, output.get());
+    ASSIGN_OR_RETURN(exchange::Partition partition, partition_of(index, output.get()));
+    partitions.push_back(std::move(partition));
+  }
+  if (partitions.empty()) return Status();
+  const Status status = results_->add(std::move(partitions));
+  const std::lock_guard lock(kept_mutex_);
+  kept_.erase(kept_.begin(), kept_.lower_bound(results_->next()));
+  return status;
+}
+
+// What was lost of what waits to be handed out is made again.
+Status TaskMaker::drop_lost_outputs() {
+  for (auto next = outputs_.begin(); next != outputs_.end();) {
+    const auto [index, output] = *next++;
+    ASSIGN_OR_RETURN(const exchange::Partition partition, partition_of(index, output.get()));
+    const Status whole = exchange::verify(partition);
+    if (whole.ok()) continue;
+    RETURN_IF_ERROR(results_->note_lost(index, partition, whole));
+    outputs_.erase(index);
+    kept_.erase(index);
+  }
+  return Status();
 }
 
 Status TaskMaker::start_anew() {
+  if (results_ != nullptr) RETURN_IF_ERROR(results_->start_anew());
   if (is_final_ && !outputs_.empty())
     return error("STAGE_OUTPUT_LOST", {{"reason", "what it has written cannot be taken back"}});
   outputs_.clear();
@@ -51,6 +152,8 @@ Result<TaskMaker::Tasks> TaskMaker::submit() {
   tasks.planned = wanted_.has_value() ? static_cast<int64_t>(wanted_->size()) : planned;
   tasks.stop = std::make_shared<CancelToken>();
   tasks.collector = std::make_shared<StageCollector>([stop = tasks.stop] { stop->cancel(); });
+  tasks.made = made();
+  if (results_ != nullptr) tasks.collector->hand_out(results_->next(), std::exchange(outputs_, {}));
   scheduler::TaskStageRequest request;
   request.job = run_.job();
   request.name = stage_.name;
@@ -79,22 +182,21 @@ Status TaskMaker::feed(Tasks& tasks) {
   request.hands_over = true;  // a task lets go of its input when it has ended
   request.takes_views = !stage_.first_kept_group.has_value();
   request.sink = sink_of(tasks);
-  if (wanted_.has_value() || !outputs_.empty())
-    request.only = [this](int32_t index) { return is_missing(index); };
+  if (wanted_.has_value() || !tasks.made.empty())
+    request.only = [&](int32_t index) { return is_missing(index, tasks); };
   while (true) {
     keeping_.clear();
     const auto input = run_.services_.engine.materialize(stage_.input, run_.context(), request, *tasks.stop);
-    for (const int32_t index : tasks.feed->skipped()) outputs_[index] = nullptr;
     if (!input.ok()) return input.status();
     partitions_ = (*input)->partitions.size();
-    const auto& groups = (*input)->groups;
-    const size_t first = std::min(stage_.first_kept_group.value_or(groups.size()), groups.size());
-    kept_groups_.assign(groups.begin() + static_cast<long>(first), groups.end());
     if (!tasks.feed->reads_disk()) return Status();  // nothing can be lost
     ASSIGN_OR_RETURN(const Partitions lost, wait_for_lost_input(tasks));
     if (lost.empty()) return Status();
     RETURN_IF_ERROR(count_lost_input(lost));
     ASSIGN_OR_RETURN(const bool singly, makes_singly());
+    // What waits to be handed out must not be: all of it is made anew.
+    if (!singly && results_ != nullptr)
+      return error("STAGE_OUTPUT_LOST", {{"reason", "what tasks read, which is made again as a whole"}});
     tasks.feed->expect_again(singly ? lost : Partitions());
     request.only = [lost](int32_t index) { return lost.contains(index); };
     if (singly) continue;
@@ -123,6 +225,7 @@ void TaskMaker::keep(int32_t index, const exchange::Partition& streams, bool is_
   for (size_t group = first; group < streams.size(); ++group)
     kept[group - first].insert(kept[group - first].end(), streams[group].begin(), streams[group].end());
   if (!is_complete) return;
+  const std::lock_guard lock(kept_mutex_);
   kept_[index] = std::move(kept);
   keeping_.erase(index);
 }
@@ -158,8 +261,22 @@ Result<bool> TaskMaker::makes_singly() {
   return *makes_singly_;
 }
 
-bool TaskMaker::is_missing(int32_t index) const {
-  return (!wanted_.has_value() || wanted_->contains(index)) && !outputs_.contains(index);
+bool TaskMaker::is_missing(int32_t index, const Tasks& tasks) const {
+  return (!wanted_.has_value() || wanted_->contains(index)) && !tasks.made.contains(index);
+}
+
+Partitions TaskMaker::made() const {
+  Partitions made;
+  for (const auto& [partition, output] : outputs_) made.insert(partition);
+  for (int32_t partition = 0; results_ != nullptr && partition < results_->next(); ++partition)
+    made.insert(partition);
+  return made;
+}
+
+// A partition's accumulators count once, however often it is made.
+void TaskMaker::report_updates(int32_t index, const PythonOutput* output) {
+  if (output != nullptr && run_.request_.reports != nullptr && reported_.insert(index).second)
+    run_.request_.reports->add_updates(output->updates);
 }
 
 void TaskMaker::take_outputs(Tasks& tasks) {
@@ -168,8 +285,7 @@ void TaskMaker::take_outputs(Tasks& tasks) {
     // A task may end before its partition is complete; what it has left belongs to all of it.
     if (stage_.first_kept_group.has_value() && !kept_.contains(partition)) continue;
     outputs_[partition] = output;
-    if (run_.request_.reports != nullptr && reported_.insert(partition).second)
-      run_.request_.reports->add_updates(output->updates);
+    report_updates(partition, output.get());
   }
   QueryRun::LastStage& last = run_.last_stage_;
   last = {stage_.functions[0].commands[0], std::max(tasks.planned, static_cast<int64_t>(partitions_)), {}};
@@ -180,19 +296,24 @@ void TaskMaker::take_outputs(Tasks& tasks) {
   }
 }
 
+Result<exchange::Partition> TaskMaker::partition_of(int32_t index, const PythonOutput* output) {
+  ASSIGN_OR_RETURN(exchange::Stream stream, stream_of(stage_.output, output));
+  const std::lock_guard lock(kept_mutex_);
+  exchange::Partition partition = kept_[index];
+  partition.push_back({std::move(stream)});
+  return partition;
+}
+
 Result<exchange::StageOutputPtr> TaskMaker::assemble() {
   auto whole = std::make_shared<exchange::StageOutput>();
-  whole->groups = kept_groups_;
-  whole->groups.push_back(stage_.output);
+  whole->groups = output_groups(stage_);
   whole->partitions.resize(partitions_);
   for (size_t index = 0; index < partitions_; ++index) {
     const auto number = static_cast<int32_t>(index);
     if (wanted_.has_value() && !wanted_->contains(number)) continue;
     const auto found = outputs_.find(number);
-    ASSIGN_OR_RETURN(exchange::Stream stream,
-                     stream_of(stage_.output, found == outputs_.end() ? nullptr : found->second.get()));
-    whole->partitions[index] = std::move(kept_[number]);
-    whole->partitions[index].push_back({std::move(stream)});
+    ASSIGN_OR_RETURN(whole->partitions[index],
+                     partition_of(number, found == outputs_.end() ? nullptr : found->second.get()));
   }
   outputs_.clear();
   kept_.clear();

@@ -6,10 +6,12 @@
 #include <algorithm>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <optional>
 
 #include "execution/lineage.h"
 #include "execution/query_run.h"
+#include "execution/result_stream.h"
 #include "execution/stage_feed.h"
 
 namespace deuteron::execution {
@@ -19,6 +21,9 @@ class TaskMaker : public Maker {
   // is_final: the tasks have effects elsewhere, and a partition whose task has succeeded cannot be done
   // again.
   TaskMaker(QueryRun& run, PythonStage stage, bool is_final);
+  // What the tasks leave goes to `results` while others are still running, and is not in the answer. No more
+  // partitions are begun than wait there.
+  TaskMaker(QueryRun& run, PythonStage stage, std::unique_ptr<ResultStream> results);
 
   Result<exchange::StageOutputPtr> make(const std::optional<Partitions>& wanted) override;
   Status start_anew() override;
@@ -31,6 +36,7 @@ class TaskMaker : public Maker {
     std::shared_ptr<CancelToken> stop;
     std::unique_ptr<StageFeed> feed;
     int64_t planned = 0;
+    std::set<int32_t> made;  // partitions that were before
 
     int64_t count() const { return std::max(planned, feed->added()); }
   };
@@ -41,7 +47,16 @@ class TaskMaker : public Maker {
   Result<Partitions> wait_for_lost_input(Tasks& tasks);
   Status count_lost_input(const Partitions& lost);
   Result<bool> makes_singly();
-  bool is_missing(int32_t index) const;
+  bool is_missing(int32_t index, const Tasks& tasks) const;
+  Partitions made() const;
+  // By a thread of its own, until all that ends was handed out, the client has enough, or it cannot go on.
+  Status hand_out(Tasks& tasks);
+  Status send(const StageCollector::Run& run);
+  Result<exchange::StageOutputPtr> result_of(const Status& fed, const Status& handed_out,
+                                             const Status& ended);
+  Result<exchange::Partition> partition_of(int32_t index, const PythonOutput* output);
+  Status drop_lost_outputs();
+  void report_updates(int32_t index, const PythonOutput* output);
   void take_outputs(Tasks& tasks);
   Result<exchange::StageOutputPtr> assemble();
 
@@ -49,14 +64,15 @@ class TaskMaker : public Maker {
   const PythonStage stage_;
   const std::shared_ptr<const PythonProgram> program_;
   const bool is_final_;
-  std::optional<Partitions> wanted_;  // of this make()
+  const std::unique_ptr<ResultStream> results_;  // null: the answer has what the tasks leave
+  std::optional<Partitions> wanted_;             // of this make()
   std::optional<bool> makes_singly_;
-  std::vector<exchange::ColumnGroup> kept_groups_;
   size_t partitions_ = 0;
-  // What has been made since the last make() that ended well:
-  std::map<int32_t, std::shared_ptr<PythonOutput>> outputs_;  // null: there was nothing to do
-  std::map<int32_t, exchange::Partition> kept_;               // column groups that stand before the results
-  std::map<int32_t, exchange::Partition> keeping_;            // likewise, of partitions that are being made
+  // What has been made since the last make() that ended well, and was not handed out:
+  PythonOutputs outputs_;
+  std::mutex kept_mutex_;                           // guards kept_ while it runs
+  std::map<int32_t, exchange::Partition> kept_;     // column groups that stand before the results
+  std::map<int32_t, exchange::Partition> keeping_;  // likewise, of partitions that are being made
   std::map<int32_t, int32_t> times_without_input_;
   Partitions reported_;  // whose accumulators have been counted, once and for all
 };

@@ -149,6 +149,9 @@ class Engine {
   virtual catalog::FileSchemaReader& files() = 0;
 };
 
+// Project, Filter or Generate without anything that looks at other rows.
+bool is_row_wise(const plan::resolved::Relation& relation);
+
 // `memory` holds what materialize() makes; it outlives the engine.
 Result<std::unique_ptr<Engine>> make_engine(const EngineOptions& options,
                                             std::shared_ptr<exchange::SharedMemory> memory);

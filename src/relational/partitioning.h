@@ -28,10 +28,7 @@ Result<std::optional<Cutting>> cut_fragment(const plan::resolved::RelationPtr& f
 Result<std::vector<LeafCut>> slice_cut(const plan::resolved::Relation& leaf, const LeafCut& cut,
                                        FileSources& files, int32_t most);
 
-// Project, Filter or Generate without anything that looks at other rows.
-bool is_row_wise(const plan::resolved::Relation& relation);
-
-// The same, or a sort of each partition by itself.
+// Row-wise (engine.h), or a sort of each partition by itself.
 bool is_partition_wise(const plan::resolved::Relation& relation);
 
 // For each column of the fragment's output its position in the output of the leaf; nullopt when something is

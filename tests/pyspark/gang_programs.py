@@ -1,7 +1,9 @@
-"""What tests of gangs have in common. Ranks get it by value (conftest.py)."""
+"""What tests of gangs, and of other functions that wait for something, have in common. Workers get it by value (conftest.py)."""
 
 import json
 import os
+import time
+from pathlib import Path
 
 import pyarrow
 
@@ -25,3 +27,19 @@ def publish(folder, name, content=None):
     with open(path + ".part", "w") as file:
         file.write(str(os.getpid()) if content is None else content)
     os.rename(path + ".part", path)
+
+
+def wait_for_file(path):
+    """In a task: until the test, or another task, has created it."""
+    deadline = time.monotonic() + 60
+    while not os.path.exists(path):
+        assert time.monotonic() < deadline, f"nobody has created {path}"
+        time.sleep(0.01)
+
+
+def first_then_all(rows, seen):
+    """What the client gets, the first row of which it must have before it creates the file."""
+    rows = rows.toLocalIterator()
+    first = next(rows)
+    Path(seen).touch()
+    return [first, *rows]

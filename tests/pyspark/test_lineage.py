@@ -5,10 +5,14 @@ they are harmed through the server's own descriptors, by tasks that run in betwe
 import os
 import subprocess
 from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
 
+import pandas
 import pytest
 from deuteron_server import DeuteronServer, binary, wait_until
-from gang_programs import events_of, gang, publish, rows_of
+from gang_programs import events_of, first_then_all, gang, publish, rows_of, wait_for_file
+from pyspark.sql.functions import pandas_udf
 
 pytestmark = pytest.mark.deuteron
 
@@ -59,17 +63,18 @@ def harm(server, marker, how):
     return harmed
 
 
-def harm_when_there(server, marker, how):
-    """The same as soon as there is one, and waits for that."""
+def harm_when_there(server, how, *markers):
+    """The same with the first marker that is there, and waits for that."""
     import time
 
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
-        harmed = harm(server, marker, how)
-        if harmed > 0:
-            return harmed
+        for marker in markers:
+            harmed = harm(server, marker, how)
+            if harmed > 0:
+                return harmed
         time.sleep(0.01)
-    raise TimeoutError(f"no spill file with {marker}")
+    raise TimeoutError(f"no spill file with {markers}")
 
 
 def noted(folder, name):
@@ -214,7 +219,7 @@ def test_a_task_that_finds_its_input_lost_gets_it_again(disk_server, spark, tmp_
         context = TaskContext.get()
         if not os.path.exists(folder + "/harmed"):
             other = "row 50 " if context.partitionId() == 1 else "row 150 "
-            publish(folder, "harmed", str(harm_when_there(server, other, "cut off")))
+            publish(folder, "harmed", str(harm_when_there(server, "cut off", other)))
         numbers = [number for batch in batches for number in batch.column(0).to_pylist()]
         with open(folder + "/run", "a") as file:
             file.write(f"{context.partitionId()}\n")
@@ -239,8 +244,8 @@ def test_rows_that_are_dealt_out_are_all_made_again(disk_server, spark, tmp_path
         yield from batches
 
     rows = spark.range(0, 1200, 1, 2).selectExpr("id % 400 as id").distinct().selectExpr("id", "concat('row ', id, ' ') as text")
-    answer = rows.repartition(4).mapInArrow(second, "id long, text string").collect()
-    assert sorted(row.id for row in answer) == list(range(400))
+    answer = rows.repartition(4).mapInArrow(second, "id long, text string").orderBy("id").collect()
+    assert [row.id for row in answer] == list(range(400))
 
 
 def test_cached_rows_are_made_again(disk_server, spark, tmp_path):
@@ -338,3 +343,138 @@ def test_the_log_tells_what_was_lost(disk_server, spark, tmp_path):
     told = subprocess.run([str(binary()), "logs", "--port", str(disk_server.port)], capture_output=True, text=True, timeout=60)
     assert "what mapInArrow(run) has left for partition 19 is lost: its file was cut off at 0 bytes" in told.stdout, told
     assert "what mapInArrow(run) has left for partition 19 was made again" in told.stdout
+
+
+# --- after rows of the answer were sent ---------------------------------------------------------------------------------
+
+
+def is_first_after_rows(folder, partition):
+    """Where one task runs at a time, in any order: whether this is the first to follow that of partition 0, which has ended."""
+    had_rows = os.path.exists(folder + "/begun-0")
+    publish(folder, f"begun-{partition}")
+    return had_rows and partition != 0 and not os.path.exists(folder + "/harmed")
+
+
+@pytest.mark.parametrize("how", HARMS)
+@pytest.mark.parametrize("beside", ["nothing", "columns"])
+def test_results_that_are_lost_before_they_are_sent_are_made_again(disk_server, spark, tmp_path, how, beside):
+    """Partition 1 ends when 2 and 3 wait to be sent and 2 is harmed, after rows of 0 were seen."""
+    seen, folder, server, log = str(tmp_path / "seen"), str(tmp_path), disk_server.pid, disk_server.folder / "log"
+
+    @pandas_udf("string")
+    def last(several: Iterator[pandas.Series]) -> Iterator[pandas.Series]:
+        from pyspark import TaskContext
+
+        partition = TaskContext.get().partitionId()
+        for numbers in several:
+            if partition == 1:
+                wait_for_file(seen)
+                if not os.path.exists(folder + "/harmed"):
+                    publish(folder, "harmed", str(harm_when_there(server, how, "last=2.")))
+            with open(folder + "/last", "a") as file:
+                file.write(f"{partition}\n")
+            yield pandas.Series([f"last={partition}."] * len(numbers))
+
+    stages = len(events_of(log, "StageSubmitted"))
+    columns = ["id", last("id").alias("mark")] if beside == "columns" else [last("id").alias("mark")]
+    rows = spark.range(0, 400, 1, 4).select(*columns).toLocalIterator()
+    first = next(rows)
+    stage = events_of(log, "StageSubmitted")[stages]["stage"]
+    # Their checksums are taken when they have ended.
+    wait_until(lambda: {event["partition"] for event in events_of(log, "TaskFinished") if event["stage"] == stage} >= {0, 2, 3},
+               60, "two that wait")
+    Path(seen).touch()
+    got = [first, *rows]
+    assert [row.mark for row in got] == [f"last={partition}." for partition in range(4) for _ in range(100)]
+    if beside == "columns":
+        assert [row.id for row in got] == list(range(400))
+    assert int((tmp_path / "harmed").read_text()) == 1
+    assert noted(tmp_path, "last") == Counter([2, *range(4)])
+    name = events_of(log, "StageSubmitted")[stages]["name"]
+    wait_until(lambda: lost_in(disk_server, name)[1][-1:] == [("2", True)], 30, "the event")
+
+
+def test_input_that_is_lost_after_first_rows_is_made_again_where_that_is_sure(disk_server, spark, tmp_path):
+    """Of a range each partition can be made again by itself, after all others, of which there are more than wait at once."""
+    seen, folder, server = str(tmp_path / "seen"), str(tmp_path), disk_server.pid
+
+    def last(batches):
+        from pyspark import TaskContext
+
+        if is_first_after_rows(folder, TaskContext.get().partitionId()):
+            wait_for_file(seen)
+            later = [number for number in range(40) if not os.path.exists(f"{folder}/begun-{number}")]
+            publish(folder, "harmed", str(harm_when_there(server, "cut off", *(f"row {number}5 " for number in later))))
+        yield from marked_rows(folder, "last")(batches)
+
+    spark.conf.set("spark.task.cpus", "2")
+    rows = spark.range(0, 400, 1, 40).selectExpr("id", "concat('row ', id, ' ') as text").mapInArrow(last, SCHEMA)
+    got = first_then_all(rows, seen)
+    assert [tuple(row) for row in got] == [(number, f"last={number // 10}.") for number in range(400)]
+    assert int((tmp_path / "harmed").read_text()) > 0
+    assert noted(tmp_path, "last") == Counter(range(40))
+
+
+def test_input_that_is_lost_after_first_rows_is_an_error_where_all_of_it_must_be_made_anew(disk_server, spark, tmp_path):
+    """Rows that were dealt out lie elsewhere when they are dealt out again."""
+    seen, folder, server = str(tmp_path / "seen"), str(tmp_path), disk_server.pid
+
+    def last(batches):
+        from pyspark import TaskContext
+
+        partition = TaskContext.get().partitionId()
+        rows = [number for batch in batches for number in batch.column(0).to_pylist()]
+        publish(folder, f"rows-{partition}", " ".join(map(str, rows)))
+        if is_first_after_rows(folder, partition):
+            wait_for_file(seen)
+            read = {int(number) for path in Path(folder).glob("rows-*") for number in path.read_text().split()}
+            later = [number for number in range(400) if number not in read]
+            publish(folder, "harmed", str(harm_when_there(server, "cut off", *(f"row {number} " for number in later))))
+        yield rows_of({"id": rows})
+
+    spark.conf.set("spark.task.cpus", "2")
+    distinct = spark.range(0, 1200, 1, 2).selectExpr("id % 400 as id").distinct()
+    rows = distinct.selectExpr("id", "concat('row ', id, ' ') as text").repartition(8).mapInArrow(last, "id long").toLocalIterator()
+    got = [next(rows).id]
+    Path(seen).touch()
+    with pytest.raises(Exception, match="was lost .* after the first rows of the result"):
+        got += [row.id for row in rows]
+    assert len(set(got)) == len(got) < 400
+    assert int((tmp_path / "harmed").read_text()) > 0
+
+
+@pytest.mark.parametrize("is_same", [True, False], ids=["the same", "another version"])
+def test_what_an_earlier_function_left_is_lost_after_first_rows(disk_server, spark, tmp_path, is_same):
+    """It is made again; only when other rows come out, of which nobody may see some, the query fails."""
+    seen, folder, server = str(tmp_path / "seen"), str(tmp_path), disk_server.pid
+
+    def first(batches):
+        import uuid
+
+        from pyspark import TaskContext
+
+        partition = TaskContext.get().partitionId()
+        for batch in batches:
+            version = "" if is_same else str(uuid.uuid4())
+            yield rows_of({"id": batch.column(0), "mark": [f"first={partition}. {version}"] * batch.num_rows})
+
+    def last(batches):
+        from pyspark import TaskContext
+
+        partition = TaskContext.get().partitionId()
+        if is_first_after_rows(folder, partition):
+            wait_for_file(seen)
+            publish(folder, "harmed", str(harm(server, "first=39.", "cut off")))
+        with open(folder + "/last", "a") as file:
+            file.write(f"{partition}\n")
+        yield from batches
+
+    spark.conf.set("spark.task.cpus", "2")  # the engine cannot be far ahead
+    rows = spark.range(0, 400, 1, 40).mapInArrow(first, SCHEMA).mapInArrow(last, SCHEMA)
+    if is_same:
+        assert [row.id for row in first_then_all(rows, seen)] == list(range(400))
+        assert noted(tmp_path, "last") == Counter(range(40))
+    else:
+        with pytest.raises(Exception, match="was lost .* after the first rows of the result"):
+            first_then_all(rows, seen)
+    assert int((tmp_path / "harmed").read_text()) == 1
