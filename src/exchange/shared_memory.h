@@ -81,6 +81,7 @@ class SharedMemory : public std::enable_shared_from_this<SharedMemory> {
   // Whether `more` bytes of memory would exceed the budget, warm slabs not counted (they are dropped when
   // room is needed).
   bool over_budget(uint64_t more) const;
+  uint64_t budget_bytes() const { return options_.budget_bytes; }
   // Forgets the owner's warm slabs.
   void drop_owner(const std::string& owner);
   // Never use this slab again: someone (user code) may still look at it. Workers are to forget it.

@@ -13,6 +13,9 @@ namespace {
 
 using worker_pool::FailureKind;
 
+// A worker tells that often within a window how far it has come.
+constexpr uint64_t kReportsPerWindow = 4;
+const char* const kLetGo = "an earlier attempt had read some of it, which was not kept";
 constexpr uint64_t kSmallestOutput = uint64_t{1} << 20;
 
 worker_pool::SharedMemoryRegion to_pool_region(const exchange::Region& region) {
@@ -85,6 +88,10 @@ void PythonLauncher::start(scheduler::LaunchRequest request) {
   };
   const auto work = PythonWork::join(request.works);
   if (!work.ok()) return fail(work.status());
+  if ((*work)->input->is_let_go()) {
+    (*work)->input->reader_ended(true);
+    return fail(error("STAGE_OUTPUT_LOST", {{"reason", kLetGo}}));
+  }
   auto output =
       memory_->acquire((*work)->program->session_id, std::max(kSmallestOutput, (*work)->input->bytes()),
                        exchange::SlabUse::kWorker);
@@ -100,7 +107,8 @@ void PythonLauncher::start(scheduler::LaunchRequest request) {
 
 void PythonLauncher::submit(const RunningTask& running) {
   running.work->input->read(
-      [pool = pool_, task = make_task(running.context, *running.work, *running.output), is_submitted = false](
+      [pool = pool_, task = make_task(running.context, *running.work, *running.output),
+       window = running.work->input->window(), is_submitted = false](
           const std::vector<InputPart>& parts, bool is_complete) mutable {
         if (parts.empty() && is_submitted && !is_complete) return pool->kill(task.task);
         if (std::exchange(is_submitted, true))
@@ -108,6 +116,7 @@ void PythonLauncher::submit(const RunningTask& running) {
         worker_pool::WorkerTask whole = task;
         whole.input = to_pool_parts(parts);
         whole.input_complete = is_complete;
+        if (!is_complete) whole.read_progress_bytes = window == 0 ? 0 : std::max<uint64_t>(1, window / kReportsPerWindow);
         pool->submit(std::move(whole));
       });
 }
@@ -250,10 +259,21 @@ void PythonLauncher::on_task_started(tasks::TaskId task, worker_pool::WorkerId /
   observer_->task_running(task, process);
 }
 
+void PythonLauncher::on_task_input_read(tasks::TaskId task, const worker_pool::InputRead& read) {
+  std::shared_ptr<RunningTask> running;
+  {
+    std::lock_guard lock(mutex_);
+    const auto found = running_.find(task);
+    if (found != running_.end()) running = found->second;
+  }
+  if (running != nullptr) running->work->input->was_read(read);
+}
+
 void PythonLauncher::on_task_finished(tasks::TaskId task, worker_pool::TaskResult result) {
   const auto running = remove(task);
   if (running == nullptr) return;
   for (const uint64_t slab : result.retained_slabs) memory_->retire(static_cast<int64_t>(slab));
+  running->work->input->reader_ended(true);
   auto output = std::make_shared<PythonOutput>();
   output->kind = result.kind;
   output->updates = std::move(result.updates);
@@ -275,6 +295,7 @@ void PythonLauncher::on_task_failed(tasks::TaskId task, worker_pool::TaskFailure
   if (running == nullptr) return;
   // Whoever was killed may not have ended yet, and writes until it has: nobody else may write there.
   if (failure.kind != FailureKind::kPythonError) memory_->retire(running->output->id());
+  running->work->input->reader_ended(false);
   const auto tell = [this, task, running](tasks::FailureKind kind, const Status& status) {
     observer_->task_ended(task, {kind, status, nullptr, input_bytes(*running), 0});
   };

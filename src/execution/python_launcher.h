@@ -39,6 +39,7 @@ class PythonLauncher : public scheduler::Launcher, public worker_pool::WorkerPoo
   void look_at(const std::vector<tasks::TaskId>& tasks) override;
 
   void on_task_started(tasks::TaskId task, worker_pool::WorkerId worker, pid_t process) override;
+  void on_task_input_read(tasks::TaskId task, const worker_pool::InputRead& read) override;
   void on_task_finished(tasks::TaskId task, worker_pool::TaskResult result) override;
   void on_task_failed(tasks::TaskId task, worker_pool::TaskFailure failure) override;
   void on_task_stacks(tasks::TaskId task, tasks::TaskStacks stacks) override;

@@ -2,6 +2,8 @@
 // share, and each task's input.
 #pragma once
 
+#include <chrono>
+#include <condition_variable>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -44,16 +46,34 @@ struct PythonProgram {
 using InputPart = std::variant<exchange::Region, int32_t>;
 
 // What a task reads, part after part, and perhaps before the last is made. It stays until nobody holds it any
-// more, so that another attempt can begin at the beginning. Thread-safe.
+// more, so that another attempt can begin at the beginning, unless it is larger than its window and whoever
+// makes it waits for room: then what was read and is no longer looked at goes. Thread-safe.
 class PythonInput {
  public:
+  // Bytes that may be made before they are read; 0: any.
+  explicit PythonInput(uint64_t window = 0) : window_(window) {}
   // Must not block, nor call back. No more parts, although it is not complete: it was given up.
   using Reader = std::function<void(const std::vector<InputPart>& parts, bool is_complete)>;
 
   // `streams`: what the regions among the parts are parts of.
   void add(std::vector<InputPart> parts, const exchange::Streams& streams, bool is_complete);
-  // `reader` is told at once what there is, and then what is added. It replaces an earlier one.
+  // `reader` is told at once what there is, and then what is added. It replaces an earlier one. Requires that
+  // nothing was let go.
   void read(Reader reader);
+  // How far the reader has come: see worker_pool::InputRead.
+  void was_read(const worker_pool::InputRead& read);
+  // The reader has ended, and another one may come. `is_last`: with a window none will: what is left, and what
+  // is added, is dropped.
+  void reader_ended(bool is_last);
+  // For whoever makes it, who has further `waiting` bytes: waits while more than the window would be unread,
+  // no longer than that time, nor than until something is added. Whether to go on. Nobody is held who
+  // `needs_reader` while there is none.
+  bool wait_for_room(uint64_t waiting, bool needs_reader, std::chrono::milliseconds time);
+  // Whether more has been made than the window has room for: then some of it may go.
+  bool exceeds_window() const;
+  // Whether some of it is gone. Nobody can read it any more.
+  bool is_let_go() const;
+  uint64_t window() const { return window_; }
   // The rest cannot be made, since what it is made from is lost. Whoever reads it shall end.
   void give_up();
   // STAGE_OUTPUT_LOST after that.
@@ -62,14 +82,28 @@ class PythonInput {
   // reading all of that.
   bool is_on_disk() const;
   Status verify() const;
+  // That were made, also when they are gone.
   uint64_t bytes() const;
 
  private:
+  std::vector<InputPart> take_released();
+
+  const uint64_t window_;
   mutable std::mutex mutex_;
-  std::vector<InputPart> parts_;
+  std::condition_variable changed_;
+  std::vector<InputPart> parts_;    // those that are gone have no slab
+  std::vector<uint64_t> released_;  // of these: nobody looks at them, and they are still there
+  uint64_t made_bytes_ = 0;
+  size_t read_parts_ = 0;
+  uint64_t read_bytes_ = 0;
+  uint64_t additions_ = 0;
   exchange::Streams on_disk_;
   bool is_complete_ = false;
   bool is_given_up_ = false;
+  bool is_being_read_ = false;
+  bool is_over_ = false;   // nobody will read it any more
+  bool may_let_go_ = false;  // it can be made again: whoever makes it waits for room
+  bool is_let_go_ = false;
   Reader reader_;
 };
 

@@ -24,15 +24,18 @@ class StageFeed {
   using Report = std::function<void(int64_t tasks, const StageCollector::Counts& counts)>;
 
   // `stage` and `scheduler` outlive it. `report` is called now and then, by any thread. `stop`: of the query.
+  // `window`: of each task's input, in bytes.
   StageFeed(const PythonStage& stage, std::shared_ptr<const PythonProgram> program,
             scheduler::Scheduler& scheduler, tasks::StageId id, std::shared_ptr<StageCollector> collector,
-            std::shared_ptr<const CancelToken> stop, Report report);
+            std::shared_ptr<const CancelToken> stop, uint64_t window, Report report);
 
   relational::PartitionSink sink();
   // Tasks so far, without those whose partitions are to come again.
   int64_t added() const;
-  // Whether some of the input lies on disk.
-  bool reads_disk() const;
+  // Whether tasks may find input lost: some of it lies on disk, or is not kept.
+  bool may_be_lost() const;
+  // Whether that of the partition was not kept, and its worker was lost.
+  bool was_let_go(int32_t partition) const;
   // No more comes: tasks that have only a part of their input end as without it.
   void give_up();
   // These partitions are made again, all of them when there are none.
@@ -41,6 +44,8 @@ class StageFeed {
  private:
   Status begin(int32_t index, const CancelToken& stop);
   Status add(int32_t index, const exchange::Partition& streams, bool is_complete);
+  Status wait_for_room(int32_t index, const std::function<uint64_t()>& waiting, bool makes_whole,
+                       const CancelToken& stop);
 
   const PythonStage& stage_;
   const std::shared_ptr<const PythonProgram> program_;
@@ -49,13 +54,15 @@ class StageFeed {
   const std::shared_ptr<StageCollector> collector_;
   const std::shared_ptr<const CancelToken> stop_;
   const Report report_;
+  const uint64_t window_;
   const int64_t limit_;  // of partitions under way
   mutable std::mutex mutex_;
   std::set<int32_t> begun_;
   std::set<int32_t> skipped_;  // of these: no task was needed
   int64_t added_ = 0;          // a task was added
   bool reads_disk_ = false;
-  std::map<int32_t, std::shared_ptr<PythonInput>> growing_;
+  std::map<int32_t, std::shared_ptr<PythonInput>> inputs_;  // of those that were begun
+  std::set<int32_t> growing_;                               // of these: their tasks were added
 };
 
 }  // namespace deuteron::execution

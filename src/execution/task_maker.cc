@@ -3,13 +3,17 @@
 #include <algorithm>
 #include <future>
 
+#include "base/byte_size.h"
 #include "exchange/integrity.h"
+#include "exchange/stream_writer.h"
 #include "execution/python_output.h"
 #include "execution/python_program.h"
 #include "execution/queue_settings.h"
 
 namespace deuteron::execution {
 namespace {
+
+constexpr const char* kReadAheadSetting = "spark.deuteron.python.readAhead";
 
 // Whether it tells why something failed, not that it was stopped or misses something.
 bool is_own(const Status& status) {
@@ -148,6 +152,7 @@ Status TaskMaker::start_anew() {
 
 Result<TaskMaker::Tasks> TaskMaker::submit() {
   Tasks tasks;
+  ASSIGN_OR_RETURN(const uint64_t window, read_ahead());
   ASSIGN_OR_RETURN(const int32_t planned, run_.planned_tasks(stage_));
   tasks.planned = wanted_.has_value() ? static_cast<int64_t>(wanted_->size()) : planned;
   tasks.stop = std::make_shared<CancelToken>();
@@ -167,7 +172,7 @@ Result<TaskMaker::Tasks> TaskMaker::submit() {
   tasks.stage = run_.services_.scheduler.submit_tasks(request, tasks.collector);
   run_.begin_stage(tasks.planned);
   tasks.feed = std::make_unique<StageFeed>(
-      stage_, program_, run_.services_.scheduler, tasks.stage, tasks.collector, tasks.stop,
+      stage_, program_, run_.services_.scheduler, tasks.stage, tasks.collector, tasks.stop, window,
       [this, planned = tasks.planned](int64_t added, const StageCollector::Counts& counts) {
         run_.report(std::max(planned, added), counts, false);
       });
@@ -189,10 +194,10 @@ Status TaskMaker::feed(Tasks& tasks) {
     const auto input = run_.services_.engine.materialize(stage_.input, run_.context(), request, *tasks.stop);
     if (!input.ok()) return input.status();
     partitions_ = (*input)->partitions.size();
-    if (!tasks.feed->reads_disk()) return Status();  // nothing can be lost
+    if (!tasks.feed->may_be_lost()) return Status();
     ASSIGN_OR_RETURN(const Partitions lost, wait_for_lost_input(tasks));
     if (lost.empty()) return Status();
-    RETURN_IF_ERROR(count_lost_input(lost));
+    RETURN_IF_ERROR(count_lost_input(tasks, lost));
     ASSIGN_OR_RETURN(const bool singly, makes_singly());
     // What waits to be handed out must not be: all of it is made anew.
     if (!singly && results_ != nullptr)
@@ -240,8 +245,10 @@ Result<Partitions> TaskMaker::wait_for_lost_input(Tasks& tasks) {
   }
 }
 
-Status TaskMaker::count_lost_input(const Partitions& lost) {
+// How often a worker may be lost is the scheduler's to say.
+Status TaskMaker::count_lost_input(const Tasks& tasks, const Partitions& lost) {
   for (const int32_t partition : lost) {
+    if (tasks.feed->was_let_go(partition)) continue;
     const int32_t times = ++times_without_input_[partition];
     if (times < run_.most_attempts()) continue;
     return error("STAGE_OUTPUT_LOST_TOO_OFTEN", {{"stage", "the input"},
@@ -251,6 +258,15 @@ Status TaskMaker::count_lost_input(const Partitions& lost) {
                                                  {"reason", "its task found it lost"}});
   }
   return Status();
+}
+
+// How much of a partition may be made before its task has read it. As many partitions as threads are under
+// way, each with slabs that are half read: all of them are to fit into the budget.
+Result<uint64_t> TaskMaker::read_ahead() const {
+  constexpr uint64_t kShareOfBudget = 16;
+  ASSIGN_OR_RETURN(const uint64_t wanted, parse_byte_size(run_.request_.setting(kReadAheadSetting, "64m")));
+  const uint64_t share = run_.services_.memory.budget_bytes() / kShareOfBudget;
+  return std::max<uint64_t>(1, std::min(wanted, std::max(exchange::kBytesPerBatch, share)));
 }
 
 Result<bool> TaskMaker::makes_singly() {

@@ -45,7 +45,8 @@ class TaskMaker : public Maker {
   relational::PartitionSink sink_of(Tasks& tasks);
   void keep(int32_t index, const exchange::Partition& streams, bool is_complete);
   Result<Partitions> wait_for_lost_input(Tasks& tasks);
-  Status count_lost_input(const Partitions& lost);
+  Status count_lost_input(const Tasks& tasks, const Partitions& lost);
+  Result<uint64_t> read_ahead() const;
   Result<bool> makes_singly();
   bool is_missing(int32_t index, const Tasks& tasks) const;
   Partitions made() const;

@@ -77,6 +77,14 @@ void append(Partition& to, Partition from) {
     std::move(from[group].begin(), from[group].end(), std::back_inserter(to[group]));
 }
 
+uint64_t bytes_of(const Partition& partition) {
+  uint64_t bytes = 0;
+  for (const exchange::Streams& streams : partition) {
+    for (const exchange::Stream& stream : streams) bytes += stream.region.length;
+  }
+  return bytes;
+}
+
 // Gathers partitions and tells the caller of them, one at a time. A partition may come in slices, and these
 // in pieces; what is told follows the order of the slices.
 class Collector {
@@ -107,6 +115,17 @@ class Collector {
     if (!hands_over_) append(partition.whole, next);
     if (!sink_.add || (next.empty() && !is_complete)) return Status();
     return sink_.add(static_cast<int32_t>(index), next, is_complete);
+  }
+
+  // After add(), while the slice is not at its end.
+  Status wait_for_room(size_t index, size_t slice, const CancelToken& stop) {
+    if (!sink_.wait_for_room) return Status();
+    const auto waiting = [&] {
+      const std::lock_guard lock(mutex_);
+      return bytes_of(partitions_[index].slices[slice].streams);
+    };
+    return sink_.wait_for_room(static_cast<int32_t>(index), waiting, partitions_[index].slices.size() == 1,
+                               stop);
   }
 
   Status add_whole(size_t index, Partition partition, const CancelToken& stop) {
@@ -286,8 +305,9 @@ Result<std::vector<Partition>> run_cuts(const EngineParts& parts, const Relation
     RETURN_IF_ERROR(collector.begin(slice.partition, stop));
     StreamSink pieces;
     if (target.in_pieces) {
-      pieces = [&](Partition streams) {
-        return collector.add(slice.partition, slice.number, std::move(streams), false);
+      pieces = [&](Partition streams) -> Status {
+        RETURN_IF_ERROR(collector.add(slice.partition, slice.number, std::move(streams), false));
+        return collector.wait_for_room(slice.partition, slice.number, stop);
       };
     }
     PartitionWriter writer(target, pieces);
@@ -589,6 +609,10 @@ class Materializer {
                                            const Target& target) {
     std::vector<Partition> partitions;
     const auto* set = as<plan::resolved::SetOperation>(base);
+    bool waits = static_cast<bool>(request_.sink.wait_for_room);
+    if (waits) {
+      ASSIGN_OR_RETURN(waits, makes_singly(fragment));
+    }
     for (const RelationPtr& side : {set->left, set->right}) {
       MaterializeRequest request = request_;
       const auto before = static_cast<int32_t>(partitions.size());
@@ -597,6 +621,13 @@ class Materializer {
       if (request_.sink.begin) {
         request.sink.begin = [&, before](int32_t index, const CancelToken& stop) {
           return request_.sink.begin(before + index, stop);
+        };
+      }
+      request.sink.wait_for_room = nullptr;
+      if (waits) {
+        request.sink.wait_for_room = [&, before](int32_t index, const std::function<uint64_t()>& waiting,
+                                                 bool makes_whole, const CancelToken& stop) {
+          return request_.sink.wait_for_room(before + index, waiting, makes_whole, stop);
         };
       }
       if (request_.sink.add) {
@@ -623,6 +654,8 @@ class Materializer {
     const RelationPtr scan = temporary_scan(fragment);
     RunContext context = context_;
     context.inputs[kTemporaryExchange] = std::move(sorted);
+    PartitionSink sink = request_.sink;
+    sink.wait_for_room = nullptr;  // all of it has been made
     Cutting cutting{scan.get(), {}};
     for (int64_t i = 0; i < partitions; ++i) {
       LeafCut cut;
@@ -630,7 +663,7 @@ class Materializer {
       cut.row_count = (i + 1) * rows / partitions - cut.first_row;
       cutting.cuts.push_back(std::move(cut));
     }
-    return run_cuts(parts_, scan, context, cutting, target, request_.sink, cancel_);
+    return run_cuts(parts_, scan, context, cutting, target, sink, cancel_);
   }
 
   // `inner`, which is `base` or its input, is run by itself; the steps above it then run partition by
@@ -651,7 +684,9 @@ class Materializer {
     const RelationPtr rest = replace_input(fragment, base, read);
     ASSIGN_OR_RETURN(const std::optional<Cutting> cutting, cut_fragment(rest, context, parts_.files));
     if (!cutting.has_value()) return internal_error("a chain of row-wise steps cannot be cut");
-    return run_cuts(parts_, rest, context, *cutting, target, request_.sink, cancel_);
+    PartitionSink sink = request_.sink;
+    sink.wait_for_room = nullptr;
+    return run_cuts(parts_, rest, context, *cutting, target, sink, cancel_);
   }
 
   EngineParts parts_;

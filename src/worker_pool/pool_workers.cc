@@ -50,6 +50,10 @@ WorkerProcess::Events WorkerPool::Loop::worker_events(WorkerId id, ZygoteId zygo
           [this, id](const SharedMemoryRegion& stream) {
             listener_.on_task_output(workers_.at(id).process->task().task, stream);
           },
+      .on_task_input_read =
+          [this, id](const InputRead& read) {
+            listener_.on_task_input_read(workers_.at(id).process->task().task, read);
+          },
       .on_task_end = [this, id](WorkerProcess::TaskEnd end) { on_task_end(id, std::move(end)); },
       .on_import = [this, zygote](const std::string& module) { on_import(zygote, module); },
       .on_lost = [this, id] { on_worker_lost(id); },

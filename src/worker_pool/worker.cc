@@ -132,6 +132,7 @@ Status WorkerProcess::run(std::shared_ptr<const WorkerTask> task) {
               {"header", task_->header.size()},
               {"output", {task_->output.slab, task_->output.offset}},
               {"progress", task_->progress_bytes},
+              {"read_progress", task_->read_progress_bytes},
               {"environment", task_->environment}},
              task_->input, task_->input_complete);
   return Status();
@@ -215,6 +216,10 @@ void WorkerProcess::on_message(const nlohmann::json& message) {
     return;  // late news of a task that was taken off
   } else if (type == "output") {
     events_.on_task_output(output_region(message.at("data")));
+  } else if (type == "read") {
+    InputRead read{natural_number(message.at("parts")), {}};
+    for (const auto& part : message.at("released")) read.released.push_back(natural_number(part));
+    events_.on_task_input_read(std::move(read));
   } else if (type == "finished") {
     on_finished(message);
   }

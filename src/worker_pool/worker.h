@@ -31,6 +31,7 @@ class WorkerProcess {
   struct Events {
     std::function<void()> on_ready;
     std::function<void(SharedMemoryRegion stream)> on_task_output;
+    std::function<void(InputRead read)> on_task_input_read;
     std::function<void(TaskEnd end)> on_task_end;
     std::function<void(std::string module)> on_import;
     // The process has ended or has closed its socket.

@@ -38,6 +38,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   WorkerProcess::Events events;
   events.on_ready = [&] { (void)worker->run(task_writing_to(output.get())); };
   events.on_task_output = [](const SharedMemoryRegion&) {};
+  events.on_task_input_read = [](const InputRead&) {};
   events.on_task_end = [&](const WorkerProcess::TaskEnd& end) {
     if (end.failure && end.failure->size() > size + kOutputBytes) __builtin_trap();
     worker->release_task(true);

@@ -6,8 +6,12 @@ so a task can start before its input is complete. `read` copies; `read_buffer`, 
 """
 
 import struct
+import weakref
 
 import pyarrow
+
+
+_MOST_RELEASED = 5000  # parts that are told at once: a message has a bound
 
 
 class _Region:
@@ -24,6 +28,10 @@ class _Region:
 
     def end(self):
         self._lease.let_go(self._begin, self._begin + len(self._view))
+
+    def use(self):
+        """A weak reference that is dead when no buffer is left that was cut from it."""
+        return weakref.ref(self._lease)
 
     def copy(self, start, end):
         return bytes(self._view[start:end])
@@ -53,13 +61,19 @@ class _Bytes:
 
 class TaskInput:
     """Reads parts in order. `wait_for_parts` is called when all announced parts are consumed and more are to come: it
-    must call `announce` before it returns."""
+    must call `announce` before it returns. `report_read(parts, released)` is called when another `report_bytes` have been
+    read (0: never): so many parts are read, and these of them nobody looks at any more, which is told once."""
 
     closed = False
 
-    def __init__(self, slabs, header, wait_for_parts):
+    def __init__(self, slabs, header, wait_for_parts, report_read=None, report_bytes=0):
         self._slabs = slabs
         self._wait_for_parts = wait_for_parts
+        self._report_read = report_read
+        self._report_bytes = report_bytes
+        self._begun = 0  # parts
+        self._bytes_to_report = 0
+        self._in_use = []  # (number of a part that was begun, weak reference)
         self._parts = []
         self._complete = False
         self._current = _Bytes(header)
@@ -110,9 +124,29 @@ class TaskInput:
             while not self._parts:
                 if self._complete:
                     return False
+                if self._report_bytes and self._bytes_to_report >= self._report_bytes:
+                    self._report()  # or whoever makes the next parts might wait for us to read these
                 self._wait_for_parts()
             part = self._parts.pop(0)
             self._current.end()
             self._current = _Bytes(struct.pack("!i", part)) if isinstance(part, int) else _Region(self._slabs, *part)
             self._position = 0
+            if self._report_bytes:
+                self._count(self._current)
         return True
+
+    def _count(self, part):
+        """`part` is begun; those before it are read."""
+        if self._bytes_to_report >= self._report_bytes:
+            self._report()
+        if isinstance(part, _Region):
+            self._in_use.append((self._begun, part.use()))
+            self._bytes_to_report += len(part)
+        self._begun += 1
+
+    def _report(self):
+        released = [number for number, use in self._in_use if use() is None][:_MOST_RELEASED]
+        told = set(released)
+        self._in_use = [entry for entry in self._in_use if entry[0] not in told]
+        self._bytes_to_report = 0
+        self._report_read(self._begun, released)

@@ -101,7 +101,9 @@ class WorkerProcess:
 
     def _run_pyspark(self, message):
         header = os.pread(self._header, message["header"], 0)
-        self._input = TaskInput(self._slabs, header, self._wait_for_parts)
+        self._input = TaskInput(
+            self._slabs, header, self._wait_for_parts, self._report_read, message.get("read_progress", 0)
+        )
         self._input.announce(message["input"], message["complete"])
         slab, offset = message["output"]
         output = TaskOutput(self._slabs[slab], offset, self._report_progress, message.get("progress", 0))
@@ -134,6 +136,9 @@ class WorkerProcess:
 
     def _report_progress(self, offset, length):
         self._send({"type": "output", "task": self._task, "data": [offset, length]})
+
+    def _report_read(self, parts, released):
+        self._send({"type": "read", "task": self._task, "parts": parts, "released": released})
 
     def _report_import(self, module):
         try:
