@@ -56,8 +56,8 @@ def measure(options, running):
 
 
 def large(partitions):
-    """10 GB through Python on a server that may use 1 GB; the peak is of the server and all processes below it. A partition
-    is kept until its task has ended: two of them do not fit into memory, and wait on disk."""
+    """10 GB through Python on a server that may use 1 GB; the peak is of the server and all processes below it. Of two large
+    partitions what was read is not kept, and what is not read yet holds up whoever makes more."""
     server = servers.make("deuteron")
     server.command += ["--memory", SMALL_MEMORY]
     server.start()

@@ -106,19 +106,19 @@ void PythonLauncher::start(scheduler::LaunchRequest request) {
 }
 
 void PythonLauncher::submit(const RunningTask& running) {
-  running.work->input->read(
-      [pool = pool_, task = make_task(running.context, *running.work, *running.output),
-       window = running.work->input->window(), is_submitted = false](
-          const std::vector<InputPart>& parts, bool is_complete) mutable {
-        if (parts.empty() && is_submitted && !is_complete) return pool->kill(task.task);
-        if (std::exchange(is_submitted, true))
-          return pool->add_input(task.task, to_pool_parts(parts), is_complete);
-        worker_pool::WorkerTask whole = task;
-        whole.input = to_pool_parts(parts);
-        whole.input_complete = is_complete;
-        if (!is_complete) whole.read_progress_bytes = window == 0 ? 0 : std::max<uint64_t>(1, window / kReportsPerWindow);
-        pool->submit(std::move(whole));
-      });
+  running.work->input->read([pool = pool_, task = make_task(running.context, *running.work, *running.output),
+                             window = running.work->input->window(), is_submitted = false](
+                                const std::vector<InputPart>& parts, bool is_complete) mutable {
+    if (parts.empty() && is_submitted && !is_complete) return pool->kill(task.task);
+    if (std::exchange(is_submitted, true))
+      return pool->add_input(task.task, to_pool_parts(parts), is_complete);
+    worker_pool::WorkerTask whole = task;
+    whole.input = to_pool_parts(parts);
+    whole.input_complete = is_complete;
+    if (!is_complete)
+      whole.read_progress_bytes = window == 0 ? 0 : std::max<uint64_t>(1, window / kReportsPerWindow);
+    pool->submit(std::move(whole));
+  });
 }
 
 void PythonLauncher::verify_and_submit(tasks::TaskId task) {

@@ -62,8 +62,8 @@ class PythonInput {
   void read(Reader reader);
   // How far the reader has come: see worker_pool::InputRead.
   void was_read(const worker_pool::InputRead& read);
-  // The reader has ended, and another one may come. `is_last`: with a window none will: what is left, and what
-  // is added, is dropped.
+  // The reader has ended, and another one may come. `is_last`: with a window none will: what is left, and
+  // what is added, is dropped.
   void reader_ended(bool is_last);
   // For whoever makes it, who has further `waiting` bytes: waits while more than the window would be unread,
   // no longer than that time, nor than until something is added. Whether to go on. Nobody is held who
@@ -101,7 +101,7 @@ class PythonInput {
   bool is_complete_ = false;
   bool is_given_up_ = false;
   bool is_being_read_ = false;
-  bool is_over_ = false;   // nobody will read it any more
+  bool is_over_ = false;     // nobody will read it any more
   bool may_let_go_ = false;  // it can be made again: whoever makes it waits for room
   bool is_let_go_ = false;
   Reader reader_;

@@ -56,8 +56,8 @@ struct PartitionSink {
   // a time; must not block.
   std::function<Status(int32_t index, const exchange::Partition& streams, bool is_complete)> add;
   // After streams of a partition were made, by the thread that makes them; may block (back-pressure), but not
-  // once `stop` is cancelled. `waiting`: bytes that this thread has made and that cannot be told yet, since the
-  // partition's rows before them are being made. `makes_whole`: by this thread alone. Called only where
+  // once `stop` is cancelled. `waiting`: bytes that this thread has made and that cannot be told yet, since
+  // the partition's rows before them are being made. `makes_whole`: by this thread alone. Called only where
   // partitions can be made again singly.
   std::function<Status(int32_t index, const std::function<uint64_t()>& waiting, bool makes_whole,
                        const CancelToken& stop)>

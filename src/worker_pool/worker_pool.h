@@ -72,7 +72,7 @@ struct WorkerTask {
   SharedMemoryRegion
       output;  // written from its offset on; the file grows as needed. `length` is not looked at
   uint64_t read_progress_bytes = 0;  // on_task_input_read after so many bytes of input; 0: never
-  uint64_t progress_bytes = 0;  // on_task_output after so many bytes of whole Arrow messages; 0: never
+  uint64_t progress_bytes = 0;       // on_task_output after so many bytes of whole Arrow messages; 0: never
   std::map<std::string, std::string> environment;
   bool barrier = false;               // serve barrier_path(task)
   std::vector<int> held_descriptors;  // the worker keeps them open until its end: a duplicate of each
@@ -118,8 +118,8 @@ class WorkerPoolListener {
   virtual void on_task_started(TaskId /*task*/, WorkerId /*worker*/, pid_t /*process*/) {}
   // Whole Arrow messages from the beginning of the output's stream; grows from call to call.
   virtual void on_task_output(TaskId /*task*/, const SharedMemoryRegion& /*stream*/) {}
-  // The first `parts` parts of its input are read; nothing refers to those in `released` any more, of which it
-  // has not been told before. What the worker says is not checked.
+  // The first `parts` parts of its input are read; nothing refers to those in `released` any more, of which
+  // it has not been told before. What the worker says is not checked.
   virtual void on_task_input_read(TaskId /*task*/, const InputRead& /*read*/) {}
   virtual void on_task_finished(TaskId task, TaskResult result) = 0;
   virtual void on_task_failed(TaskId task, TaskFailure failure) = 0;
