@@ -92,7 +92,9 @@ class RangeEngine : public relational::Engine {
       ASSIGN_OR_RETURN(exchange::Stream stream, writer.finish());
       stream.rows = -1;
       output->partitions.push_back({{std::move(stream)}});
-      if (request.sink.add) RETURN_IF_ERROR(request.sink.add(index, output->partitions.back(), true));
+      if (!request.sink.add) continue;
+      RETURN_IF_ERROR(request.sink.begin(index, CancelToken()));
+      RETURN_IF_ERROR(request.sink.add(index, output->partitions.back(), true));
     }
     return exchange::StageOutputPtr(output);
   }
