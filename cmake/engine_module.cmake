@@ -144,7 +144,7 @@ function(engine_module)
     module_program(${program} MODULE ${MODULE_NAME} SOURCES ${file} DEPS ${MODULE_TEST_DEPS}
       LIBS ${MODULE_LIBS} GTest::gmock GTest::gtest GTest::gtest_main)
     add_test(NAME ${program} COMMAND ${program} WORKING_DIRECTORY "${CMAKE_SOURCE_DIR}")
-    set_tests_properties(${program} PROPERTIES LABELS ${MODULE_NAME} TIMEOUT 300)
+    set_tests_properties(${program} PROPERTIES LABELS ${MODULE_NAME} TIMEOUT 600)
   endforeach()
 
   existing_files(benchmarks ${MODULE_BENCHMARKS})
